@@ -1,0 +1,99 @@
+"""Pure values of a conversation: roles, attachments, messages."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Role(StrEnum):
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class Box(msgspec.Struct, frozen=True, array_like=True):
+    """A rectangle of the upright image, in its pixels; right and bottom are exclusive."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+
+class Attachment(msgspec.Struct, frozen=True):
+    """An image that goes with a message: where it lies and what it was when it was attached."""
+
+    path: str
+    """Absolute path on this host."""
+    digest: str
+    """SHA-256 of the file's bytes, hexadecimal."""
+    width: int
+    """Pixels of the upright image (of the crop, when there is one)."""
+    height: int
+    crop: Box | None = None
+    """The part of the upright image that is asked about; None for all of it."""
+    notes: tuple[str, ...] = ()
+    """What was done to it on the way to the model, in words ("turned upright", ...)."""
+
+    @property
+    def key(self) -> str:
+        """Identity of the pixels: file content and crop."""
+        if self.crop is None:
+            return self.digest
+        return f"{self.digest}:{self.crop.left},{self.crop.top},{self.crop.right},{self.crop.bottom}"
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One turn's half: who said what, with which images. Images stand before the text."""
+
+    role: Role
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+Conversation = tuple[Message, ...]
+"""Messages, oldest first. Replaced whole, never changed in place."""
+
+
+_OPEN, _CLOSE = "<think>", "</think>"
+_FRAME = ("<answer>", "</answer>", "<|begin_of_box|>", "<|end_of_box|>")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A model's raw text, told apart."""
+
+    thinking: str
+    """What stood between ``<think>`` and ``</think>`` (to the end, when it is still open)."""
+    text: str
+    """What the user asked for."""
+    is_thinking: bool
+    """True while the thinking is not closed."""
+
+
+def split_answer(raw: str) -> Answer:
+    """Tell a reasoning model's thinking from its answer.
+
+    GLM-4.1V-Thinking and its successors write ``<think>...</think><answer>...</answer>`` and mark
+    final results with box tokens; other models write none of it, and their text comes back as is.
+    """
+    head, opened, rest = raw.partition(_OPEN)
+    if not opened or head.strip():
+        return Answer("", _unframe(raw), False)
+    thinking, closed, answer = rest.partition(_CLOSE)
+    return Answer(thinking.strip(), _unframe(answer), not closed)
+
+
+def _unframe(text: str) -> str:
+    for mark in _FRAME:
+        text = text.replace(mark, "")
+    return text.strip("\n")

@@ -1,0 +1,264 @@
+"""Everything that crosses the line between the interface and the model, and nothing else.
+
+Commands go to the model, events come back. Two promises hold for every engine:
+
+* every ``Generate`` ends in exactly one ``Finished`` or ``Failed`` with its ``request_id``;
+* every ``LoadModel`` ends in exactly one ``Loaded`` or ``Failed`` without a ``request_id``.
+
+All values are frozen; memory is in bytes, time in seconds.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from glm4v_tui.chat import Message
+from glm4v_tui.errors import (
+    CheckpointError,
+    EngineError,
+    GlmError,
+    OutOfMemoryError,
+    UsageError,
+    WorkerDiedError,
+    WorkerSilentError,
+)
+
+
+class Sampling(msgspec.Struct, frozen=True):
+    """How the next token is chosen. None leaves a value to the checkpoint's own settings."""
+
+    max_new_tokens: int = 1024
+    temperature: float | None = None
+    """0 is greedy: always the most probable token."""
+    top_p: float | None = None
+    top_k: int | None = None
+    repetition_penalty: float | None = None
+    seed: int | None = None
+
+
+class RgbImage(msgspec.Struct, frozen=True):
+    """An upright 8-bit picture."""
+
+    width: int
+    height: int
+    pixels: bytes
+    """height * width * 3 bytes: rows from the top, R G B."""
+
+
+# Commands ---------------------------------------------------------------------------------------
+
+
+class LoadModel(msgspec.Struct, frozen=True, tag=True):
+    model: str
+    """A folder on this host or a hub id."""
+    precision: str = "auto"
+    device: str = "auto"
+
+
+class PutImage(msgspec.Struct, frozen=True, tag=True):
+    """Give the worker the pixels behind ``Attachment.key``; it keeps them while it lives."""
+
+    key: str
+    image: RgbImage
+
+
+class Measure(msgspec.Struct, frozen=True, tag=True):
+    """Ask what images of these sizes will cost. Answered by ``Measured``, also while answering."""
+
+    sizes: tuple[tuple[int, int], ...]
+    """(width, height) in pixels."""
+
+
+class Generate(msgspec.Struct, frozen=True, tag=True):
+    request_id: str
+    messages: tuple[Message, ...]
+    """Oldest first; the last one is the user's. All images were put before."""
+    sampling: Sampling = Sampling()
+
+
+class Abort(msgspec.Struct, frozen=True, tag=True):
+    """End a request within one decode step, queued or running; what was written stays."""
+
+    request_id: str
+
+
+class Shutdown(msgspec.Struct, frozen=True, tag=True):
+    pass
+
+
+Command = LoadModel | PutImage | Measure | Generate | Abort | Shutdown
+
+
+# Events -----------------------------------------------------------------------------------------
+
+
+class FinishReason(StrEnum):
+    STOP = "stop"
+    LENGTH = "length"
+    ABORT = "abort"
+
+
+class FailureKind(StrEnum):
+    CHECKPOINT = "checkpoint"
+    OUT_OF_MEMORY = "out_of_memory"
+    USAGE = "usage"
+    WORKER_DIED = "worker_died"
+    WORKER_SILENT = "worker_silent"
+    INTERNAL = "internal"
+
+
+class ModelInfo(msgspec.Struct, frozen=True):
+    name: str
+    """Short name for the status bar: the folder's or the hub id's last part."""
+    model_type: str
+    precision: str
+    device: str
+    parameters: int
+    weight_bytes: int
+    context_length: int | None
+    """Tokens the model was made for; None when its configuration does not say."""
+    load_s: float
+
+
+class Usage(msgspec.Struct, frozen=True):
+    prompt_tokens: int = 0
+    """All tokens of the prompt, those of images included."""
+    image_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Timing(msgspec.Struct, frozen=True):
+    first_token_s: float | None = None
+    """From the start of the work on the request to its first token."""
+    decode_tokens_per_s: float | None = None
+    """Over the tokens after the first; None for fewer than two."""
+    total_s: float = 0.0
+
+
+class DeviceMemory(msgspec.Struct, frozen=True):
+    """The allocator's view of one GPU, from inside the worker."""
+
+    uuid: str
+    """As NVML writes it, ``GPU-...``; empty when unknown."""
+    allocated: int
+    reserved: int
+    """Allocated, plus what the allocator holds without using it."""
+    peak: int
+    """Highest ``allocated`` since the current or last request began."""
+
+
+class Loading(msgspec.Struct, frozen=True, tag=True):
+    stage: str
+    """``start``, ``download``, ``weights`` or ``prepare``."""
+    done: int = 0
+    total: int = 0
+    """Bytes; 0 when the stage has no measure."""
+
+
+class Loaded(msgspec.Struct, frozen=True, tag=True):
+    model: ModelInfo
+
+
+class Measured(msgspec.Struct, frozen=True, tag=True):
+    """What images will cost, in the order of ``Measure.sizes``."""
+
+    sizes: tuple[tuple[int, int], ...]
+    seen: tuple[tuple[int, int], ...]
+    """(width, height) the vision tower will work at."""
+    tokens: tuple[int, ...]
+
+
+class TextDelta(msgspec.Struct, frozen=True, tag=True):
+    request_id: str
+    text: str
+    tokens: int = 1
+    """Tokens behind this text."""
+
+
+class Progress(msgspec.Struct, frozen=True, tag=True):
+    request_id: str
+    stage: str
+    """``images`` (being prepared) or ``prompt`` (being read)."""
+
+
+class Finished(msgspec.Struct, frozen=True, tag=True):
+    request_id: str
+    reason: FinishReason
+    usage: Usage = Usage()
+    timing: Timing = Timing()
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    kind: FailureKind
+    title: str
+    body: str = ""
+    remedy: str = ""
+    request_id: str | None = None
+    """None when loading failed."""
+    trace: str = ""
+    """The worker's traceback, for the log and ``--debug``."""
+
+
+class MemoryReading(msgspec.Struct, frozen=True, tag=True):
+    """Sent once a second while the worker lives; also its sign of life."""
+
+    process: int
+    """Resident bytes of the worker."""
+    weights: int = 0
+    """Bytes of the loaded parameters and buffers."""
+    kv_cache: int = 0
+    """Bytes of the keys and values of the current or last request."""
+    devices: tuple[DeviceMemory, ...] = ()
+
+
+class WorkerExited(msgspec.Struct, frozen=True, tag=True):
+    """The worker is gone. What it was doing has already been reported as ``Failed``."""
+
+    detail: str
+    """How it ended, in words ("killed by signal 9 (SIGKILL)")."""
+    expected: bool = False
+    """True when this side asked for it."""
+
+
+class WorkerSilent(msgspec.Struct, frozen=True, tag=True):
+    """Nothing was heard for ``seconds``; repeated while it lasts, ended by any other event."""
+
+    seconds: float
+
+
+Event = (
+    Loading
+    | Loaded
+    | Measured
+    | TextDelta
+    | Progress
+    | Finished
+    | Failed
+    | MemoryReading
+    | WorkerExited
+    | WorkerSilent
+)
+
+_ERRORS: dict[FailureKind, type[GlmError]] = {
+    FailureKind.CHECKPOINT: CheckpointError,
+    FailureKind.OUT_OF_MEMORY: OutOfMemoryError,
+    FailureKind.USAGE: UsageError,
+    FailureKind.WORKER_DIED: WorkerDiedError,
+    FailureKind.WORKER_SILENT: WorkerSilentError,
+    FailureKind.INTERNAL: EngineError,
+}
+
+
+def error_of(failed: Failed) -> GlmError:
+    """The exception that says what a ``Failed`` event says."""
+    return _ERRORS[failed.kind](failed.title, failed.body, failed.remedy)
+
+
+def failure_of(error: GlmError, request_id: str | None = None, trace: str = "") -> Failed:
+    """The event that says what an exception says; the inverse of :func:`error_of`."""
+    kind = next(
+        (kind for kind, cls in _ERRORS.items() if type(error) is cls), FailureKind.INTERNAL
+    )
+    return Failed(kind, error.title, error.body, error.remedy, request_id, trace)

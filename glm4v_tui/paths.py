@@ -1,0 +1,66 @@
+"""Where this program keeps its files (the XDG directories, through platformdirs).
+
+``GLM4V_TUI_HOME`` puts all of them under one folder, which tests and portable installs use.
+"""
+
+import os
+from pathlib import Path
+
+APP = "glm4v-tui"
+
+
+def _home() -> Path | None:
+    value = os.environ.get("GLM4V_TUI_HOME")
+    return Path(value).expanduser() if value else None
+
+
+def config_dir() -> Path:
+    """Files that the user writes: ``config.toml``, ``keymap.toml``, ``themes/``."""
+    home = _home()
+    if home is not None:
+        return home / "config"
+    from platformdirs import user_config_path
+
+    return user_config_path(APP)
+
+
+def state_dir() -> Path:
+    """Files that the program writes and may lose: last folder, prompt history, logs."""
+    home = _home()
+    if home is not None:
+        return home / "state"
+    from platformdirs import user_state_path
+
+    return user_state_path(APP)
+
+
+def config_file() -> Path:
+    return config_dir() / "config.toml"
+
+
+def keymap_file() -> Path:
+    return config_dir() / "keymap.toml"
+
+
+def user_themes_dir() -> Path:
+    return config_dir() / "themes"
+
+
+def state_file() -> Path:
+    return state_dir() / "state.toml"
+
+
+def log_dir() -> Path:
+    return state_dir() / "log"
+
+
+def worker_log_file() -> Path:
+    """What the model process prints, one file for each interface process."""
+    return log_dir() / f"worker-{os.getpid()}.log"
+
+
+def shipped_dir(name: str) -> Path:
+    """The ``themes`` or ``plugins`` folder: inside the wheel, or at the top of a source tree."""
+    package = Path(__file__).parent
+    packed = package / "_shipped" / name
+    return packed if packed.is_dir() else package.parent / name
