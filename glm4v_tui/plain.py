@@ -1,0 +1,37 @@
+"""Text from outside (file names, answers, logs) made safe to show in a terminal."""
+
+from __future__ import annotations
+
+import re
+
+_UNSAFE = re.compile(
+    # ESC sequences whole, so that no "[31m" stays behind: CSI, OSC/DCS/SOS/PM/APC, two-byte ones
+    r"\x1b\[[0-?]*[ -/]*[@-~]"
+    r"|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]?"
+    r"|\x9b[0-?]*[ -/]*[@-~]"
+    # C0 but tab and newline, DEL, C1
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+    # direction overrides and isolates, invisible marks, line and paragraph separators
+    r"|[\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff]"
+    # surrogates: bytes of a file name that are not UTF-8
+    r"|[\ud800-\udfff]"
+)
+
+
+def plain_text(text: str) -> str:
+    """Remove what could move the cursor, change colors or reverse reading order.
+
+    Tabs and newlines stay; ``\\r\\n`` becomes ``\\n``. Undecodable bytes of file names become
+    ``U+FFFD`` so that two such names still differ in length.
+    """
+    return _UNSAFE.sub(_replacement, text.replace("\r\n", "\n"))
+
+
+def plain_line(text: str) -> str:
+    """The same on one line: newlines and tabs become spaces."""
+    return plain_text(text).replace("\n", " ").replace("\t", " ")
+
+
+def _replacement(match: re.Match[str]) -> str:
+    return "\ufffd" if "\ud800" <= match[0] <= "\udfff" else ""
