@@ -50,7 +50,9 @@ class Attachment(msgspec.Struct, frozen=True):
         """Identity of the pixels: file content and crop."""
         if self.crop is None:
             return self.digest
-        return f"{self.digest}:{self.crop.left},{self.crop.top},{self.crop.right},{self.crop.bottom}"
+        return (
+            f"{self.digest}:{self.crop.left},{self.crop.top},{self.crop.right},{self.crop.bottom}"
+        )
 
 
 class Message(msgspec.Struct, frozen=True):

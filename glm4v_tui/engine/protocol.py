@@ -258,7 +258,5 @@ def error_of(failed: Failed) -> GlmError:
 
 def failure_of(error: GlmError, request_id: str | None = None, trace: str = "") -> Failed:
     """The event that says what an exception says; the inverse of :func:`error_of`."""
-    kind = next(
-        (kind for kind, cls in _ERRORS.items() if type(error) is cls), FailureKind.INTERNAL
-    )
+    kind = next((kind for kind, cls in _ERRORS.items() if type(error) is cls), FailureKind.INTERNAL)
     return Failed(kind, error.title, error.body, error.remedy, request_id, trace)

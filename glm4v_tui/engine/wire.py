@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 import struct
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
 from glm4v_tui.engine.protocol import Command, Event
+
+if TYPE_CHECKING:
+    import socket
 
 _HEADER = struct.Struct(">I")
 MAX_FRAME_BYTES = 1 << 30
