@@ -1,0 +1,295 @@
+"""One conversation with one engine: questions in, answers growing, nothing lost on the way.
+
+Knows neither Textual nor a model library. The screen and the commands give it questions and the
+engine's events; it keeps the turns, decides what is sent when, and says which turn has changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from glm4v_tui.chat import Answer, Attachment, Conversation, Message, Role, split_answer
+from glm4v_tui.engine.protocol import (
+    Event,
+    Failed,
+    Finished,
+    FinishReason,
+    Generate,
+    Loaded,
+    Loading,
+    LoadModel,
+    ModelInfo,
+    Progress,
+    RgbImage,
+    Sampling,
+    TextDelta,
+    Timing,
+    Usage,
+    WorkerExited,
+    error_of,
+)
+from glm4v_tui.errors import GlmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from glm4v_tui.engine.engine import Engine
+
+
+class TurnState(StrEnum):
+    QUEUED = "queued"
+    READING = "reading"
+    """Sent; the model is at the images or the prompt."""
+    ANSWERING = "answering"
+    DONE = "done"
+    STOPPED = "stopped"
+    """Ended by the user; what was written stays and belongs to the conversation."""
+    FAILED = "failed"
+
+    @property
+    def is_over(self) -> bool:
+        return self in {TurnState.DONE, TurnState.STOPPED, TurnState.FAILED}
+
+
+@dataclass(eq=False)
+class Turn:
+    """A question and what has become of it."""
+
+    question: Message
+    request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    state: TurnState = TurnState.QUEUED
+    raw: str = ""
+    """The answer as the model wrote it, thinking and all."""
+    tokens: int = 0
+    reason: FinishReason | None = None
+    usage: Usage = Usage()
+    timing: Timing = Timing()
+    error: GlmError | None = None
+    is_sent: bool = False
+    """False while images are opened: until then there is nothing to abort."""
+    asked_at: float = 0.0
+    first_token_at: float = 0.0
+
+    @property
+    def answer(self) -> Answer:
+        return split_answer(self.raw)
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Decode speed: measured by the engine once finished, by arrival until then."""
+        if self.state.is_over:
+            return self.timing.decode_tokens_per_s
+        elapsed = time.monotonic() - self.first_token_at
+        return (self.tokens - 1) / elapsed if self.tokens > 1 and elapsed > 0 else None
+
+    @property
+    def is_remembered(self) -> bool:
+        """True when later questions are asked with this turn before them."""
+        return bool(self.answer.text) and self.state.is_over
+
+
+class ModelState(StrEnum):
+    NONE = "none"
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"
+    GONE = "gone"
+    """The process ended; the next question starts it again."""
+
+
+class ChatSession:
+    """The turns of a conversation and the queue before the model.
+
+    Args:
+        engine: Where answers come from; its events are to be given to :meth:`handle`.
+        open_pixels: Opens what is attached; runs in a thread; raises ``ImageError``.
+        sampling: How answers are decoded; may be replaced between questions.
+        system_prompt: Set before every conversation; empty for none.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        open_pixels: Callable[[Attachment], RgbImage],
+        *,
+        sampling: Sampling = Sampling(),
+        system_prompt: str = "",
+    ) -> None:
+        self.engine = engine
+        self.sampling = sampling
+        self.system_prompt = system_prompt
+        self.turns: list[Turn] = []
+        self.model_state = ModelState.NONE
+        self.model: ModelInfo | None = None
+        self.model_error: GlmError | None = None
+        self.loading: Loading | None = None
+        self._open_pixels = open_pixels
+        self._undo: list[list[Turn]] = []
+        self.on_change: Callable[[Turn], None] = lambda turn: None
+        """Called after a turn's state or text has changed."""
+
+    # The model ------------------------------------------------------------------------------
+
+    async def load(self, command: LoadModel) -> None:
+        """Load a model; questions asked meanwhile wait for it."""
+        self.model_state, self.model, self.model_error = ModelState.LOADING, None, None
+        self.loading = Loading("start")
+        await self.engine.load(command)
+
+    async def unload(self) -> None:
+        """Give the memory back. The next question loads the model again."""
+        await self.engine.unload()
+        self.model_state = ModelState.GONE
+
+    @property
+    def context_used(self) -> int:
+        """Tokens of the conversation so far, by the engine's own count; 0 before the first."""
+        remembered = [turn for turn in self.turns if turn.is_remembered]
+        usage = remembered[-1].usage if remembered else Usage()
+        return usage.prompt_tokens + usage.completion_tokens
+
+    # Questions ------------------------------------------------------------------------------
+
+    @property
+    def current(self) -> Turn | None:
+        """The turn the model is busy with."""
+        busy = (TurnState.READING, TurnState.ANSWERING)
+        return next((turn for turn in self.turns if turn.state in busy), None)
+
+    @property
+    def queued(self) -> list[Turn]:
+        return [turn for turn in self.turns if turn.state is TurnState.QUEUED]
+
+    async def submit(self, text: str, attachments: Sequence[Attachment] = ()) -> Turn:
+        """Ask. The question waits while the model loads or answers."""
+        turn = Turn(Message(Role.USER, text, tuple(attachments)))
+        self.turns.append(turn)
+        await self._send_next()
+        return turn
+
+    async def stop(self) -> None:
+        """End the answer that is being written; queued questions are asked next."""
+        if (turn := self.current) is None:
+            return
+        if turn.is_sent:
+            await self.engine.abort(turn.request_id)
+        else:
+            self._set_state(turn, TurnState.STOPPED)
+
+    def withdraw(self, turn: Turn) -> Message:
+        """Take back a question that was not sent yet."""
+        if turn.state is not TurnState.QUEUED:
+            raise ValueError(f"the turn is {turn.state}, not queued")
+        self.turns.remove(turn)
+        return turn.question
+
+    async def regenerate(self, turn: Turn) -> Turn:
+        """Ask the same again; the turn and what came after it can be brought back by undo."""
+        message = self.cut(turn)
+        return await self.submit(message.text, message.attachments)
+
+    def cut(self, turn: Turn) -> Message:
+        """Remove a turn and all after it, to be asked anew; :meth:`undo` brings them back."""
+        if not self.is_idle:
+            raise ValueError("an answer is being written")
+        self._undo.append(list(self.turns))
+        del self.turns[self.turns.index(turn) :]
+        return turn.question
+
+    def clear(self) -> None:
+        """Begin a new conversation; :meth:`undo` brings the old one back."""
+        if self.turns:
+            self.cut(self.turns[0])
+
+    def undo(self) -> bool:
+        """Bring back what the last :meth:`cut`, :meth:`regenerate` or :meth:`clear` removed."""
+        if not self._undo or not self.is_idle:
+            return False
+        self.turns = self._undo.pop()
+        return True
+
+    @property
+    def is_idle(self) -> bool:
+        return all(turn.state.is_over for turn in self.turns)
+
+    def prompt_of(self, turn: Turn) -> Conversation:
+        """What the model is given for a turn: system prompt, remembered turns, the question."""
+        messages = [Message(Role.SYSTEM, self.system_prompt)] if self.system_prompt else []
+        for earlier in self.turns[: self.turns.index(turn)]:
+            if earlier.is_remembered:
+                messages += [earlier.question, Message(Role.ASSISTANT, earlier.answer.text)]
+        return (*messages, turn.question)
+
+    # What the engine says -------------------------------------------------------------------
+
+    async def handle(self, event: Event) -> None:
+        """Take an event in."""
+        match event:
+            case Loading():
+                self.model_state, self.loading = ModelState.LOADING, event
+            case Loaded(model=model):
+                self.model_state, self.model, self.loading = ModelState.READY, model, None
+                await self._send_next()
+            case Failed(request_id=None):
+                self.model_state, self.loading = ModelState.FAILED, None
+                self.model_error = error_of(event)
+            case WorkerExited(expected=False):
+                if self.model_state is ModelState.READY:
+                    self.model_state = ModelState.GONE
+                await self._send_next()
+            case Progress() | TextDelta() | Finished() | Failed():
+                await self._take(event)
+
+    async def _take(self, event: Progress | TextDelta | Finished | Failed) -> None:
+        turn = next((t for t in self.turns if t.request_id == event.request_id), None)
+        if turn is None or turn.state.is_over:
+            return
+        match event:
+            case TextDelta(text=text, tokens=tokens):
+                if not turn.raw:
+                    turn.first_token_at = time.monotonic()
+                turn.state = TurnState.ANSWERING
+                turn.raw += text
+                turn.tokens += tokens
+            case Finished(reason=reason, usage=usage, timing=timing):
+                turn.reason, turn.usage, turn.timing = reason, usage, timing
+                aborted = reason is FinishReason.ABORT
+                turn.state = TurnState.STOPPED if aborted else TurnState.DONE
+            case Failed():
+                turn.state, turn.error = TurnState.FAILED, error_of(event)
+        self.on_change(turn)
+        if turn.state.is_over:
+            await self._send_next()
+
+    def _set_state(self, turn: Turn, state: TurnState) -> None:
+        turn.state = state
+        self.on_change(turn)
+
+    async def _send_next(self) -> None:
+        ready = self.model_state in {ModelState.READY, ModelState.GONE}
+        while ready and self.current is None and self.queued:
+            turn = self.queued[0]
+            turn.asked_at = time.monotonic()
+            self._set_state(turn, TurnState.READING)
+            try:
+                await self._send(turn)
+            except GlmError as error:
+                turn.error = error
+                self._set_state(turn, TurnState.FAILED)
+
+    async def _send(self, turn: Turn) -> None:
+        messages = self.prompt_of(turn)
+        for message in messages:
+            for attachment in message.attachments:
+                if not self.engine.has_image(attachment.key):
+                    image = await asyncio.to_thread(self._open_pixels, attachment)
+                    await self.engine.put_image(attachment.key, image)
+        if turn.state.is_over:
+            return  # stopped while its images were opened
+        turn.is_sent = True
+        await self.engine.generate(Generate(turn.request_id, messages, self.sampling))
