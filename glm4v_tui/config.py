@@ -1,0 +1,127 @@
+"""The settings a user writes in ``config.toml``.
+
+Every field has its default beside it and its meaning right under it; the README's reference is
+made from here (``python -m glm4v_tui.config``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+
+from glm4v_tui import paths
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RESERVED = ("tasks", "plugins")
+"""Tables that are not this file's business: each task and plugin reads its own."""
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Rows = Annotated[int, msgspec.Meta(ge=4, le=100)]
+Temperature = Annotated[float, msgspec.Meta(ge=0)]
+Probability = Annotated[float, msgspec.Meta(gt=0, le=1)]
+Penalty = Annotated[float, msgspec.Meta(gt=0)]
+Seed = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class ModelSettings(msgspec.Struct, frozen=True):
+    """Which model is loaded, and how."""
+
+    checkpoint: str = ""
+    """A folder on this host or a hub id; the same as `--model`."""
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """The weights' number format. `auto` is bf16 on a GPU and the checkpoint's own on a CPU."""
+    device: Literal["auto", "cuda", "cpu"] = "auto"
+    """Where the model runs. `auto` is the GPU when there is one."""
+
+
+class GenerationSettings(msgspec.Struct, frozen=True):
+    """How answers are made. What is not set is left to the checkpoint's own settings."""
+
+    system_prompt: str = ""
+    """Said to the model before every conversation."""
+    max_new_tokens: Count = 1024
+    """The longest answer, in tokens."""
+    temperature: Temperature | None = None
+    """0 always takes the most probable token; higher is more varied."""
+    top_p: Probability | None = None
+    """Only the most probable tokens that together reach this share."""
+    top_k: Count | None = None
+    """Only this many of the most probable tokens."""
+    repetition_penalty: Penalty | None = None
+    """Above 1, tokens that were used already become less likely."""
+    seed: Seed | None = None
+    """The same seed, question and settings give the same answer."""
+
+
+class InterfaceSettings(msgspec.Struct, frozen=True):
+    """How the screen looks and listens."""
+
+    theme: str = "graphite"
+    """A shipped theme, or a file in `themes/` beside this one, without its suffix. A theme that
+    was chosen in the program stays until this is changed."""
+    images: Literal["half", "sixel", "kitty", "off"] = "half"
+    """How pictures are drawn: colored half blocks work everywhere; sixel and kitty need a terminal
+    that can and are asked for here only."""
+    colors: Literal["auto", "truecolor", "256", "16"] = "auto"
+    """How many colors the terminal gets. `auto` is true color, also over SSH where the terminal's
+    own word for it is lost, except in terminals known to have fewer."""
+    low_bandwidth: bool = False
+    """Smaller and coarser pictures, for slow links."""
+    picture_height: Rows = 16
+    """The most rows that a picture takes in the conversation."""
+    keymap: str = "default"
+    """The keys to start from: `default`, `vim` or `emacs`. Single keys are changed in
+    `keymap.toml`."""
+
+
+class EngineSettings(msgspec.Struct, frozen=True):
+    """How patient this program is with the model's process."""
+
+    silent_after_s: Seconds = 15.0
+    """Seconds without a sign of life before the screen says so."""
+    abort_within_s: Seconds = 5.0
+    """Seconds that stopping an answer may take; after that the process is ended."""
+
+
+class Settings(msgspec.Struct, frozen=True):
+    model: ModelSettings = ModelSettings()
+    generation: GenerationSettings = GenerationSettings()
+    interface: InterfaceSettings = InterfaceSettings()
+    engine: EngineSettings = EngineSettings()
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Read the settings; without a file all have their defaults.
+
+    Args:
+        path: The file; by default the user's ``config.toml``.
+
+    Raises:
+        SettingsError: the file cannot be read, is not TOML, or has wrong keys or values.
+    """
+    file = path or paths.config_file()
+    if path is None and not file.exists():
+        return Settings()
+    return _read(file)
+
+
+def _read(path: Path) -> Settings:
+    from glm4v_tui import toml_file
+
+    try:
+        return toml_file.read_struct(toml_file.read_toml(path), Settings, RESERVED)
+    except FileNotFoundError as error:
+        problem = toml_file.Problem("", "there is no such file")
+        raise toml_file.settings_error(path, [problem]) from error
+
+
+if __name__ == "__main__":
+    import sys
+
+    from glm4v_tui.settings_reference import reference
+
+    sys.stdout.write(reference(Settings))
