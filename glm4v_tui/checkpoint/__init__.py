@@ -1,0 +1,23 @@
+"""Is a model folder whole, and is it of a kind that can be loaded? Told before loading it.
+
+Only small JSON files and the headers of the safetensors files are read, so this takes
+milliseconds for any size and needs no model library.
+"""
+
+from glm4v_tui.checkpoint.kind import context_length, loadable_model_types
+from glm4v_tui.checkpoint.problem import Problem
+from glm4v_tui.checkpoint.report import CheckpointReport, inspect_checkpoint
+from glm4v_tui.checkpoint.source import ModelSource, cached_snapshot, resolve_model
+from glm4v_tui.checkpoint.weights import tensor_bytes
+
+__all__ = [
+    "CheckpointReport",
+    "ModelSource",
+    "Problem",
+    "cached_snapshot",
+    "context_length",
+    "inspect_checkpoint",
+    "loadable_model_types",
+    "resolve_model",
+    "tensor_bytes",
+]

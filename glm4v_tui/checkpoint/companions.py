@@ -1,0 +1,67 @@
+"""The files without which weights cannot chat: tokenizer, image processor, chat template."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from glm4v_tui.checkpoint.problem import Problem
+from glm4v_tui.checkpoint.weight_file import is_lfs_pointer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json", "spiece.model")
+PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
+TEMPLATE_FILES = ("chat_template.jinja", "chat_template.json")
+
+
+def companion_problems(folder: Path) -> Iterator[Problem]:
+    yield from _tokenizer_problems(folder)
+    if not _has_any(folder, PROCESSOR_FILES):
+        yield Problem(
+            "The image processor's settings are missing",
+            f"{folder} has neither {PROCESSOR_FILES[0]} nor {PROCESSOR_FILES[1]}.",
+            "Copy or download them from the same checkpoint.",
+        )
+    if not _has_chat_template(folder):
+        yield Problem(
+            "The chat template is missing",
+            f"{folder} does not say how a conversation is written for this model; it may be a "
+            "base model that was not trained to chat.",
+            f"Copy {TEMPLATE_FILES[0]} from the same checkpoint, or choose a chat model.",
+        )
+
+
+def _tokenizer_problems(folder: Path) -> Iterator[Problem]:
+    present = [folder / name for name in TOKENIZER_FILES if (folder / name).is_file()]
+    if not present:
+        yield Problem(
+            "The tokenizer is missing",
+            f"{folder} has none of {', '.join(TOKENIZER_FILES[:3])}.",
+            "Copy or download the tokenizer files from the same checkpoint.",
+        )
+    for file in present:
+        if is_lfs_pointer(file):
+            yield Problem(
+                f"{file.name} was not fetched",
+                f"{file} is a Git LFS pointer, not the tokenizer.",
+                "Run: git lfs pull",
+            )
+
+
+def _has_any(folder: Path, names: tuple[str, ...]) -> bool:
+    return any((folder / name).is_file() for name in names)
+
+
+def _has_chat_template(folder: Path) -> bool:
+    if _has_any(folder, TEMPLATE_FILES) or (folder / "additional_chat_templates").is_dir():
+        return True
+    for name in ("tokenizer_config.json", *PROCESSOR_FILES):
+        try:
+            if json.loads((folder / name).read_text(encoding="utf-8")).get("chat_template"):
+                return True
+        except (OSError, ValueError, AttributeError):
+            continue
+    return False
