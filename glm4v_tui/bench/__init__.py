@@ -1,0 +1,1 @@
+"""Reproducible figures on the user's own machine, measured from outside the program."""
