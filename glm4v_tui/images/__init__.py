@@ -1,0 +1,32 @@
+"""A file on this host -> the picture that the model will see, with what was done to it.
+
+Importing this package is cheap: Pillow and numpy are imported by the first call that needs them.
+Every function here blocks on the disk and on decoding; call them in a thread.
+"""
+
+from glm4v_tui.images.formats import IMAGE_SUFFIXES, is_image_name
+from glm4v_tui.images.opening import (
+    MAX_MODEL_PIXELS,
+    ImageFacts,
+    OpenedImage,
+    fit_pixels,
+    inspect,
+    open_image,
+    reopen,
+    thumbnail,
+)
+from glm4v_tui.images.reading import MAX_SOURCE_PIXELS
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MAX_MODEL_PIXELS",
+    "MAX_SOURCE_PIXELS",
+    "ImageFacts",
+    "OpenedImage",
+    "fit_pixels",
+    "inspect",
+    "is_image_name",
+    "open_image",
+    "reopen",
+    "thumbnail",
+]
