@@ -1,0 +1,64 @@
+"""When to draw a picture, so that a slow link shows the last key pressed and not the one before.
+
+A picture is a hundred times as many bytes as a line of text, and what was handed to the terminal
+cannot be taken back. So a picture waits until the keys pause, comes coarse first when they came
+in a burst, and large ones are handed over in bands with the link's time between them.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+QUIET = 0.08
+"""Seconds without another request before anything is drawn."""
+STILL = 0.3
+"""Seconds that a coarse picture stays before the fine one is drawn."""
+COARSE_BYTES = 40_000
+"""The most that is drawn first in a burst: 0.16 s on a link of 250 KB/s."""
+WHOLE_BYTES = 160_000
+"""The most that is handed over at once on a link that is idle."""
+BAND_SECONDS = 0.1
+"""How long the link may be busy with one band."""
+
+
+class Pace:
+    """What one picture's place on the screen may send, and when.
+
+    Args:
+        link: Bytes a second that the terminal takes.
+        clock: Seconds, rising.
+    """
+
+    def __init__(self, link: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.link = link
+        self._clock = clock
+        self._carried_at = clock()
+
+    def sent(self, size: int) -> None:
+        """Note that this many bytes were handed to the terminal."""
+        self._carried_at = max(self._carried_at, self._clock()) + size / self.link
+
+    @property
+    def backlog(self) -> float:
+        """Seconds until the link has carried what was sent."""
+        return max(0.0, self._carried_at - self._clock())
+
+    def fits(self, size: int) -> bool:
+        """Whether this much can be drawn at once without the next key waiting behind it."""
+        return self.backlog < BAND_SECONDS and size <= max(WHOLE_BYTES, self.link * BAND_SECONDS)
+
+    def bands(self, sizes: Sequence[int]) -> Iterator[range]:
+        """Cut rows of these sizes (bytes) into ranges that the link carries in a band's time."""
+        limit = self.link * BAND_SECONDS
+        start = total = 0
+        for row, size in enumerate(sizes):
+            if total and total + size > limit:
+                yield range(start, row)
+                start, total = row, 0
+            total += size
+        if start < len(sizes):
+            yield range(start, len(sizes))

@@ -1,0 +1,296 @@
+"""Pictures ready to be drawn: decoded, fitted and painted in threads, kept while there is room."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import threading
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from glm4v_tui.chat import Box
+from glm4v_tui.ui import halfblock
+from glm4v_tui.ui.pace import COARSE_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from PIL.Image import Image
+    from rich.style import Style
+    from textual.geometry import Spacing
+    from textual.strip import Strip
+
+    Load = Callable[[Path, int, int, Box | None], Image]
+    """(path, max_width, max_height, crop) -> upright RGB picture within that size."""
+    Measure = Callable[[Path], tuple[int, int]]
+    """path -> (width, height) of the upright image, from its header."""
+
+KEPT_BYTES = 24 << 20
+MAX_ENLARGEMENT = 8
+"""A 28x28 digit should be seen, a 1x1 pixel need not fill the screen."""
+SMALL_CELLS = 1400
+"""Cells of a picture that saves bandwidth: about 40 KB."""
+
+
+Value = TypeVar("Value")
+
+
+class Quality(Enum):
+    FINE = "fine"
+    THRIFTY = "thrifty"
+    """Fewer cells and 32 levels a channel, for ``--low-bandwidth``."""
+    COARSE = "coarse"
+    """A few dozen KB whatever the size, to be replaced soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The cells that a picture has, and what is around it."""
+
+    width: int
+    height: int
+    padding: Spacing
+    horizontal: str
+    """``left``, ``center`` or ``right``."""
+    vertical: str
+    """``top``, ``middle`` or ``bottom``."""
+    cell_ratio: float
+    """Height of a cell divided by its width."""
+    style: Style
+    """The color behind the picture."""
+    depth: halfblock.ColorDepth
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """(columns, rows) inside of the padding, at least 1."""
+        return max(1, self.width - self.padding.width), max(1, self.height - self.padding.height)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be painted."""
+
+    path: Path
+    crop: Box | None
+    space: Space
+    quality: Quality = Quality.FINE
+
+
+@dataclass(frozen=True, slots=True)
+class Painting:
+    """Rows for the whole space, blank ones included."""
+
+    order: Order
+    strips: list[Strip]
+    sizes: list[int]
+    """Bytes that each row sends."""
+    image_size: tuple[int, int]
+    """Pixels of the whole upright image."""
+
+    @property
+    def size(self) -> int:
+        return sum(self.sizes)
+
+
+def fit(size: tuple[int, int], cells: tuple[int, int], cell_ratio: float = 2.0) -> tuple[int, int]:
+    """The columns and rows that an image of this size (pixels) takes within ``cells``."""
+    (width, height), (columns, rows) = size, cells
+    scale = min(columns / width, rows * cell_ratio / height, MAX_ENLARGEMENT)
+    wide, high = round(width * scale), round(height * scale / cell_ratio)
+    return min(columns, max(1, wide)), min(rows, max(1, high))
+
+
+class Paintings:
+    """Makes paintings in its own threads and keeps the latest.
+
+    Args:
+        load: Decodes a reduced picture.
+        measure: Reads an image's size.
+        limit: Bytes kept of each, pixels and rows.
+    """
+
+    def __init__(
+        self, load: Load | None = None, measure: Measure | None = None, limit: int = KEPT_BYTES
+    ) -> None:
+        self._load = load or _thumbnail
+        self._measure = measure or _upright_size
+        self._pixels: _Kept[tuple[halfblock.Pixels, tuple[int, int]]] = _Kept(limit)
+        self._paintings: _Kept[Painting] = _Kept(limit)
+        self._pool = ThreadPoolExecutor(2, "picture")
+        self._ahead = ThreadPoolExecutor(1, "picture-ahead")
+        self._jobs: list[Future[Painting]] = []
+
+    async def measure(self, path: Path) -> tuple[int, int]:
+        """Width and height of the upright image. Raises ImageError."""
+        return await self._in_thread(lambda: self._measure(path))
+
+    async def make(self, order: Order) -> Painting:
+        """Decode and paint, or find it made.
+
+        Raises:
+            ImageError: The file cannot be shown.
+        """
+        return await self._in_thread(lambda: self._make(order))
+
+    def make_ahead(self, orders: Sequence[Order]) -> None:
+        """Make these when there is time; what was asked for ahead before is forgotten."""
+        for job in self._jobs:
+            job.cancel()
+        self._jobs = [self._ahead.submit(self._make, order) for order in orders]
+
+    async def _in_thread(self, work: Callable[[], Value]) -> Value:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    def _make(self, order: Order) -> Painting:
+        stamp = _stamp(order.path)
+        return self._paintings.get(
+            (order, stamp), lambda: self._paint(order, stamp), _painting_bytes
+        )
+
+    def _paint(self, order: Order, stamp: object) -> Painting:
+        columns, rows = _cells(order)
+        key = (order.path, stamp, order.crop, columns, rows, order.space.cell_ratio)
+        pixels, image_size = self._pixels.get(
+            key, lambda: self._decode(order, (columns, rows)), lambda kept: kept[0].nbytes + 500
+        )
+        strips = _strips(pixels, order)
+        return Painting(order, strips, [halfblock.output_size([s]) for s in strips], image_size)
+
+    def _decode(
+        self, order: Order, cells: tuple[int, int]
+    ) -> tuple[halfblock.Pixels, tuple[int, int]]:
+        import numpy as np
+        from PIL.Image import Resampling
+
+        size = self._measure(order.path)
+        crop = _within(order.crop, size)
+        part = (crop.width, crop.height) if crop else size
+        columns, rows = fit(part, cells, order.space.cell_ratio)
+        image = self._load(order.path, columns, math.ceil(rows * order.space.cell_ratio), crop)
+        is_enlarged = columns > part[0]
+        method = Resampling.NEAREST if is_enlarged else Resampling.BICUBIC
+        return np.asarray(image.resize((columns, 2 * rows), method)), size
+
+
+@cache
+def shared_paintings() -> Paintings:
+    """The one that pictures use that were not given another."""
+    return Paintings()
+
+
+def _cells(order: Order) -> tuple[int, int]:
+    columns, rows = order.space.cells
+    if order.quality is Quality.THRIFTY and columns * rows > SMALL_CELLS:
+        scale = math.sqrt(SMALL_CELLS / (columns * rows))
+        return max(1, int(columns * scale)), max(1, int(rows * scale))
+    return columns, rows
+
+
+def _strips(pixels: halfblock.Pixels, order: Order) -> list[Strip]:
+    from textual.strip import Strip
+
+    space = order.space
+    left = _before(space.cells[0] - pixels.shape[1], space.horizontal) + space.padding.left
+    top = _before(space.cells[1] - pixels.shape[0] // 2, space.vertical) + space.padding.top
+    margin = halfblock.Margin(left, max(0, space.width - left - pixels.shape[1]), space.style)
+    match order.quality:
+        case Quality.FINE:
+            rows = halfblock.paint(pixels, space.depth, margin)
+        case Quality.THRIFTY:
+            rows = halfblock.paint(halfblock.five_bits(pixels), space.depth, margin)
+        case Quality.COARSE:
+            rows = halfblock.paint_coarse(pixels, space.depth, margin, COARSE_BYTES)
+    blank = Strip.blank(space.width, space.style)
+    below = max(0, space.height - top - len(rows))
+    return [*[blank] * top, *rows, *[blank] * below][: space.height]
+
+
+def _before(free: int, alignment: str) -> int:
+    """How many of the free cells come before the picture."""
+    if alignment in ("center", "middle"):
+        return max(0, free) // 2
+    return max(0, free) if alignment in ("right", "bottom") else 0
+
+
+def _within(crop: Box | None, size: tuple[int, int]) -> Box | None:
+    """The part of the crop that the image has; all of it when that is nothing."""
+    if crop is None:
+        return None
+    width, height = size
+    box = Box(max(0, crop.left), max(0, crop.top), min(width, crop.right), min(height, crop.bottom))
+    return box if box.width > 0 and box.height > 0 else None
+
+
+def _stamp(path: Path) -> object:
+    """Tells a changed file from the one that was painted."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - a third of the time of Path.stat
+    except (OSError, ValueError):
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def _painting_bytes(painting: Painting) -> int:
+    return sum(painting.sizes) + 12 * painting.order.space.width * len(painting.strips) + 2000
+
+
+def _thumbnail(path: Path, max_width: int, max_height: int, crop: Box | None) -> Image:
+    from glm4v_tui.images import thumbnail
+
+    return thumbnail(path, max_width, max_height, crop)
+
+
+def _upright_size(path: Path) -> tuple[int, int]:
+    from glm4v_tui.images import inspect
+
+    facts = inspect(path)
+    return facts.width, facts.height
+
+
+class _Kept(Generic[Value]):
+    """The latest values up to a number of bytes, and at least one. Each is made by one thread."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._total = 0
+        self._values: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
+        self._making: dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def get(
+        self, key: Hashable, make: Callable[[], Value], measure: Callable[[Value], int]
+    ) -> Value:
+        with self._lock:
+            making = self._making.setdefault(key, threading.Lock())
+        try:
+            with making:  # another thread may be at it: prefetched pictures are asked for
+                value = self._find(key)
+                if value is None:
+                    value = make()
+                    self._keep(key, value, measure(value))
+        finally:
+            with self._lock:
+                self._making.pop(key, None)
+        return value
+
+    def _find(self, key: Hashable) -> Value | None:
+        with self._lock:
+            if key not in self._values:
+                return None
+            self._values.move_to_end(key)
+            return self._values[key][0]
+
+    def _keep(self, key: Hashable, value: Value, size: int) -> None:
+        with self._lock:
+            self._values[key] = value, size
+            self._total += size
+            while self._total > self._limit and len(self._values) > 1:
+                _, (_, freed) = self._values.popitem(last=False)
+                self._total -= freed
