@@ -130,7 +130,7 @@ class ChatSession:
         self.loading: Loading | None = None
         self._open_pixels = open_pixels
         self._undo: list[list[Turn]] = []
-        self.on_change: Callable[[Turn], None] = lambda turn: None
+        self.on_change: Callable[[Turn], None] = _ignore
         """Called after a turn's state or text has changed."""
 
     # The model ------------------------------------------------------------------------------
@@ -293,3 +293,7 @@ class ChatSession:
             return  # stopped while its images were opened
         turn.is_sent = True
         await self.engine.generate(Generate(turn.request_id, messages, self.sampling))
+
+
+def _ignore(_turn: Turn) -> None:
+    pass

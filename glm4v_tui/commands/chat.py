@@ -1,0 +1,107 @@
+"""``glm4v-tui [PATH ...]``: the chat screen, or the same without a screen."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from glm4v_tui.commands.start import (
+    existing_paths,
+    make_engine,
+    model_of,
+    sampling_of,
+    settings_with,
+)
+from glm4v_tui.engine.protocol import LoadModel
+from glm4v_tui.errors import UsageError
+from glm4v_tui.terminal import is_ssh, set_color_system
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from glm4v_tui.config import Settings
+
+
+@dataclass(frozen=True)
+class ChatOptions:
+    """The command line, as it was given; None where nothing was."""
+
+    paths: tuple[str, ...] = ()
+    model: str | None = None
+    precision: str | None = None
+    device: str | None = None
+    theme: str | None = None
+    images: str | None = None
+    low_bandwidth: bool = False
+    plain: bool = False
+    debug: bool = False
+    scripted: str | None = None
+
+
+def run(options: ChatOptions) -> int:
+    """Chat until the user leaves; the exit code."""
+    settings = settings_with(
+        model__checkpoint=options.model,
+        model__precision=options.precision,
+        model__device=options.device,
+        interface__theme=options.theme,
+        interface__images=options.images,
+        interface__low_bandwidth=options.low_bandwidth or None,
+    )
+    found = existing_paths(options.paths)
+    if options.plain:
+        from glm4v_tui.commands.line_chat import run_line_chat
+
+        return run_line_chat(settings, found, options.scripted)
+    _check_terminal()
+    return _run_screen(settings, found, options)
+
+
+def _check_terminal() -> None:
+    if not (sys.stdin.isatty() and sys.__stderr__ is not None and sys.__stderr__.isatty()):
+        raise UsageError(
+            "There is no terminal to draw on",
+            "Standard input and standard error must be a terminal.",
+            "Use --plain to chat through pipes, or `glm4v-tui ask` for one question.",
+        )
+
+
+def _run_screen(settings: Settings, found: list[Path], options: ChatOptions) -> int:
+    # Textual reads its environment when it is imported, so this comes first.
+    set_color_system(os.environ, settings.interface.colors)
+    pixels = _pixels(settings)
+    from glm4v_tui.ui.app import Glm4vApp, why_it_ended
+    from glm4v_tui.ui.launch import Launch
+
+    folders = [path for path in found if path.is_dir()]
+    model = model_of(settings)
+    if model is None and options.scripted is not None:
+        model = LoadModel("script")
+    app = Glm4vApp(
+        Launch(
+            engine=make_engine(settings, options.scripted),
+            model=model,
+            images=tuple(path for path in found if not path.is_dir()),
+            folder=folders[0] if folders else None,
+            settings=settings,
+            sampling=sampling_of(settings),
+            is_remote=is_ssh(os.environ),
+            notices=pixels,
+        )
+    )
+    app.run()
+    if (defect := why_it_ended(app)) is not None:
+        raise defect from app.defect
+    return app.return_code or 0
+
+
+def _pixels(settings: Settings) -> tuple[str, ...]:
+    """Ask the terminal about pixel graphics, but only when they were asked for."""
+    if settings.interface.images not in ("sixel", "kitty"):
+        return ()
+    from glm4v_tui.ui.pixels import prepare
+
+    problem = prepare(settings.interface.images)
+    return (problem,) if problem else ()

@@ -1,0 +1,14 @@
+"""``glm4v-tui doctor``: is this machine fit to chat, and if not, what to do."""
+
+from __future__ import annotations
+
+import click
+
+from glm4v_tui import doctor
+
+
+def run(*, as_json: bool, model: str | None) -> int:
+    """Print the findings; 0 when fit to chat."""
+    findings = doctor.run_checks(model)
+    click.echo(doctor.as_json(findings) if as_json else doctor.as_text(findings))
+    return doctor.exit_code(findings)

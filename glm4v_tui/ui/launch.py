@@ -1,0 +1,34 @@
+"""What the command line decided before the screen starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from glm4v_tui.config import Settings
+from glm4v_tui.engine.protocol import Sampling
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from glm4v_tui.engine.engine import Engine
+    from glm4v_tui.engine.protocol import LoadModel
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Everything the screen is started with."""
+
+    engine: Engine
+    model: LoadModel | None
+    """None when no model was named anywhere."""
+    images: tuple[Path, ...] = ()
+    """Attached at the start."""
+    folder: Path | None = None
+    """Opened in the picker at the start."""
+    settings: Settings = field(default_factory=Settings)
+    sampling: Sampling = Sampling()
+    is_remote: bool = False
+    """The terminal is at the other end of a network."""
+    notices: tuple[str, ...] = ()
+    """Said once the screen is there: files that could not be read, and the like."""

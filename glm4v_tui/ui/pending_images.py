@@ -1,0 +1,95 @@
+"""The images on their way to the next question."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from glm4v_tui.errors import GlmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from glm4v_tui.chat import Attachment, Box
+
+Size = tuple[int, int]
+
+
+class PendingImages:
+    """Opens files in threads, keeps their order, knows what they will cost.
+
+    Args:
+        on_change: Called when the list, or what is known of it, has changed.
+        on_refused: Called with the path and the reason when a file cannot be attached.
+    """
+
+    def __init__(
+        self, on_change: Callable[[], None], on_refused: Callable[[Path, GlmError], None]
+    ) -> None:
+        self.attachments: list[Attachment] = []
+        self.costs: dict[Size, tuple[Size, int]] = {}
+        """(width, height) -> what the model will see and how many tokens that is."""
+        self._opening: list[Path] = []
+        self._on_change = on_change
+        self._on_refused = on_refused
+        self._settled = asyncio.Event()
+        self._settled.set()
+        self._one_by_one = asyncio.Lock()
+
+    @property
+    def opening(self) -> list[str]:
+        return [path.name for path in self._opening]
+
+    @property
+    def tokens(self) -> int:
+        """What the attached images will add to the context, as far as it is known."""
+        sizes = [(image.width, image.height) for image in self.attachments]
+        return sum(self.costs[size][1] for size in sizes if size in self.costs)
+
+    @property
+    def unmeasured(self) -> tuple[Size, ...]:
+        sizes = {(image.width, image.height) for image in self.attachments}
+        return tuple(sorted(sizes - self.costs.keys()))
+
+    async def add(self, path: Path, crop: Box | None = None) -> bool:
+        """Open and attach one image; True when it is attached."""
+        from glm4v_tui import images  # Pillow: not before the first image
+
+        self._opening.append(path)
+        self._settled.clear()
+        self._on_change()
+        try:
+            async with self._one_by_one:
+                opened = await asyncio.to_thread(images.open_image, path, crop)
+        except GlmError as error:
+            self._on_refused(path, error)
+            return False
+        else:
+            self.attachments.append(opened.attachment)
+            return True
+        finally:
+            self._opening.remove(path)
+            if not self._opening:
+                self._settled.set()
+            self._on_change()
+
+    async def settled(self) -> None:
+        """Wait until no file is being opened."""
+        await self._settled.wait()
+
+    def take(self) -> list[Attachment]:
+        """Hand the images over to a question."""
+        taken, self.attachments = self.attachments, []
+        self._on_change()
+        return taken
+
+    def put_back(self, attachments: tuple[Attachment, ...]) -> None:
+        """Attach what belonged to a question that is written anew."""
+        self.attachments = list(attachments)
+        self._on_change()
+
+    def remove_last(self) -> Attachment | None:
+        removed = self.attachments.pop() if self.attachments else None
+        self._on_change()
+        return removed

@@ -1,0 +1,74 @@
+"""The bottom line: how full the context is, what the keys do, what the GPU holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.containers import Horizontal
+from textual.content import Content
+
+from glm4v_tui.ui.widgets.gauge import VramGauge
+from glm4v_tui.ui.widgets.words import Words
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.screen import Screen
+
+_WARN, _ALARM = 0.8, 0.95
+
+
+class ContextGauge(Words):
+    """Tokens used, tokens that the attached images will add, tokens there are."""
+
+    DEFAULT_CSS = "ContextGauge { width: auto; padding: 0 2 0 1; color: $text-muted; }"
+
+    def show_tokens(self, used: int, coming: int, length: int | None) -> None:
+        """Show how full the context is; ``length`` None when the model does not say."""
+        if not used and not coming:
+            self.show("")
+            return
+        total = f"/{_short(length)}" if length else ""
+        words = f"context {_short(used)}{f'+{_short(coming)}' if coming else ''}{total}"
+        share = (used + coming) / length if length else 0.0
+        color = "$text-error" if share > _ALARM else "$text-warning" if share > _WARN else ""
+        self.show(Content.styled(words, color))
+
+
+class KeyHints(Words):
+    """The keys of what has the focus, in the order of their bindings."""
+
+    DEFAULT_CSS = "KeyHints { width: 1fr; height: 1; color: $text-muted; }"
+
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, self._show_bindings)
+
+    def _show_bindings(self, screen: Screen[object]) -> None:
+        hints = Content("  ").join(
+            Content.assemble(
+                (self.app.get_key_display(active.binding), "$footer-key-foreground"),
+                f" {active.binding.description}",
+            )
+            for active in screen.active_bindings.values()
+            if active.binding.show
+        )
+        self.show(hints.truncate(max(1, self.size.width), ellipsis=True))
+
+
+class StatusLine(Horizontal):
+    DEFAULT_CSS = """
+    StatusLine {
+        height: 1; background: $panel; color: $foreground;
+        VramGauge { padding: 0 1; max-width: 50%; }
+    }
+    """
+
+    def compose(self) -> ComposeResult:
+        yield KeyHints()
+        yield ContextGauge()
+        yield VramGauge(compact=True)
+
+
+def _short(tokens: int | None) -> str:
+    if tokens is None:
+        return "?"
+    return f"{tokens / 1000:.1f}k" if tokens >= 1000 else str(tokens)

@@ -1,0 +1,205 @@
+"""One turn in the chat log: the question with its pictures, the answer, what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+
+from glm4v_tui.engine.protocol import FinishReason
+from glm4v_tui.plain import plain_line, plain_text
+from glm4v_tui.session import Turn, TurnState
+from glm4v_tui.ui.widgets.words import Words
+
+if TYPE_CHECKING:
+    from textual import events
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+    from textual.widgets import Markdown
+
+    from glm4v_tui.chat import Answer
+
+
+class TurnView(Vertical, can_focus=True):
+    """Shows a turn and follows it while the answer grows (:meth:`follow`)."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "request('copy')", "Copy answer", id="turn.copy"),
+        Binding("c", "request('copy_code')", "Copy code", id="turn.copy_code"),
+        Binding("e", "request('edit')", "Edit", id="turn.edit", tooltip="Ask this differently"),
+        Binding("r", "request('regenerate')", "Again", id="turn.regenerate"),
+        Binding("v,enter", "request('view')", "View images", id="turn.view"),
+        Binding("t", "toggle_thinking", "Thinking", id="turn.thinking"),
+        Binding("up,k", "request('previous')", "Previous turn", id="turn.previous", show=False),
+        Binding("down,j", "request('next')", "Next turn", id="turn.next", show=False),
+    ]
+
+    DEFAULT_CSS = """
+    TurnView {
+        height: auto;
+        padding: 0 1 0 1;
+        margin: 0 0 1 0;
+        border-left: outer $background;
+        &:focus { border-left: outer $primary; background: $boost; }
+        &.-found { border-left: outer $warning; }
+        .question { padding: 0 0 0 1; border-left: thick $secondary; height: auto; }
+        .thinking { color: $text-muted; height: auto; padding: 0 0 0 1; display: none; }
+        .thinking.-some { display: block; }
+        .foot { color: $text-muted; height: auto; padding: 0 0 0 1; }
+        .pictures { height: auto; padding: 0 0 0 2; content-align: left top; }
+        Markdown { padding: 0 0 0 1; margin: 0; background: transparent; height: auto; }
+    }
+    """
+
+    @dataclass
+    class Requested(Message):
+        """The user wants something done with this turn."""
+
+        view: TurnView
+        what: str
+
+    def __init__(self, turn: Turn, picture_height: int = 16) -> None:
+        super().__init__()
+        self.turn = turn
+        self._picture_height = picture_height
+        self._question = Words(self._question_words(), classes="question")
+        self._thinking = Words(classes="thinking")
+        self._foot = Words(self._foot_words(), classes="foot")
+        self._answer: Markdown | None = None
+        self._shown = ""
+        self._is_unfolded = False
+
+    def compose(self) -> ComposeResult:
+        yield self._question
+        if self.turn.question.attachments and self._picture_height:
+            yield from self._compose_pictures()
+        yield self._thinking
+        yield self._foot
+
+    async def on_mount(self) -> None:
+        await self.follow()
+
+    async def follow(self) -> None:
+        """Show what the turn has become since the last time."""
+        answer = self.turn.answer
+        self._show_thinking(answer)
+        await self._show_answer(plain_text(answer.text))
+        self._update_foot()
+
+    def contains(self, wanted: str) -> bool:
+        """Whether question, answer or image names hold these words (given case-folded)."""
+        question = self.turn.question
+        texts = [question.text, self.turn.raw, *(image.path for image in question.attachments)]
+        return any(wanted in text.casefold() for text in texts)
+
+    def action_request(self, what: str) -> None:
+        self.post_message(self.Requested(self, what))
+
+    def action_toggle_thinking(self) -> None:
+        self._is_unfolded = not self._is_unfolded
+        self._show_thinking(self.turn.answer)
+
+    def on_click(self, event: events.Click) -> None:
+        if event.widget is self._thinking:
+            self.action_toggle_thinking()
+
+    # The parts ------------------------------------------------------------------------------
+
+    def _question_words(self) -> Content:
+        turn = self.turn
+        queued = turn.state is TurnState.QUEUED
+        mark = ("queued  ", "$text-warning") if queued else ""
+        lines = [Content.assemble(mark, (plain_text(turn.question.text), "bold"))]
+        for number, image in enumerate(turn.question.attachments, 1):
+            name = plain_line(Path(image.path).name)
+            part = " (part)" if image.crop else ""
+            facts = f"{number} {name}{part} · {image.width}×{image.height}"
+            lines.append(Content.styled(facts, "$text-muted"))
+        return Content("\n").join(lines)
+
+    def _compose_pictures(self) -> ComposeResult:
+        # Not imported with the module: the first frame has no picture and no numpy.
+        from glm4v_tui.ui.widgets.picture import Picture
+
+        for image in self.turn.question.attachments:
+            picture = Picture(
+                Path(image.path),
+                crop=image.crop,
+                image_size=None if image.crop else (image.width, image.height),
+                classes="pictures",
+            )
+            picture.styles.max_height = self._picture_height
+            yield picture
+
+    def _show_thinking(self, answer: Answer) -> None:
+        self._thinking.set_class(bool(answer.thinking) or answer.is_thinking, "-some")
+        words = len(answer.thinking.split())
+        sign = "▾" if self._is_unfolded else "▸"
+        state = "Thinking …" if answer.is_thinking and not self.turn.state.is_over else "Thought"
+        text = f"{sign} {state} ({words} words, t unfolds)"
+        if self._is_unfolded:
+            text = f"{sign} {state}\n{plain_text(answer.thinking)}"
+        self._thinking.show(text)
+
+    async def _show_answer(self, text: str) -> None:
+        if text == self._shown:
+            return
+        if self._answer is None:
+            self._answer = _new_markdown()
+            await self.mount(self._answer, before=self._foot)
+        if text.startswith(self._shown):
+            await self._answer.append(text[len(self._shown) :])
+        else:
+            await self._answer.update(text)
+        self._shown = text
+
+    def _update_foot(self) -> None:
+        self._question.show(self._question_words())
+        words = self._foot_words()
+        self._foot.show(words)
+        self._foot.display = bool(words)
+
+    def _foot_words(self) -> Content:
+        turn = self.turn
+        if turn.error is not None:
+            body = [part for part in (turn.error.body, turn.error.remedy) if part]
+            return Content.assemble(
+                (f"✗ {plain_text(turn.error.title)}", "bold $text-error"),
+                *(f"\n{plain_text(part)}" for part in body),
+            )
+        match turn.state:
+            case TurnState.QUEUED | TurnState.ANSWERING:
+                return Content("")
+            case TurnState.READING:
+                return Content("reading the question …")
+        return Content(" · ".join(_finish_words(turn)))
+
+
+def _finish_words(turn: Turn) -> list[str]:
+    words = []
+    if turn.state is TurnState.STOPPED:
+        words.append("stopped")
+    if turn.reason is FinishReason.LENGTH:
+        words.append("cut at the length limit")
+    if turn.timing.first_token_s is not None:
+        words.append(f"first token {turn.timing.first_token_s:.2f} s")
+    if turn.timing.decode_tokens_per_s is not None:
+        words.append(f"{turn.timing.decode_tokens_per_s:.1f} tok/s")
+    usage = turn.usage
+    words.append(
+        f"{usage.prompt_tokens:,} in ({usage.image_tokens:,} image) · "
+        f"{usage.completion_tokens:,} out"
+    )
+    return words
+
+
+def _new_markdown() -> Markdown:
+    # A third of the interface's import time; needed only once there is an answer.
+    from textual.widgets import Markdown
+
+    return Markdown(open_links=False)
