@@ -115,7 +115,7 @@ def open_image(
     Raises:
         ImageError: One of its kinds, saying which.
     """
-    path = Path(os.path.abspath(path))  # noqa: PTH100 - links stay: the name as the user knows it
+    path = path.absolute()  # links stay: the name as the user knows it
     with regular_file(path) as file:
         return _open(path, file, _digest(file), crop, max_pixels)
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -385,10 +386,8 @@ def test_flipped_bytes_never_escape_as_something_else(tmp_path: Path) -> None:
             places = random.integers(0, len(damaged), 6)
             damaged[places] = random.integers(0, 255, 6)
             path.write_bytes(damaged.tobytes())
-            try:
+            with suppress(ImageError):
                 assert open_image(path).image.mode == "RGB"
-            except ImageError as error:
-                assert error.title
 
 
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
