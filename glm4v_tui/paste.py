@@ -64,7 +64,7 @@ class Pasted:
         """What to tell the user about the absent files."""
         if not self.absent:
             return None
-        return absent_error(self.absent, self.folder, Host.this(os.environ))
+        return absent_message(self.absent, self.folder, Host.this(os.environ))
 
 
 def _may_be_paths(text: str) -> bool:
@@ -291,7 +291,7 @@ class Host:
         return cls(user, socket.gethostname())
 
 
-def absent_error(absent: Sequence[str], folder: Path, host: Host) -> ImageMissingError:
+def absent_message(absent: Sequence[str], folder: Path, host: Host) -> ImageMissingError:
     """Say that files are not here, and how to copy them to ``folder``."""
     names = ", ".join(plain_line(name) for name in absent[:3])
     more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from glm4v_tui.paste import Host, Pasted, absent_error, parse_paste, scp_line
+from glm4v_tui.paste import Host, Pasted, absent_message, parse_paste, scp_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -266,7 +266,7 @@ def test_the_scp_line(tmp_path: Path, names: list[str], host: Host, line: str) -
 
 
 def test_the_message_says_what_and_how(tmp_path: Path) -> None:
-    message = absent_error(["/Users/me/\x1b[31mc.png"] * 5, tmp_path, Host("ann", "box"))
+    message = absent_message(["/Users/me/\x1b[31mc.png"] * 5, tmp_path, Host("ann", "box"))
     assert "\x1b" not in message.body + message.remedy
     assert "2 more" in message.body
     assert os.fspath(tmp_path) in message.remedy
