@@ -96,6 +96,7 @@ class Terminal:
         self._news = Condition()
         self._is_over = False
         self._has_answered = False
+        self._free_at = 0.0
         self._master, slave = pty.openpty()
         self.resize(*size)
         self.started_at = time.perf_counter()
@@ -262,7 +263,8 @@ class Terminal:
                 self._take(data)
 
     def _portion(self) -> int:
-        return _CHUNK if self.bytes_per_s is None else 4096
+        """Bytes to read at once: a hundredth of a second's worth of a slow line."""
+        return _CHUNK if self.bytes_per_s is None else max(16, round(self.bytes_per_s / 100))
 
     def _take(self, data: bytes) -> None:
         with self._news:
@@ -275,7 +277,8 @@ class Terminal:
             with contextlib.suppress(OSError):
                 self.send(_SYNC_REPLY)
         if self.bytes_per_s is not None:
-            time.sleep(len(data) / self.bytes_per_s)
+            self._free_at = max(self._free_at, time.perf_counter()) + len(data) / self.bytes_per_s
+            time.sleep(max(0.0, self._free_at - time.perf_counter()))
 
 
 def key_bytes(key: str) -> bytes:

@@ -1,0 +1,211 @@
+"""Figures of the interface, taken from outside: keys go in, bytes come out, times are told.
+
+Everything runs in one go on the machine at hand with a scripted engine, so no model and no GPU
+is needed, and what is compared is measured alternately.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from glm4v_tui.bench import empty_app
+from glm4v_tui.bench.figures import Figure, Report, median, percentile, this_machine
+from glm4v_tui.bench.stage import Stage, answer_text, stage
+from glm4v_tui.bench.terminal import FRAME_END, Terminal, key_bytes
+from glm4v_tui.gpu import process_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+READY = b"Look at images"
+"""Stands on the first frame of the program."""
+
+_LINK_BYTES_PER_S = 250_000
+_LETTERS = range(0x1401, 0x166D)
+"""Canadian syllabics: one cell each, enough of them, and no answer or label contains one. A new
+letter for every key press makes each paint recognizable in the stream of bytes."""
+
+
+def measure_interface(tell: Callable[[str], None] = lambda _: None, only: str = "") -> Report:
+    """Take all figures, or those of the measurements with ``only`` in their titles.
+
+    Args:
+        tell: Called with the title of what is being measured.
+    """
+    machine = this_machine()
+    figures: list[Figure] = []
+    for title, measure in _MEASUREMENTS.items():
+        if only in title:
+            tell(title)
+            with stage() as place:
+                figures += measure(place)
+    return Report(machine, tuple(figures))
+
+
+# Starting ---------------------------------------------------------------------------------------
+
+
+def measure_start(place: Stage, rounds: int = 9) -> Iterator[Figure]:
+    """Time to the first frame against an empty app's, and to the end of ``--help``."""
+    script = place.script("empty", {"text": "Yes."})
+    empty = [sys.executable, "-m", empty_app.__name__]
+    ours, theirs, helps = [], [], []
+    for _ in range(rounds + 1):  # the first round warms the disk's cache and is not counted
+        theirs.append(_first_frame(place.run_other(empty), empty_app.READY.encode()))
+        ours.append(_first_frame(place.run("--scripted", script), READY))
+        helps.append(_help_time(place))
+    first, least = median(ours[1:]), median(theirs[1:])
+    yield Figure("first frame", first * 1000, "ms", samples=rounds)
+    yield Figure("first frame of an empty app", least * 1000, "ms", samples=rounds)
+    yield Figure("first frame, ratio", first / least, "", 1.3, rounds)
+    yield Figure("--help", median(helps[1:]) * 1000, "ms", 300, rounds)
+
+
+def _first_frame(terminal: Terminal, marker: bytes) -> float:
+    with terminal:
+        return terminal.time_of(terminal.wait_bytes(marker)) - terminal.started_at
+
+
+def _help_time(place: Stage) -> float:
+    start = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "glm4v_tui", "--help"],
+        check=True,
+        capture_output=True,
+        env=place.environ(),
+        cwd=place.folder,
+    )
+    return time.perf_counter() - start
+
+
+# Streaming --------------------------------------------------------------------------------------
+
+
+def measure_streaming(place: Stage, keys: int = 150) -> Iterator[Figure]:
+    """Typing while an answer arrives at 200 tokens a second; then five seconds of nothing."""
+    script = place.script("stream", {"text": answer_text(3600), "tokens_per_s": 200.0})
+    with place.run("--scripted", script) as terminal:
+        terminal.wait_bytes(READY)
+        terminal.wait_quiet(0.5)
+        yield Figure(
+            "bytes written in 5 idle seconds, at the start", terminal.count_bytes(5), "B", 0
+        )
+        terminal.type("Describe it.")
+        terminal.press("enter")
+        terminal.wait_bytes(b"shadow of the square")
+        yield from _typing(terminal, keys, "key to paint while 200 tokens/s stream")
+        memory = process_memory(terminal.process.pid) or 0
+        yield Figure("memory of the interface", memory / 1e6, "MB", 120)
+        terminal.wait_quiet(1.0, timeout=60)
+        yield Figure("bytes written in 5 idle seconds, after it", terminal.count_bytes(5), "B", 0)
+
+
+def _typing(terminal: Terminal, keys: int, name: str) -> Iterator[Figure]:
+    times = typing_latencies(terminal, keys)
+    yield from _spread(times, name)
+
+
+def typing_latencies(terminal: Terminal, keys: int) -> list[float]:
+    """Seconds from each key press to the end of the frame that shows its letter."""
+    pause = random.Random(5)
+    times = []
+    for letter in _LETTERS[:keys]:
+        letter_bytes = chr(letter).encode()
+        times.append(terminal.latency(letter_bytes, letter_bytes))
+        time.sleep(pause.uniform(0.02, 0.07))
+    return times
+
+
+def _spread(times: list[float], name: str) -> Iterator[Figure]:
+    yield Figure(f"{name}, p50", percentile(times, 50) * 1000, "ms", 30, len(times))
+    yield Figure(f"{name}, p99", percentile(times, 99) * 1000, "ms", 80, len(times))
+
+
+# A long conversation ----------------------------------------------------------------------------
+
+
+def measure_long_conversation(place: Stage, turns: int = 200, keys: int = 100) -> Iterator[Figure]:
+    """Typing and scrolling after many questions and answers."""
+    text = answer_text(150)
+    answers = [
+        {"text": f"{text}\n\nThat was answer {number:04}.", "tokens_per_s": 1e6}
+        for number in range(turns)
+    ]
+    with place.run("--scripted", place.script("long", *answers)) as terminal:
+        terminal.wait_bytes(READY)
+        terminal.wait_quiet(0.5)
+        for number in range(turns):
+            terminal.type(f"Question {number}")
+            terminal.press("enter")
+            terminal.wait_bytes(f"answer {number:04}".encode(), timeout=60)
+        terminal.wait_quiet(1.0)
+        yield from _typing(terminal, keys, f"key to paint, typing after {turns} turns")
+        times = quiet_latencies(terminal, ["pageup"] * 40 + ["pagedown"] * 20)
+        yield from _spread(times, f"key to paint, scrolling {turns} turns")
+        memory = process_memory(terminal.process.pid) or 0
+        yield Figure(f"memory of the interface, {turns} turns", memory / 1e6, "MB", 120)
+
+
+def quiet_latencies(terminal: Terminal, keys: list[str], pause: float = 0.12) -> list[float]:
+    """Seconds from each key press to the end of the next frame; nothing else may be painting."""
+    times = []
+    for key in keys:
+        terminal.wait_quiet(pause)
+        times.append(terminal.latency(key_bytes(key)))
+    return times
+
+
+# Pictures and files -----------------------------------------------------------------------------
+
+
+def measure_slow_link(place: Stage, seconds: float = 1.0) -> Iterator[Figure]:
+    """Hold "next image" in the picker on a slow line; how long until the screen has caught up."""
+    script = place.script("empty", {"text": "Yes."})
+    pictures = place.pictures(40)
+    with place.run("--scripted", script, pictures, bytes_per_s=_LINK_BYTES_PER_S) as terminal:
+        terminal.wait_bytes(b"photo-000")
+        terminal.wait_quiet(1.5, timeout=60)
+        before, presses = terminal.written, int(seconds * 30)
+        for _ in range(presses):
+            terminal.press("down")
+            time.sleep(seconds / presses)
+        released = time.perf_counter()
+        terminal.wait_quiet(1.0, timeout=60)
+        behind = terminal.time_of(terminal.written) - released
+        name = "behind after holding 'next image' 1 s at 250 KB/s"
+        yield Figure(name, behind, "s", 0.5)
+        yield Figure("written for it", (terminal.written - before) / 1000, "KB")
+
+
+def measure_picker(place: Stage, files: int = 5000) -> Iterator[Figure]:
+    """Open a folder of many files, move about in it."""
+    script = place.script("empty", {"text": "Yes."})
+    folder = place.many_files(files)
+    with place.run("--scripted", script, folder) as terminal:
+        terminal.wait_bytes(b"image-0001")
+        terminal.wait_quiet(1.0)
+        terminal.press("escape")
+        terminal.wait_quiet(0.5)
+        since, start = terminal.written, time.perf_counter()
+        terminal.press("ctrl+o")
+        shown = terminal.wait_bytes(f"{files:,}".encode(), since=since)
+        shown = max(shown, terminal.wait_bytes(b"image-0010", since=since))
+        at = terminal.time_of(terminal.wait_bytes(FRAME_END, since=shown))
+        yield Figure(f"{files:,} files listed", (at - start) * 1000, "ms", 500)
+        times = quiet_latencies(terminal, ["down"] * 40 + ["pagedown"] * 10, pause=0.25)
+        yield Figure(
+            f"key to paint among {files:,} files, p50", median(times) * 1000, "ms", 30, len(times)
+        )
+
+
+_MEASUREMENTS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
+    "starting": measure_start,
+    "streaming": measure_streaming,
+    "a conversation of 200 turns": measure_long_conversation,
+    "pictures on a slow line": measure_slow_link,
+    "a folder of 5,000 files": measure_picker,
+}

@@ -1,0 +1,111 @@
+"""What the measurements play with: a home of its own, scripts for the engine, pictures."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glm4v_tui.bench.terminal import Terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PARAGRAPH = (
+    "The picture shows a **red square** to the left of a blue circle. Both stand on a plain gray "
+    "ground, lit from above; the shadow of the square falls to the right.\n\n"
+    "- edges: sharp, no compression marks\n- surface: even, `#c03030` in the middle\n\n"
+)
+_CODE = '```python\nbox = (left, top, right, bottom)\nprint(f"{width} x {height}")\n```\n\n'
+
+
+class Stage:
+    """A folder for one run of the program, gone afterwards."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def script(self, name: str, *answers: dict[str, object], load_s: float = 0.0) -> Path:
+        """Write a script for the scripted engine."""
+        import tomli_w
+
+        path = self.folder / f"{name}.toml"
+        path.write_text(tomli_w.dumps({"load_s": load_s, "answers": list(answers)}))
+        return path
+
+    def pictures(self, count: int) -> Path:
+        """A folder of different noisy photos, hard to compress on any line."""
+        import numpy as np
+        from PIL import Image
+
+        folder = self.folder / "pictures"
+        folder.mkdir()
+        noise = np.random.default_rng(7)
+        ramp = np.linspace(0, 255, 1280, dtype=np.uint8)[None, :, None]
+        for number in range(count):
+            grain = noise.integers(0, 120, (60, 80, 3), dtype=np.uint8)
+            photo = (
+                np.kron(grain, np.ones((16, 16, 1), np.uint8)) + np.roll(ramp, number * 90, 1) // 2
+            )
+            Image.fromarray(photo.astype(np.uint8)).save(folder / f"photo-{number:03}.jpg")
+        return folder
+
+    def many_files(self, count: int) -> Path:
+        """A folder of so many images: one file under many names."""
+        from PIL import Image
+
+        folder = self.folder / "many"
+        folder.mkdir()
+        first = folder / "image-0001.png"
+        Image.new("RGB", (64, 48), (40, 90, 160)).save(first)
+        for number in range(2, count + 1):
+            _link(first, folder / f"image-{number:04}.png")
+        return folder
+
+    def environ(self) -> dict[str, str]:
+        """The user's environment with none of the user's settings."""
+        own = {
+            "HOME": str(self.folder),
+            "GLM4V_TUI_HOME": str(self.folder / "home"),
+            "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
+            "HF_HUB_OFFLINE": "1",
+        }
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("TEXTUAL", "SSH_", "TMUX", "NO_COLOR"))
+        }
+        return kept | own
+
+    def run(self, *arguments: str | Path, bytes_per_s: float | None = None) -> Terminal:
+        """Start the program in a terminal of 120 x 40."""
+        argv = [sys.executable, "-m", "glm4v_tui", *map(str, arguments)]
+        return self.run_other(argv, bytes_per_s)
+
+    def run_other(self, argv: list[str], bytes_per_s: float | None = None) -> Terminal:
+        return Terminal(
+            argv, size=(120, 40), environ=self.environ(), cwd=self.folder, bytes_per_s=bytes_per_s
+        )
+
+
+def answer_text(tokens: int) -> str:
+    """Markdown of about so many tokens of the scripted engine (four characters each)."""
+    block = _PARAGRAPH * 3 + _CODE
+    return block * max(1, round(tokens * 3.2 / len(block)))
+
+
+@contextlib.contextmanager
+def stage() -> Iterator[Stage]:
+    with tempfile.TemporaryDirectory(prefix="glm4v-tui-bench-") as folder:
+        yield Stage(Path(folder))
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError:  # a file system without hard links
+        target.write_bytes(source.read_bytes())
