@@ -87,9 +87,9 @@ def run(options: AskOptions) -> int:
         generation__seed=options.seed,
     )
     found = existing_paths(options.paths)
+    attachments, pixels = _open_all(found)
     is_scripted = options.scripted is not None
     model = LoadModel("script") if is_scripted else required_model(settings)
-    attachments, pixels = _open_all(found)
     return asyncio.run(_Asking(options, settings, model, pixels).run(attachments))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 
+from glm4v_tui.pixels import open_pixels
 from glm4v_tui.plain import plain_text
 from glm4v_tui.session import ChatSession
 from glm4v_tui.state import load_state
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.screen import Screen
 
-    from glm4v_tui.chat import Attachment
-    from glm4v_tui.engine.protocol import RgbImage
     from glm4v_tui.errors import GlmError
     from glm4v_tui.ui.launch import Launch
 
@@ -159,19 +158,6 @@ class Glm4vApp(App[None]):
         """Leave without a traceback on the screen; the command that started us tells of it."""
         self.defect = self._exception
         self._close_messages_no_wait()
-
-
-def open_pixels(attachment: Attachment) -> RgbImage:
-    """Open an attached image for the model; runs in a thread.
-
-    Raises:
-        ImageError: the file is gone, unreadable, or not the one that was attached.
-    """
-    from glm4v_tui import images
-    from glm4v_tui.engine.protocol import RgbImage
-
-    image = images.reopen(attachment)
-    return RgbImage(image.width, image.height, image.tobytes())
 
 
 def why_it_ended(app: Glm4vApp) -> GlmError | None:

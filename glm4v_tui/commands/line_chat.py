@@ -1,0 +1,214 @@
+"""``--plain``: the same chat as lines of text, each written once and never changed.
+
+For screen readers, dumb terminals and pipes: no animation, no cursor movement, no color.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glm4v_tui.commands.ask import INTERRUPTED
+from glm4v_tui.commands.start import make_engine, model_of, sampling_of
+from glm4v_tui.engine.protocol import Failed, Loaded, Loading, LoadModel, WorkerExited
+from glm4v_tui.errors import GlmError
+from glm4v_tui.pixels import open_pixels
+from glm4v_tui.plain import plain_line, plain_text
+from glm4v_tui.session import ChatSession, ModelState, Turn, TurnState
+
+if TYPE_CHECKING:
+    from glm4v_tui.chat import Attachment
+    from glm4v_tui.config import Settings
+    from glm4v_tui.engine.protocol import Event
+
+_HELP = """\
+Write a question and press Enter. Commands:
+/attach PATH   attach an image to the next question; a pasted path alone does the same
+/images        say what is attached
+/detach        take the last attached image away
+/again         answer the last question anew
+/new           begin a new conversation
+/undo          bring back what /again or /new removed
+/model NAME    load another model: a folder or a hub id
+/quit          leave; Ctrl+C stops an answer, or leaves"""
+
+
+def run_line_chat(settings: Settings, images: list[Path], scripted: str | None) -> int:
+    """Chat over standard input and output; the exit code."""
+    return asyncio.run(_LineChat(settings, scripted).run(images))
+
+
+class _LineChat:
+    def __init__(self, settings: Settings, scripted: str | None) -> None:
+        self._settings = settings
+        self._model = LoadModel("script") if scripted else model_of(settings)
+        self._session = ChatSession(
+            make_engine(settings, scripted),
+            open_pixels,
+            sampling=sampling_of(settings),
+            system_prompt=settings.generation.system_prompt,
+        )
+        self._session.on_change = self._follow
+        self._attached: list[Attachment] = []
+        self._written: dict[str, str] = {}
+        self._told_quarter = -1
+        self._lines: asyncio.Queue[str | None] = asyncio.Queue()
+        self._event_taken = asyncio.Event()
+        self._is_interrupted = False
+
+    async def run(self, images: list[Path]) -> int:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        listening = asyncio.create_task(self._listen())
+        _say("Plain chat. /help says what can be done.")
+        for path in images:
+            await self._attach(path)
+        if self._model is not None:
+            await self._session.load(self._model)
+        else:
+            _say("No model is chosen. /model NAME loads one: a folder or a hub id.")
+        threading.Thread(target=self._read_lines, args=(loop,), daemon=True).start()
+        while (line := await self._lines.get()) is not None and line.strip() != "/quit":
+            await self._obey(line.strip())
+        if not self._is_interrupted:
+            await self._answered()
+        await self._session.engine.close()
+        await listening
+        return INTERRUPTED if self._is_interrupted else 0
+
+    def _read_lines(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Runs in a thread that may be left behind waiting when the program ends."""
+        with contextlib.suppress(RuntimeError, ValueError, OSError):
+            for line in sys.stdin:
+                loop.call_soon_threadsafe(self._lines.put_nowait, line)
+            loop.call_soon_threadsafe(self._lines.put_nowait, None)
+
+    def _interrupt(self) -> None:
+        if self._session.current is not None:
+            self._stopping = asyncio.ensure_future(self._session.stop())
+        else:
+            self._is_interrupted = True
+            self._lines.put_nowait(None)
+
+    async def _answered(self) -> None:
+        """Let the questions that came through a pipe be answered before leaving."""
+        never = {ModelState.NONE, ModelState.FAILED}
+        while not self._session.is_idle and self._session.model_state not in never:
+            self._event_taken.clear()
+            await self._event_taken.wait()
+
+    # What the user writes -------------------------------------------------------------------
+
+    async def _obey(self, line: str) -> None:
+        command, _, rest = line.partition(" ")
+        match command:
+            case "":
+                return
+            case "/help":
+                _say(_HELP)
+            case "/attach":
+                await self._attach(Path(os.path.expanduser(rest.strip())))  # noqa: PTH111, ASYNC240
+            case "/images":
+                self._tell_images()
+            case "/detach":
+                _say(f"Detached {_name(self._attached.pop())}." if self._attached else "No image.")
+            case "/again" if self._session.turns and self._session.is_idle:
+                await self._session.regenerate(self._session.turns[-1])
+            case "/new" if self._session.is_idle:
+                self._session.clear()
+                _say("A new conversation. /undo brings the old one back.")
+            case "/undo":
+                _say("Brought back." if self._session.undo() else "Nothing to bring back.")
+            case "/model" if rest.strip():
+                device = self._settings.model.device
+                await self._session.load(LoadModel(rest.strip(), "auto", device))
+            case "/again" | "/new" | "/model":
+                _say("That cannot be done now. /help says what can.")
+            case _:
+                await self._ask(line)
+
+    async def _ask(self, line: str) -> None:
+        from glm4v_tui.paste import Host, absent_message, parse_paste
+
+        pasted = await asyncio.to_thread(parse_paste, line, Path.cwd(), Path.home())
+        for path in pasted.paths:
+            await self._attach(path)
+        if pasted.absent:
+            absent = absent_message(pasted.absent, Path.cwd(), Host.this(os.environ))
+            _say(f"{absent.title}\n{absent.body}\n{absent.remedy}")
+        if pasted.text:
+            attached, self._attached = self._attached, []
+            await self._session.submit(pasted.text, attached)
+
+    async def _attach(self, path: Path) -> None:
+        from glm4v_tui import images
+
+        try:
+            opened = await asyncio.to_thread(images.open_image, path)
+        except GlmError as error:
+            _say(f"{plain_line(path.name)}: {error}")
+        else:
+            self._attached.append(opened.attachment)
+            self._tell_images()
+
+    def _tell_images(self) -> None:
+        for number, image in enumerate(self._attached, 1):
+            notes = "".join(f", {note}" for note in image.notes)
+            _say(f"Image {number}: {_name(image)}, {image.width} by {image.height}{notes}")
+        if not self._attached:
+            _say("No image is attached.")
+
+    # What the engine says -------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        async for event in self._session.engine.events():
+            self._tell(event)
+            await self._session.handle(event)
+            self._event_taken.set()
+
+    def _tell(self, event: Event) -> None:
+        match event:
+            case Loading(stage=stage, done=done, total=total):
+                self._tell_loading(stage, 4 * done // total if total else 0)
+            case Loaded(model=model):
+                _say(f"Ready: {plain_line(model.name)}, {model.precision}, {model.device}.")
+            case Failed(request_id=None, title=title, body=body, remedy=remedy):
+                _say("\n".join(part for part in (title, body, remedy) if part))
+            case WorkerExited(expected=False, detail=detail):
+                _say(f"The model's process is gone: {detail}.")
+
+    def _tell_loading(self, stage: str, quarter: int) -> None:
+        if quarter != self._told_quarter:
+            self._told_quarter = quarter
+            _say(f"Loading ({plain_line(stage)}): {quarter * 25} percent.")
+
+    def _follow(self, turn: Turn) -> None:
+        """Write the lines of the answer that are complete, and the rest when it is over."""
+        if turn.state is TurnState.READING:
+            _say("Reading the question.")
+            return
+        text = plain_text(turn.answer.text)
+        end = len(text) if turn.state.is_over else text.rfind("\n") + 1
+        written = self._written.get(turn.request_id, "")
+        if end > len(written) and text.startswith(written):
+            _say(text[len(written) : end].removesuffix("\n"))
+            self._written[turn.request_id] = text[:end]
+        if turn.state is TurnState.STOPPED:
+            _say("Stopped.")
+        if turn.error is not None:
+            _say(str(turn.error))
+
+
+def _name(image: Attachment) -> str:
+    return plain_line(Path(image.path).name)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
