@@ -1,0 +1,138 @@
+"""Checks a keymap against every binding there is.
+
+This imports all screens, so it runs after the first frame, in ``doctor`` and in tests. Which
+widgets may stand on a screen is read from what the screen's module imports.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from textual.app import App
+from textual.dom import DOMNode
+from textual.screen import Screen
+from textual.widget import Widget
+
+import glm4v_tui.ui as package
+from glm4v_tui.toml_file import did_you_mean
+from glm4v_tui.ui.key_names import key_label
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from textual.binding import Binding
+
+Kind = type[DOMNode]
+
+
+class Place(NamedTuple):
+    """A class with bindings."""
+
+    kind: Kind
+    bindings: tuple[Binding, ...]
+    """Its own and inherited ones, one for each key."""
+
+
+class Clash(NamedTuple):
+    key: str
+    one: str
+    """Binding ids."""
+    other: str
+
+    def __str__(self) -> str:
+        return f"{key_label(self.key)} is given to {self.one} and to {self.other}"
+
+
+def all_places() -> list[Place]:
+    """Every class of this program that has bindings with ids."""
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
+    places = [Place(kind, _bindings_of(kind)) for kind in _ours(DOMNode)]
+    return [place for place in places if any(binding.id for binding in place.bindings)]
+
+
+def binding_ids(places: Iterable[Place]) -> dict[str, Binding]:
+    """Every binding that a keymap can name."""
+    return {binding.id: binding for place in places for binding in place.bindings if binding.id}
+
+
+def check_keymap(keys: Mapping[str, str], places: list[Place] | None = None) -> list[str]:
+    """Ids that nobody has, and keys that would do two things in one place.
+
+    Args:
+        keys: Binding id to keys, as in :class:`glm4v_tui.ui.keymap.KeymapFile`.
+    """
+    places = all_places() if places is None else places
+    known = binding_ids(places)
+    unknown = [
+        f'keymap: there is no binding "{name}"{did_you_mean(name, known)}'
+        for name in keys
+        if name not in known
+    ]
+    meant = {(clash.one, clash.other) for clash in clashes(places, {})}
+    new = [clash for clash in clashes(places, keys) if (clash.one, clash.other) not in meant]
+    return unknown + [f"keymap: {clash}" for clash in sorted(new)]
+
+
+def clashes(places: list[Place], keys: Mapping[str, str]) -> set[Clash]:
+    """Keys with two bindings that can be in reach at once, of which one would never be heard."""
+    found: set[Clash] = set()
+    effective = {place.kind: _by_key(place, keys) for place in places}
+    for one, other in _together(places):
+        for key in effective[one].keys() & effective[other].keys():
+            ids = effective[one][key] | effective[other][key]
+            found |= {Clash(key, a, b) for a in ids for b in ids if a < b}
+    return found
+
+
+def _together(places: list[Place]) -> Iterator[tuple[Kind, Kind]]:
+    """Pairs of classes whose bindings can be in reach at once (each with itself, too)."""
+    kinds = [place.kind for place in places]
+    yield from ((kind, kind) for kind in kinds)
+    for screen in (kind for kind in kinds if issubclass(kind, Screen)):
+        widgets = _widgets_near(screen)
+        yield from ((screen, kind) for kind in kinds if kind in widgets or issubclass(kind, App))
+        apps = [kind for kind in kinds if issubclass(kind, App)]
+        yield from ((kind, app) for kind in kinds if kind in widgets for app in apps)
+
+
+def _widgets_near(screen: Kind) -> set[Kind]:
+    """The widgets that a screen's module imports, and those that their modules import."""
+    found: set[Kind] = set()
+    modules = [screen.__module__]
+    for name in modules:
+        for value in vars(sys.modules[name]).values():
+            if isinstance(value, type) and issubclass(value, Widget) and _is_ours(value):
+                found.add(value)
+                if value.__module__ not in modules:
+                    modules.append(value.__module__)
+    return {kind for kind in found if not issubclass(kind, Screen)}
+
+
+def _by_key(place: Place, keys: Mapping[str, str]) -> dict[str, set[str]]:
+    """Key to the ids it has under this keymap."""
+    found: dict[str, set[str]] = {}
+    for binding in place.bindings:
+        if binding.id:
+            for key in keys.get(binding.id, binding.key).split(","):
+                found.setdefault(key, set()).add(binding.id)
+    return found
+
+
+def _bindings_of(kind: Kind) -> tuple[Binding, ...]:
+    merged = kind._merged_bindings
+    return tuple(binding for _, binding in merged) if merged is not None else ()
+
+
+def _ours(kind: Kind) -> Iterator[Kind]:
+    for child in kind.__subclasses__():
+        if _is_ours(child):
+            yield child
+        yield from _ours(child)
+
+
+def _is_ours(kind: type) -> bool:
+    return kind.__module__.startswith(f"{package.__name__}.")
