@@ -56,25 +56,30 @@ class PaintedStrip(Strip):
     neither. Segments are made when somebody asks: a dialog over the row, a screenshot.
     """
 
-    __slots__ = ("_cells", "_depth", "_margin")
+    __slots__ = ("cells", "depth", "margin")
 
     def __init__(self, cells: Codes, margin: Margin, depth: ColorDepth, output: str) -> None:
         super().__init__((), margin.left + cells.shape[1] + margin.right)
-        self._cells = cells
-        self._margin = margin
-        self._depth = depth
+        self.cells = cells
+        self.margin = margin
+        self.depth = depth
         self._render_cache = output
 
     @property
+    def output(self) -> str:
+        """What drawing it sends to the terminal."""
+        return self._render_cache or ""
+
+    @property
     def _segments(self) -> list[Segment]:
-        blank, style = " ", self._margin.style
-        upper, lower = self._cells.tolist()
+        blank, style = " ", self.margin.style
+        upper, lower = self.cells.tolist()
         cells = [
-            Segment(UPPER, cell_style(top, bottom, self._depth))
+            Segment(UPPER, cell_style(top, bottom, self.depth))
             for top, bottom in zip(upper, lower, strict=True)
         ]
-        left = [Segment(blank * self._margin.left, style)] if self._margin.left else []
-        right = [Segment(blank * self._margin.right, style)] if self._margin.right else []
+        left = [Segment(blank * self.margin.left, style)] if self.margin.left else []
+        right = [Segment(blank * self.margin.right, style)] if self.margin.right else []
         return left + cells + right
 
     @_segments.setter
@@ -110,9 +115,41 @@ def paint_coarse(
     return strips
 
 
+def framed(
+    strip: PaintedStrip, row: int, left: int, top: int, right: int, bottom: int
+) -> PaintedStrip:
+    """The row with its part of a rectangle's outline, dashed so that it shows on any ground.
+
+    Args:
+        strip: A row of the picture, the ``row``-th.
+        left: Pixels of the painting; two of them high is a cell. Right and bottom are exclusive.
+    """
+    import numpy as np
+
+    light, dark = _CONTRAST[strip.depth]
+    cells = strip.cells.copy()
+    for half, y in enumerate((2 * row, 2 * row + 1)):
+        if top <= y < bottom:
+            is_edge = y in (top, bottom - 1)
+            across = np.arange(left, right) if is_edge else np.array((left, right - 1))
+            cells[half, across] = np.where((across + y) // 2 % 2, light, dark)
+    return _strip(cells, strip.margin, strip.depth)
+
+
+_CONTRAST = {
+    ColorDepth.TRUECOLOR: (0xFFFFFF, 0x000000),
+    ColorDepth.PALETTE: (231, 16),
+    ColorDepth.ANSI: (15, 0),
+}
+"""White and black in each depth."""
+
+
 def output_size(strips: Sequence[Strip]) -> int:
     """Bytes that drawing these rows sends to the terminal, cursor moves left out."""
-    return sum(len((strip._render_cache or "").encode()) for strip in strips)
+    return sum(
+        len(strip.output.encode()) if isinstance(strip, PaintedStrip) else strip.cell_length
+        for strip in strips
+    )
 
 
 def five_bits(pixels: Pixels) -> Pixels:

@@ -19,6 +19,8 @@ STILL = 0.3
 """Seconds that a coarse picture stays before the fine one is drawn."""
 COARSE_BYTES = 40_000
 """The most that is drawn first in a burst: 0.16 s on a link of 250 KB/s."""
+PREVIEW_SECONDS = 0.2
+"""How often a coarse picture may be drawn while keys still come: 200 KB/s."""
 WHOLE_BYTES = 160_000
 """The most that is handed over at once on a link that is idle."""
 BAND_SECONDS = 0.1
@@ -36,11 +38,17 @@ class Pace:
     def __init__(self, link: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.link = link
         self._clock = clock
-        self._carried_at = clock()
+        self._sent_at = self._carried_at = clock()
 
     def sent(self, size: int) -> None:
         """Note that this many bytes were handed to the terminal."""
-        self._carried_at = max(self._carried_at, self._clock()) + size / self.link
+        self._sent_at = self._clock()
+        self._carried_at = max(self._carried_at, self._sent_at) + size / self.link
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a coarse picture may be drawn although keys still come."""
+        return not self.backlog and self._clock() - self._sent_at >= PREVIEW_SECONDS
 
     @property
     def backlog(self) -> float:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
     from rich.style import Style
-    from textual.geometry import Spacing
+    from textual.geometry import Region, Spacing
     from textual.strip import Strip
 
     Load = Callable[[Path, int, int, Box | None], Image]
@@ -81,6 +81,8 @@ class Order:
     crop: Box | None
     space: Space
     quality: Quality = Quality.FINE
+    enlargement: float = MAX_ENLARGEMENT
+    """How many columns an image pixel may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +93,30 @@ class Painting:
     strips: list[Strip]
     sizes: list[int]
     """Bytes that each row sends."""
+    region: Region
+    """The cells of the picture itself."""
     image_size: tuple[int, int]
     """Pixels of the whole upright image."""
+
+    @property
+    def part(self) -> Box:
+        """What of the upright image is shown."""
+        return _within(self.order.crop, self.image_size) or Box(0, 0, *self.image_size)
 
     @property
     def size(self) -> int:
         return sum(self.sizes)
 
 
-def fit(size: tuple[int, int], cells: tuple[int, int], cell_ratio: float = 2.0) -> tuple[int, int]:
+def fit(
+    size: tuple[int, int],
+    cells: tuple[int, int],
+    cell_ratio: float = 2.0,
+    enlargement: float = MAX_ENLARGEMENT,
+) -> tuple[int, int]:
     """The columns and rows that an image of this size (pixels) takes within ``cells``."""
     (width, height), (columns, rows) = size, cells
-    scale = min(columns / width, rows * cell_ratio / height, MAX_ENLARGEMENT)
+    scale = min(columns / width, rows * cell_ratio / height, enlargement)
     wide, high = round(width * scale), round(height * scale / cell_ratio)
     return min(columns, max(1, wide)), min(rows, max(1, high))
 
@@ -126,6 +140,7 @@ class Paintings:
         self._pool = ThreadPoolExecutor(2, "picture")
         self._ahead = ThreadPoolExecutor(1, "picture-ahead")
         self._jobs: list[Future[Painting]] = []
+        self._latest_source: _Source | None = None
 
     async def measure(self, path: Path) -> tuple[int, int]:
         """Width and height of the upright image. Raises ImageError."""
@@ -156,27 +171,83 @@ class Paintings:
 
     def _paint(self, order: Order, stamp: object) -> Painting:
         columns, rows = _cells(order)
-        key = (order.path, stamp, order.crop, columns, rows, order.space.cell_ratio)
+        ratio, enlargement = order.space.cell_ratio, order.enlargement
+        key = (order.path, stamp, order.crop, columns, rows, ratio, enlargement)
         pixels, image_size = self._pixels.get(
-            key, lambda: self._decode(order, (columns, rows)), lambda kept: kept[0].nbytes + 500
+            key,
+            lambda: self._decode(order, (columns, rows), stamp),
+            lambda kept: kept[0].nbytes + 500,
         )
-        strips = _strips(pixels, order)
-        return Painting(order, strips, [halfblock.output_size([s]) for s in strips], image_size)
+        region = _place(order.space, pixels)
+        strips = _strips(pixels, order, region)
+        sizes = [halfblock.output_size([strip]) for strip in strips]
+        return Painting(order, strips, sizes, region, image_size)
 
     def _decode(
-        self, order: Order, cells: tuple[int, int]
+        self, order: Order, cells: tuple[int, int], stamp: object
     ) -> tuple[halfblock.Pixels, tuple[int, int]]:
         import numpy as np
         from PIL.Image import Resampling
 
         size = self._measure(order.path)
         crop = _within(order.crop, size)
-        part = (crop.width, crop.height) if crop else size
-        columns, rows = fit(part, cells, order.space.cell_ratio)
-        image = self._load(order.path, columns, math.ceil(rows * order.space.cell_ratio), crop)
-        is_enlarged = columns > part[0]
-        method = Resampling.NEAREST if is_enlarged else Resampling.BICUBIC
-        return np.asarray(image.resize((columns, 2 * rows), method)), size
+        part = crop or Box(0, 0, *size)
+        ratio = order.space.cell_ratio
+        columns, rows = fit((part.width, part.height), cells, ratio, order.enlargement)
+        method = Resampling.NEAREST if columns > part.width else Resampling.BICUBIC
+        grid = (columns, 2 * rows)
+        if crop is None:
+            image = self._load(order.path, columns, math.ceil(rows * ratio), None)
+            return np.asarray(image.resize(grid, method)), size
+        source = self._source(order.path, stamp, crop, size, columns / crop.width)
+        return np.asarray(source.image.resize(grid, method, source.place(crop))), size
+
+    def _source(
+        self, path: Path, stamp: object, crop: Box, size: tuple[int, int], scale: float
+    ) -> _Source:
+        """Pixels for a part of an image and for what is about it.
+
+        A JPEG must be decoded whole for any part of it, so more is taken than is asked for, and
+        the next steps of a pan or zoom find their pixels here.
+        """
+        kept = self._latest_source
+        if kept and kept.serves(path, stamp, crop, min(1.0, scale)):
+            return kept
+        box = _widened(crop, size)
+        wide, high = (math.ceil(2 * scale * length) for length in (box.width, box.height))
+        image = self._load(path, wide, high, box)
+        self._latest_source = source = _Source(path, stamp, box, image)
+        return source
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A part of an image, reduced or as it is."""
+
+    path: Path
+    stamp: object
+    box: Box
+    image: Image
+
+    def serves(self, path: Path, stamp: object, crop: Box, scale: float) -> bool:
+        """Whether the crop is in here with at least ``scale`` pixels for each of the file's."""
+        return (
+            (path, stamp) == (self.path, self.stamp)
+            and _within(crop, (self.box.right, self.box.bottom)) == crop
+            and (crop.left >= self.box.left and crop.top >= self.box.top)
+            and self.image.width >= 0.98 * scale * self.box.width
+        )
+
+    def place(self, crop: Box) -> tuple[float, float, float, float]:
+        """Where the crop lies in the pixels here."""
+        across = self.image.width / self.box.width
+        down = self.image.height / self.box.height
+        return (
+            (crop.left - self.box.left) * across,
+            (crop.top - self.box.top) * down,
+            (crop.right - self.box.left) * across,
+            (crop.bottom - self.box.top) * down,
+        )
 
 
 @cache
@@ -193,13 +264,20 @@ def _cells(order: Order) -> tuple[int, int]:
     return columns, rows
 
 
-def _strips(pixels: halfblock.Pixels, order: Order) -> list[Strip]:
+def _place(space: Space, pixels: halfblock.Pixels) -> Region:
+    from textual.geometry import Region
+
+    columns, rows = pixels.shape[1], pixels.shape[0] // 2
+    left = space.padding.left + _before(space.cells[0] - columns, space.horizontal)
+    top = space.padding.top + _before(space.cells[1] - rows, space.vertical)
+    return Region(left, top, columns, rows)
+
+
+def _strips(pixels: halfblock.Pixels, order: Order, region: Region) -> list[Strip]:
     from textual.strip import Strip
 
     space = order.space
-    left = _before(space.cells[0] - pixels.shape[1], space.horizontal) + space.padding.left
-    top = _before(space.cells[1] - pixels.shape[0] // 2, space.vertical) + space.padding.top
-    margin = halfblock.Margin(left, max(0, space.width - left - pixels.shape[1]), space.style)
+    margin = halfblock.Margin(region.x, max(0, space.width - region.right), space.style)
     match order.quality:
         case Quality.FINE:
             rows = halfblock.paint(pixels, space.depth, margin)
@@ -208,8 +286,8 @@ def _strips(pixels: halfblock.Pixels, order: Order) -> list[Strip]:
         case Quality.COARSE:
             rows = halfblock.paint_coarse(pixels, space.depth, margin, COARSE_BYTES)
     blank = Strip.blank(space.width, space.style)
-    below = max(0, space.height - top - len(rows))
-    return [*[blank] * top, *rows, *[blank] * below][: space.height]
+    below = max(0, space.height - region.bottom)
+    return [*[blank] * region.y, *rows, *[blank] * below][: space.height]
 
 
 def _before(free: int, alignment: str) -> int:
@@ -226,6 +304,13 @@ def _within(crop: Box | None, size: tuple[int, int]) -> Box | None:
     width, height = size
     box = Box(max(0, crop.left), max(0, crop.top), min(width, crop.right), min(height, crop.bottom))
     return box if box.width > 0 and box.height > 0 else None
+
+
+def _widened(crop: Box, size: tuple[int, int]) -> Box:
+    """The crop and as much again on each side, where the image goes on."""
+    wide, high = crop.width, crop.height
+    around = Box(crop.left - wide, crop.top - high, crop.right + wide, crop.bottom + high)
+    return _within(around, size) or crop
 
 
 def _stamp(path: Path) -> object:

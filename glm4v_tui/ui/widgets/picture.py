@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,16 +16,28 @@ from textual.widget import Widget
 from glm4v_tui.errors import GlmError
 from glm4v_tui.plain import plain_line
 from glm4v_tui.terminal import window_size
+from glm4v_tui.ui.canvas import Canvas
 from glm4v_tui.ui.halfblock import ColorDepth
-from glm4v_tui.ui.pace import QUIET, STILL, Pace
-from glm4v_tui.ui.paintings import Order, Painting, Paintings, Quality, Space, fit, shared_paintings
+from glm4v_tui.ui.pace import BAND_SECONDS, QUIET, STILL, Pace
+from glm4v_tui.ui.paintings import (
+    MAX_ENLARGEMENT,
+    Order,
+    Painting,
+    Paintings,
+    Quality,
+    Space,
+    fit,
+    shared_paintings,
+)
 from glm4v_tui.ui.picture_mode import picture_mode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from textual.app import RenderResult
     from textual.strip import Strip
+    from textual.timer import Timer
 
     from glm4v_tui.chat import Box
     from glm4v_tui.ui.picture_mode import PictureMode
@@ -55,6 +67,7 @@ class Picture(Widget):
         path: The image; None for nothing yet.
         crop: The part of the upright image to show, in its pixels.
         image_size: (width, height) of the whole upright image, when it is known.
+        enlargement: How many columns an image pixel may take.
         paintings: Where pictures are made and kept; a shared one by default.
     """
 
@@ -94,6 +107,7 @@ class Picture(Widget):
         *,
         crop: Box | None = None,
         image_size: tuple[int, int] | None = None,
+        enlargement: float = MAX_ENLARGEMENT,
         paintings: Paintings | None = None,
         name: str | None = None,
         id: str | None = None,  # noqa: A002 - Textual's name for it
@@ -102,6 +116,7 @@ class Picture(Widget):
         super().__init__(name=name, id=id, classes=classes)
         self._subject = Subject(path, crop) if path else None
         self._image_size = image_size
+        self._enlargement = enlargement
         self._paintings = paintings or shared_paintings()
         self._wanted: tuple[Subject, Space] | None = None
         """What was begun last."""
@@ -109,9 +124,9 @@ class Picture(Widget):
         """Whether that is under way."""
         self._drawn: Subject | None = None
         """What can be seen, coarse or fine."""
-        self._rows: list[Strip] = []
-        self._painted_size = Size(0, 0)
-        """The widget's size that the rows were made for."""
+        self._canvas = Canvas()
+        self._frame: Box | None = None
+        self._frame_timer: Timer | None = None
         self._card: Content | None = None
         """Text in the picture's place: an error, or name and size where pictures are off."""
 
@@ -149,8 +164,32 @@ class Picture(Widget):
     def _pace(self) -> Pace:
         return Pace(self._mode.link)
 
+    def set_frame(self, frame: Box | None) -> None:
+        """Outline a part of the image (pixels of the upright one) over the picture.
+
+        May be called as fast as keys repeat: what a slow link cannot carry in time is left out.
+        """
+        if frame == self._frame:
+            return
+        self._frame = frame
+        if self._frame_timer is not None:
+            self._frame_timer.stop()
+        wait = self._pace.backlog - BAND_SECONDS
+        if wait <= 0:
+            self._draw_frame()
+        else:
+            self._frame_timer = self.set_timer(wait, self._draw_frame)
+
+    def make_ahead(self, others: Iterable[tuple[Path, Box | None]]) -> None:
+        """Decode and paint what is likely to be shown next, one by one in a thread of its own."""
+        if self.outer_size and self._mode.images == "half":
+            space = self.space()
+            self._paintings.make_ahead(
+                [self._order(Subject(*other), space, self._best) for other in others]
+            )
+
     def space(self) -> Space:
-        """The cells there are now, for painting ahead with the same ``Paintings``."""
+        """The cells that the picture has now."""
         styles = self.styles
         return Space(
             width=self.outer_size.width,
@@ -169,13 +208,16 @@ class Picture(Widget):
         if self._card is not None:
             return super().get_content_width(container, viewport)
         shape = self._shape
-        return fit(shape, (container.width, TALL), cell_ratio())[0] if shape else container.width
+        return self._fit(shape, container.width)[0] if shape else container.width
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         if self._card is not None:
             return super().get_content_height(container, viewport, width)
         shape = self._shape
-        return fit(shape, (width, TALL), cell_ratio())[1] if shape and width else 1
+        return self._fit(shape, width)[1] if shape and width else 1
+
+    def _fit(self, shape: tuple[int, int], width: int) -> tuple[int, int]:
+        return fit(shape, (width, TALL), cell_ratio(), self._enlargement)
 
     def render(self) -> RenderResult:
         return self._card or ""
@@ -185,13 +227,14 @@ class Picture(Widget):
         if self._card is not None or not self._rows_fit:
             return super().render_line(y)
         left = self.gutter.left
-        return self._rows[y + self.gutter.top].crop(left, left + self.content_size.width)
+        return self._canvas.rows[y + self.gutter.top].crop(left, left + self.content_size.width)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         self._look()
         if self._card is not None or not self._rows_fit or self.gutter != self.styles.padding:
             return super().render_lines(crop)
-        return [row.crop(*crop.column_span) for row in self._rows[crop.y : crop.bottom]]
+        rows = self._canvas.rows[crop.y : crop.bottom]
+        return [row.crop(*crop.column_span) for row in rows]
 
     # From the wish to the screen ---------------------------------------------------------------
 
@@ -204,7 +247,7 @@ class Picture(Widget):
     @property
     def _rows_fit(self) -> bool:
         """Whether there are rows for the size that the widget has now."""
-        return self._painted_size == self.outer_size and bool(self._rows)
+        return bool(self._canvas.rows) and self._canvas.size == self.outer_size
 
     def _look(self) -> None:
         """Being drawn is what makes a picture begin."""
@@ -222,7 +265,8 @@ class Picture(Widget):
             self.run_worker(self._bring(*wanted, is_burst), group="picture", exclusive=True)
 
     async def _bring(self, subject: Subject, space: Space, is_burst: bool) -> None:
-        if is_burst:
+        is_same_file = self._drawn is not None and self._drawn.path == subject.path
+        if is_burst and not (is_same_file and self._pace.has_room):
             await asyncio.sleep(QUIET)
         try:
             if self._mode.images == "off":
@@ -263,8 +307,8 @@ class Picture(Widget):
 
     async def _bring_fine(self, subject: Subject, space: Space) -> None:
         quiet = asyncio.get_running_loop().time() + QUIET
-        painting = await self._paintings.make(Order(subject.path, subject.crop, space, self._best))
-        if self._rows:
+        painting = await self._paintings.make(self._order(subject, space, self._best))
+        if self._canvas.rows:
             await asyncio.sleep(quiet - asyncio.get_running_loop().time())
         if self._pace.fits(painting.size):
             self._put(subject, painting)
@@ -272,13 +316,16 @@ class Picture(Widget):
             await self._bring_coarse(subject, space)
 
     async def _bring_coarse(self, subject: Subject, space: Space) -> None:
-        order = Order(subject.path, subject.crop, space, Quality.COARSE)
-        self._put(subject, await self._paintings.make(order))
-        fine = await self._paintings.make(replace(order, quality=self._best))
+        coarse = self._order(subject, space, Quality.COARSE)
+        self._put(subject, await self._paintings.make(coarse))
+        fine = await self._paintings.make(self._order(subject, space, self._best))
         await asyncio.sleep(max(STILL, self._pace.backlog))
         for rows in self._pace.bands(fine.sizes):
             self._put_rows(fine, rows)
             await asyncio.sleep(self._pace.backlog)
+
+    def _order(self, subject: Subject, space: Space, quality: Quality) -> Order:
+        return Order(subject.path, subject.crop, space, quality, self._enlargement)
 
     @property
     def _best(self) -> Quality:
@@ -287,18 +334,22 @@ class Picture(Widget):
     def _put(self, subject: Subject, painting: Painting) -> None:
         """Draw all of it, and say so."""
         self._drop_card()
-        self._rows = list(painting.strips)
-        self._painted_size = Size(painting.order.space.width, painting.order.space.height)
         self._image_size = painting.image_size
-        self._pace.sent(painting.size)
+        self._pace.sent(self._canvas.put(painting))
         self.refresh()
         self._announce(subject)
 
     def _put_rows(self, painting: Painting, rows: range) -> None:
         """Draw some rows over what is there."""
-        self._rows[rows.start : rows.stop] = painting.strips[rows.start : rows.stop]
-        self._pace.sent(sum(painting.sizes[row] for row in rows))
+        self._pace.sent(self._canvas.put_rows(painting, rows))
         self.refresh(Region(0, rows.start, painting.order.space.width, len(rows)))
+
+    def _draw_frame(self) -> None:
+        rows, size = self._canvas.set_frame(self._frame)
+        self._pace.sent(size)
+        if rows:
+            width = self._canvas.size.width
+            self.refresh(*[Region(0, row, width, 1) for row in rows])
 
     def _announce(self, subject: Subject) -> None:
         self._drawn = subject
@@ -317,7 +368,7 @@ class Picture(Widget):
     def _show_card(self, card: Content) -> None:
         if card != self._card:
             self._card = card
-            self._rows = []
+            self._canvas.clear()
             self.refresh(layout=self.styles.is_auto_height or self.styles.is_auto_width)
 
     def _drop_card(self) -> None:
@@ -329,7 +380,7 @@ class Picture(Widget):
         self.workers.cancel_group(self, "picture")
         self._wanted = self._drawn = None
         self._is_busy = False
-        self._rows = []
+        self._canvas.clear()
         self._drop_card()
         self.refresh()
 
