@@ -60,12 +60,11 @@ def inspect_checkpoint(folder: Path) -> CheckpointReport:
     config = read_config(folder)
     if isinstance(config, Problem):
         return CheckpointReport(str(folder), (config,))
-    files = weight_names(folder)
-    if isinstance(files, Problem):
-        files, weight_problems = (), [files]
-        weights: dict[str, WeightFile] = {}
-    else:
-        weights, weight_problems = read_weights(folder, files)
+    names = weight_names(folder)
+    files = () if isinstance(names, Problem) else names
+    weights, weight_problems = read_weights(folder, files)
+    if isinstance(names, Problem):
+        weight_problems.append(names)
     unknown = kind_problem(config)
     return CheckpointReport(
         folder=str(folder),

@@ -1,0 +1,251 @@
+"""The model as the worker sees it: load, measure, answer, tell the memory."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glm4v_tui.checkpoint import inspect_checkpoint, resolve_model
+from glm4v_tui.engine.protocol import (
+    DeviceMemory,
+    Finished,
+    Generate,
+    Loading,
+    LoadModel,
+    Measured,
+    ModelInfo,
+    Progress,
+    RgbImage,
+    TextDelta,
+    Timing,
+    Usage,
+)
+from glm4v_tui.errors import EngineError, NoModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PIL.Image import Image
+
+    from glm4v_tui.checkpoint import CheckpointReport
+    from glm4v_tui.engine.protocol import Event
+    from glm4v_tui.inference.decoding import Answered, Decoder
+    from glm4v_tui.inference.image_cost import ImageCost
+    from glm4v_tui.inference.prompt import Prompt, PromptWriter
+
+    Emit = Callable[[Event], None]
+
+
+class Backend:
+    """One model at a time. ``memory`` and ``measure`` may be called from other threads."""
+
+    def __init__(self) -> None:
+        self._images: dict[str, RgbImage] = {}
+        self._writer: PromptWriter | None = None
+        self._decoder: Decoder | None = None
+        self._cost: ImageCost | None = None
+        self._gpus: tuple[int, ...] = ()
+        self._weight_bytes = 0
+        self._kv_bytes = 0
+
+    # Loading --------------------------------------------------------------------------------
+
+    def load(self, command: LoadModel, emit: Emit) -> ModelInfo:
+        """Load a model in place of the present one.
+
+        Raises:
+            GlmError: what is wrong with the name, the folder, the device or the precision.
+            Exception: anything a model library raises; ``failures`` puts it into words.
+        """
+        started = time.monotonic()
+        self.unload()
+        source = resolve_model(command.model)
+        folder = source.folder
+        if folder is None:
+            assert source.hub_id is not None
+            folder = _download(source.hub_id, emit)
+        report = inspect_checkpoint(Path(folder))
+        report.require_loadable()
+        info = self._load(command, report, emit)
+        return ModelInfo(
+            name=source.short_name,
+            model_type=report.model_type,
+            precision=info[0],
+            device=info[1],
+            parameters=info[2],
+            weight_bytes=self._weight_bytes,
+            context_length=report.context_length,
+            load_s=time.monotonic() - started,
+        )
+
+    def unload(self) -> None:
+        """Give back the model's memory; images stay."""
+        self._writer = self._decoder = self._cost = None
+        self._weight_bytes = self._kv_bytes = 0
+        if self._gpus:
+            self.recover()
+        self._gpus = ()
+
+    def _load(
+        self, command: LoadModel, report: CheckpointReport, emit: Emit
+    ) -> tuple[str, str, int]:
+        from glm4v_tui.inference import loading
+        from glm4v_tui.inference.decoding import Decoder
+        from glm4v_tui.inference.environment import usable_cores
+        from glm4v_tui.inference.image_cost import ImageCost
+        from glm4v_tui.inference.placement import choose_placement
+        from glm4v_tui.inference.prompt import PromptWriter
+
+        folder = Path(report.folder)
+        loading.use_cores(usable_cores())
+        placement = choose_placement(command.precision, command.device, report.parameters)
+        if placement.device != "cpu":
+            self._gpus = tuple(range(loading.gpu_count()))
+        loading.read_ahead([folder / name for name in report.files])
+        processor = loading.load_processor(report.folder)
+        model = loading.load_model(
+            report.folder, placement, lambda done, total: emit(Loading("weights", done, total))
+        )
+        emit(Loading("prepare"))
+        image_token_id = _image_token_id(processor, model.config)
+        self._weight_bytes, parameters = loading.count_weights(model)
+        self._writer = PromptWriter(processor, image_token_id)
+        self._decoder = Decoder(model, processor.tokenizer, report.context_length)
+        self._cost = ImageCost(processor, image_token_id)
+        return placement.precision, placement.device, parameters
+
+    # Answering ------------------------------------------------------------------------------
+
+    def put_image(self, key: str, image: RgbImage) -> None:
+        self._images[key] = image
+
+    @property
+    def can_measure(self) -> bool:
+        return self._cost is not None
+
+    def measure(self, sizes: tuple[tuple[int, int], ...]) -> Measured:
+        """What images of these (width, height) cost."""
+        if self._cost is None:
+            raise NoModelError("No model is loaded", "", "")
+        costs = [self._cost.measure(size) for size in sizes]
+        return Measured(sizes, tuple(seen for seen, _ in costs), tuple(cost for _, cost in costs))
+
+    def generate(self, request: Generate, emit: Emit, should_stop: Callable[[], bool]) -> Finished:
+        """Answer a conversation; text goes to ``emit`` as it comes."""
+        if self._writer is None or self._decoder is None:
+            raise NoModelError(
+                "No model is loaded", "Loading it failed or was never asked for.", ""
+            )
+        started = time.monotonic()
+        name = request.request_id
+        self._reset_peak()
+        if any(message.attachments for message in request.messages):
+            emit(Progress(name, "images"))
+        prompt = self._writer.write(request.messages, self._picture)
+        emit(Progress(name, "prompt"))
+        answered = self._decoder.answer(
+            prompt,
+            request.sampling,
+            lambda text, tokens: emit(TextDelta(name, text, tokens)),
+            should_stop,
+        )
+        self._kv_bytes = answered.kv_bytes
+        self._decoder.run.cache = None
+        return _finished(name, prompt, answered, started)
+
+    def recover(self) -> None:
+        """After a failure: give back what the failed step held. Call outside its ``except``."""
+        import torch
+
+        if self._decoder is not None:
+            self._decoder.run.cache = None
+        gc.collect()
+        if self._gpus:
+            torch.cuda.empty_cache()
+
+    def _picture(self, key: str) -> Image:
+        from PIL import Image
+
+        image = self._images.get(key)
+        if image is None:
+            raise EngineError(
+                "An image of this conversation did not reach the model",
+                f"Nothing was put under the key {key[:16]}.",
+                "Attach the image again.",
+            )
+        return Image.frombuffer("RGB", (image.width, image.height), image.pixels)
+
+    # Memory ---------------------------------------------------------------------------------
+
+    @property
+    def weight_bytes(self) -> int:
+        return self._weight_bytes
+
+    @property
+    def kv_bytes(self) -> int:
+        """Bytes of keys and values of the current or the last answer."""
+        decoder = self._decoder
+        with contextlib.suppress(RuntimeError):  # the cache may grow while it is counted
+            if decoder is not None and decoder.run.cache is not None:
+                return decoder.run.kv_bytes()
+        return self._kv_bytes
+
+    def device_memory(self) -> tuple[DeviceMemory, ...]:
+        """The allocator's figures for every GPU in use; empty without one."""
+        if not self._gpus:
+            return ()
+        import torch
+
+        return tuple(
+            DeviceMemory(
+                uuid=f"GPU-{torch.cuda.get_device_properties(index).uuid}",
+                allocated=torch.cuda.memory_allocated(index),
+                reserved=torch.cuda.memory_reserved(index),
+                peak=torch.cuda.max_memory_allocated(index),
+            )
+            for index in self._gpus
+        )
+
+    def _reset_peak(self) -> None:
+        import torch
+
+        for index in self._gpus:
+            torch.cuda.reset_peak_memory_stats(index)
+
+
+def _download(hub_id: str, emit: Emit) -> str:
+    from glm4v_tui.inference.hub import fetch_checkpoint
+
+    return fetch_checkpoint(hub_id, lambda done, total: emit(Loading("download", done, total)))
+
+
+def _image_token_id(processor: Any, config: Any) -> int | None:
+    """Where families keep the id of the token that stands for a piece of an image."""
+    for owner, name in (
+        (processor, "image_token_id"),
+        (config, "image_token_id"),
+        (config, "image_token_index"),
+    ):
+        value = getattr(owner, name, None)
+        if isinstance(value, int):
+            return value
+    return None
+
+
+def _finished(name: str, prompt: Prompt, answered: Answered, started: float) -> Finished:
+    first, last = answered.first_token_at, answered.last_token_at
+    decode_s = last - first if first is not None and last is not None else 0.0
+    count = len(answered.tokens)
+    return Finished(
+        name,
+        answered.reason,
+        Usage(prompt.tokens, prompt.image_tokens, count),
+        Timing(
+            first_token_s=None if first is None else first - started,
+            decode_tokens_per_s=(count - 1) / decode_s if count > 1 and decode_s > 0 else None,
+            total_s=time.monotonic() - started,
+        ),
+    )

@@ -1,0 +1,45 @@
+"""What the model libraries read from the environment, set before they are imported."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_PRIVATE = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_IMPLICIT_TOKEN": "0",  # private repositories stay reachable
+}
+_CALM = {
+    "TOKENIZERS_PARALLELISM": "false",  # one prompt at a time gains nothing from threads
+    "TRANSFORMERS_VERBOSITY": "warning",
+    "PYTHONWARNINGS": "ignore",
+}
+
+
+def prepare_environment() -> None:
+    """Nothing private leaves this host, and the log holds warnings worth reading."""
+    os.environ.update(_PRIVATE)
+    for name, value in _CALM.items():
+        os.environ.setdefault(name, value)
+
+
+def usable_cores() -> int:
+    """Physical cores that this process may use: its affinity and its container's quota count.
+
+    Hyper-threads share the units that matrix products need, so more threads only disturb.
+    """
+    import psutil
+
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    physical = psutil.cpu_count(logical=False) or allowed or 1
+    return max(1, min(physical, allowed or physical, _quota()))
+
+
+def _quota() -> int:
+    """Cores that cgroup v2 grants (``quota period`` in microseconds, or ``max``)."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        return max(1, round(int(quota) / int(period)))
+    except (OSError, ValueError, ZeroDivisionError):
+        return 1 << 16
