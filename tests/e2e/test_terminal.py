@@ -30,7 +30,8 @@ class Small(App):
         self.query_one("#size").update(f"pasted {event.text!r}")
 
     def key_f5(self):
-        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "worker"], start_new_session=True)
+        sleeper = [sys.executable, "-c", "import time; time.sleep(600)", "worker"]
+        subprocess.Popen(sleeper, start_new_session=True)
         self.query_one("#size").update("started")
 
 Small().run()
