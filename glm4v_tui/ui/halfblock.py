@@ -106,7 +106,7 @@ def paint_coarse(
     """Rows of one color a cell, or a color for several cells, in at most about ``limit`` bytes."""
     columns = pixels.shape[1]
     strips: list[PaintedStrip] = []
-    for step in (1, 2, 3, 4, 6, 8, 12, 16):
+    for step in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64):
         blocks = color_codes(_blocks(pixels, step), depth, dither=False)
         codes = blocks.repeat(step, axis=1)[:, :columns]
         strips = [_strip(row, margin, depth) for row in codes[:, None].repeat(2, axis=1)]

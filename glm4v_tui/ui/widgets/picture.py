@@ -251,6 +251,8 @@ class Picture(Widget):
 
     def _look(self) -> None:
         """Being drawn is what makes a picture begin."""
+        if self._card is not None and self.is_current:
+            return  # text is right in any size
         if self._subject and self._wanted != (self._subject, self.space()):
             self.call_later(self._begin)
 
@@ -293,7 +295,7 @@ class Picture(Widget):
     async def _bring_size(self, subject: Subject) -> None:
         """Get the place right before anything is painted for the wrong one."""
         self._image_size = await self._paintings.measure(subject.path)
-        self._wanted = None
+        self._wanted, self._is_busy = None, False
         self._drop_card()
         self.refresh(layout=True)
         self.call_after_refresh(self._begin)
@@ -302,7 +304,7 @@ class Picture(Widget):
         size = self._image_size or await self._paintings.measure(subject.path)
         self._image_size = size
         name = plain_line(subject.path.name)
-        self._show_card(Content.assemble(name, (f"  {size[0]}x{size[1]}", "$text-muted")))
+        self._show_card(Content.assemble(name, (f"  {size[0]}×{size[1]}", "$text-muted")))
         self._announce(subject)
 
     async def _bring_fine(self, subject: Subject, space: Space) -> None:
