@@ -1,0 +1,445 @@
+"""Choosing images from the folders of this host."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from msgspec.structs import replace
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Input
+
+from glm4v_tui.browsing import Place, Sort, View, changed_place, first_place, open_place
+from glm4v_tui.errors import GlmError
+from glm4v_tui.listing import Kind, Row, fuzzy_filter, index_of
+from glm4v_tui.plain import plain_line
+from glm4v_tui.ui.sizes import bytes_text, counted, date_text
+from glm4v_tui.ui.widgets.file_list import FileList, shorten
+from glm4v_tui.ui.widgets.file_preview import FilePreview
+from glm4v_tui.ui.widgets.words import Words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+_LARGE = 3_000
+"""Rows from which on a search waits for the letters to pause."""
+_FILTER_PAUSE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class PickResult:
+    """What was chosen."""
+
+    paths: tuple[Path, ...]
+    """In the order in which they were marked."""
+    folder: Path
+    """Where to begin the next time."""
+
+
+class FilterInput(Input):
+    """The letters to look for; the cursor of the list still moves."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,ctrl+n", "screen.move(1)", "Down", id="picker.filter_down", show=False),
+        Binding("up,ctrl+p", "screen.move(-1)", "Up", id="picker.filter_up", show=False),
+        Binding("tab", "screen.to_list", "To the list", id="picker.filter_keep"),
+    ]
+
+
+class PickerScreen(ModalScreen[PickResult | None]):
+    """Ends in the images chosen, or None.
+
+    Args:
+        start: The folder to begin in, or a file to begin at.
+        marked: Images that are marked from the beginning.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "take", "Take", id="picker.take",
+                tooltip="Take the marked images or this one; enter a folder"),
+        Binding("space", "mark", "Mark", id="picker.mark", tooltip="Mark or unmark, and move on"),
+        Binding("slash", "filter", "Filter", id="picker.filter",
+                tooltip="Show the names that have these letters"),
+        Binding("tab", "tree", "Tree", id="picker.tree",
+                tooltip="Unfold folders in place, or one folder at a time"),
+        Binding("escape", "close", "Close", id="picker.close",
+                tooltip="End the filter or range, then the picker"),
+        Binding("v", "span", "Range", id="picker.range",
+                tooltip="Begin a range here; again marks it"),
+        Binding("a", "mark_all", "All", id="picker.all", tooltip="Mark every file in the list"),
+        Binding("A", "mark_none", "None", id="picker.none", tooltip="Remove all marks"),
+        Binding("s", "sort", "Sort", id="picker.sort", tooltip="By name, newest, largest"),
+        Binding("f", "others", "All files", id="picker.all_files",
+                tooltip="Also files that are no images"),
+        Binding("full_stop", "hidden", "Hidden", id="picker.hidden",
+                tooltip="Names that begin with a dot"),
+        Binding("i", "invert", "Invert", id="picker.invert", show=False,
+                tooltip="Mark what is not marked, and the other way round"),
+        Binding("t", "take_marked", "Take marked", id="picker.take_marked", show=False),
+        Binding("left,h,backspace", "leave", "Parent", id="picker.parent", show=False),
+        Binding("right,l", "enter", "Enter", id="picker.enter", show=False),
+        Binding("tilde", "home", "Home", id="picker.home", show=False),
+        Binding("ctrl+r", "reload", "Read again", id="picker.reload", show=False),
+    ]  # fmt: skip
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-wide")]
+
+    DEFAULT_CSS = """
+    PickerScreen {
+        background: $background;
+        #where { height: 1; padding: 0 1; background: $panel; }
+        #panes { height: 1fr; }
+        #left { width: 1fr; }
+        FilterInput {
+            height: 1; border: none; padding: 0 1; background: $boost; display: none;
+            &:focus { border: none; }
+            &.-on { display: block; }
+        }
+        FilePreview { width: 1fr; border-left: vkey $border-blurred; }
+        #brief { height: 1; padding: 0 1; display: none; }
+        &.-narrow FilePreview { display: none; }
+        &.-narrow #brief { display: block; }
+    }
+    """
+
+    def __init__(self, start: Path, *, marked: Sequence[Path] = ()) -> None:
+        super().__init__()
+        self._start = Path(os.path.abspath(start))  # noqa: PTH100 - without "..", links kept
+        self._marks = dict.fromkeys(os.path.abspath(path) for path in marked)  # noqa: PTH100
+        self._place = Place(self._start)
+        self._view = View()
+        """What is asked for; ``_place.view`` is what is there."""
+
+    def compose(self) -> ComposeResult:
+        yield Words(id="where")
+        with Horizontal(id="panes"):
+            with Vertical(id="left"):
+                yield FilterInput(placeholder="letters of the name", select_on_focus=False)
+                yield FileList()
+                yield Words(id="brief")
+            yield FilePreview()
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self._list.focus()
+        self._list.show_marks(self._marks.keys())
+        self._show_where()
+        self.run_worker(self._begin(), group="place", exclusive=True)
+
+    @property
+    def _list(self) -> FileList:
+        return self.query_one(FileList)
+
+    @property
+    def _query(self) -> str:
+        return self.query_one(FilterInput).value.strip()
+
+    # Folders ------------------------------------------------------------------------------------
+
+    async def _begin(self) -> None:
+        try:
+            place, error = await asyncio.to_thread(first_place, self._start, self._view)
+        except GlmError as fatal:
+            self._tell(fatal)
+            return
+        if error is not None:
+            self._tell(error)
+        await self._settle(place, str(self._start))
+
+    def _bring(self, make: Callable[[], Place], keep: str | None = None) -> None:
+        """Show what a function, run in a thread, finds.
+
+        Args:
+            make: Reads; may raise GlmError.
+            keep: The full path of the entry that the cursor goes to.
+        """
+        self.run_worker(self._follow(make, keep), group="place", exclusive=True)
+
+    async def _follow(self, make: Callable[[], Place], keep: str | None) -> None:
+        try:
+            place = await asyncio.to_thread(make)
+        except GlmError as error:
+            self._view = self._place.view
+            self._tell(error)
+            return
+        await self._settle(place, keep)
+
+    async def _settle(self, place: Place, keep: str | None) -> None:
+        if place.folder != self._place.folder:
+            self._drop_filter()
+        self._place, self._view = place, place.view
+        await self._search(keep)
+
+    def _go(self, folder: Path, keep: str | None = None) -> None:
+        self._bring(partial(open_place, folder, self._view), keep)
+
+    def _change(self, view: View) -> None:
+        """Show the same folder otherwise, with the cursor on the same entry."""
+        self._view = view
+        self._bring(partial(changed_place, self._place, view), self._key)
+
+    @property
+    def _key(self) -> str | None:
+        return self._list.row.key if self._list.row else None
+
+    def action_enter(self) -> None:
+        row = self._list.row
+        if row is None or row.kind is not Kind.FOLDER:
+            return
+        if self._view.open_folders is None:
+            self._go(row.path)
+        elif row.key not in self._view.open_folders:
+            self._change(replace(self._view, open_folders=self._view.open_folders | {row.key}))
+
+    def action_leave(self) -> None:
+        """Fold the folder that the cursor is in; at the root, or in a list, go up."""
+        row, opened = self._list.row, self._view.open_folders
+        if row is not None and opened is not None and (row.is_open or row.depth):
+            folder = row.key if row.is_open else row.folder
+            self._view = replace(self._view, open_folders=opened - {folder})
+            self._bring(partial(changed_place, self._place, self._view), folder)
+        elif (parent := self._place.folder.parent) != self._place.folder:
+            self._go(parent, str(self._place.folder))
+
+    def action_home(self) -> None:
+        self._go(Path.home())
+
+    def action_reload(self) -> None:
+        async def again() -> None:
+            keep = self._key
+            place, error = await asyncio.to_thread(first_place, self._place.folder, self._view)
+            if error is not None:
+                self._tell(error)
+            await self._settle(place, keep)
+
+        self.run_worker(again(), group="place", exclusive=True)
+
+    # The view -----------------------------------------------------------------------------------
+
+    def action_tree(self) -> None:
+        is_tree = self._view.open_folders is not None
+        self._change(replace(self._view, open_folders=None if is_tree else frozenset()))
+
+    def action_hidden(self) -> None:
+        self._change(replace(self._view, hidden=not self._view.hidden))
+
+    def action_others(self) -> None:
+        self._change(replace(self._view, others=not self._view.others))
+
+    def action_sort(self) -> None:
+        sorts = list(Sort)
+        following = sorts[(sorts.index(self._view.sort) + 1) % len(sorts)]
+        self._change(replace(self._view, sort=following))
+
+    # The filter ---------------------------------------------------------------------------------
+
+    def action_filter(self) -> None:
+        entry = self.query_one(FilterInput)
+        entry.add_class("-on")
+        entry.focus()
+
+    def action_to_list(self) -> None:
+        self._list.focus()
+
+    def action_move(self, rows: int) -> None:
+        self._list.action_move(rows)
+
+    def on_input_changed(self) -> None:
+        self.run_worker(self._search(self._key, pause=True), group="search", exclusive=True)
+
+    def on_input_submitted(self) -> None:
+        self.action_take()
+
+    def _drop_filter(self) -> None:
+        entry = self.query_one(FilterInput)
+        entry.remove_class("-on")
+        with entry.prevent(Input.Changed):
+            entry.value = ""
+        if entry.has_focus:
+            self._list.focus()
+
+    async def _search(self, keep: str | None, *, pause: bool = False) -> None:
+        """Show the rows that the filter lets through; all when it is empty."""
+        place, query = self._place, self._query
+        if pause and len(place.rows) > _LARGE:
+            await asyncio.sleep(_FILTER_PAUSE)
+        if query:
+            rows, cursor = (
+                await asyncio.to_thread(
+                    fuzzy_filter, place.rows, query, lambda: query != self._query
+                ),
+                0,
+            )
+        else:
+            rows, cursor = place.rows, await asyncio.to_thread(index_of, place.rows, keep)
+        if place is self._place and query == self._query:
+            self._list.show_rows(
+                rows,
+                cursor,
+                query=query,
+                note=_why_empty(place, query),
+                details=_DETAILS[place.view.sort],
+            )
+            self._show_where()
+
+    # Marks --------------------------------------------------------------------------------------
+
+    def action_mark(self) -> None:
+        """Mark or unmark this row, or the range that was begun."""
+        if self._list.span is not None:
+            self.action_span()
+            return
+        self._flip(self._list.row)
+        self._list.action_move(1)
+
+    def action_span(self) -> None:
+        if (span := self._list.span) is None:
+            self._list.begin_span()
+            return
+        self._marks |= dict.fromkeys(_markable(self._list.rows[index] for index in span))
+        self._list.end_span()
+        self._show_marks()
+
+    def action_mark_all(self) -> None:
+        self._marks |= dict.fromkeys(_markable(self._list.rows))
+        self._show_marks()
+
+    def action_mark_none(self) -> None:
+        self._marks.clear()
+        self._show_marks()
+
+    def action_invert(self) -> None:
+        for key in _markable(self._list.rows):
+            if key in self._marks:
+                del self._marks[key]
+            else:
+                self._marks[key] = None
+        self._show_marks()
+
+    def on_file_list_mark_clicked(self, message: FileList.MarkClicked) -> None:
+        self._flip(self._list.rows[message.index])
+
+    def _flip(self, row: Row | None) -> None:
+        if row is None or row.kind is Kind.FOLDER:
+            return
+        if row.key in self._marks:
+            del self._marks[row.key]
+        else:
+            self._marks[row.key] = None
+        self._show_marks()
+
+    def _show_marks(self) -> None:
+        self._list.show_marks(self._marks.keys())
+        self._show_where()
+
+    # The end ------------------------------------------------------------------------------------
+
+    def action_take(self) -> None:
+        """Enter the folder, or end with the marked files, or with this one."""
+        row = self._list.row
+        if row is not None and row.kind is Kind.FOLDER:
+            self._toggle_folder(row)
+        elif self._marks:
+            self.action_take_marked()
+        elif row is not None:
+            self._finish([row.path])
+
+    def _toggle_folder(self, row: Row) -> None:
+        if row.is_open:
+            self.action_leave()
+        else:
+            self.action_enter()
+
+    def action_take_marked(self) -> None:
+        if self._marks:
+            self._finish([Path(key) for key in self._marks])
+
+    def on_file_list_chosen(self, message: FileList.Chosen) -> None:
+        if message.row.kind is Kind.FOLDER:
+            self._toggle_folder(message.row)
+        else:
+            self._finish([message.row.path])
+
+    def _finish(self, paths: Sequence[Path]) -> None:
+        self.dismiss(PickResult(tuple(paths), self._place.folder))
+
+    def action_close(self) -> None:
+        """End what was begun last: the filter, the range, the picker."""
+        if self.query_one(FilterInput).has_class("-on"):
+            key = self._key
+            self._drop_filter()
+            self.run_worker(self._search(key), group="search", exclusive=True)
+        elif self._list.span is not None:
+            self._list.end_span()
+        else:
+            self.dismiss(None)
+
+    # Words --------------------------------------------------------------------------------------
+
+    def on_file_list_moved(self, message: FileList.Moved) -> None:
+        self.query_one(FilePreview).show(message.row)
+
+    def on_file_preview_described(self, message: FilePreview.Described) -> None:
+        self.query_one("#brief", Words).show(message.words)
+
+    def on_resize(self) -> None:
+        self._show_where()
+
+    def _show_where(self) -> None:
+        """Where we are and what is marked."""
+        place = self._place
+        marked = f"{len(self._marks):,} marked" if self._marks else ""
+        counts = f"{counted(place.images, 'image')}, {counted(place.folders, 'folder')}"
+        order = "" if place.view.sort is Sort.NAME else f"{place.view.sort.value} first"
+        rest = "  ".join(part for part in (marked, counts, order) if part)
+        name = plain_line(_with_tilde(place.folder))
+        head, tail = shorten(name, max(12, self.size.width - len(rest) - 6))
+        shown = f"{head}…{tail}" if tail else head
+        words = Content.assemble(
+            (shown, "bold"), "  ", (marked, "bold $text-success"), "  " if marked else "",
+            ("  ".join(part for part in (counts, order) if part), "$text-muted"),
+        )  # fmt: skip
+        self.query_one("#where", Words).show(words)
+
+    def _tell(self, error: GlmError) -> None:
+        self.notify(error.body, title=error.title, severity="warning", markup=False)
+
+
+def _markable(rows: Iterable[Row]) -> list[str]:
+    return [row.key for row in rows if row.kind is not Kind.FOLDER]
+
+
+_DETAILS: dict[Sort, Callable[[Row], str]] = {
+    Sort.NAME: lambda _: "",
+    Sort.NEWEST: lambda row: date_text(row.mtime) if row.mtime else "",
+    Sort.LARGEST: lambda row: bytes_text(row.size) if row.size >= 0 and row.kind else "",
+}
+
+
+def _why_empty(place: Place, query: str) -> str:
+    if query:
+        return "No name has these letters."
+    entries = place.contents.get(str(place.folder))
+    if not entries:
+        return "" if entries is None else "This folder is empty."
+    others = counted(len(entries), "other entry", "other entries")
+    return f"No images here, but {others}: f and . show them."
+
+
+def _with_tilde(folder: Path) -> str:
+    home = Path.home()
+    return (
+        f"~/{folder.relative_to(home)}"
+        if folder != home and folder.is_relative_to(home)
+        else str(folder)
+    )
