@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -32,7 +32,7 @@ from glm4v_tui.ui.paintings import (
 from glm4v_tui.ui.picture_mode import picture_mode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Coroutine, Iterable
     from pathlib import Path
 
     from textual.app import RenderResult
@@ -264,7 +264,9 @@ class Picture(Widget):
             is_burst = self._is_busy
             self._wanted = wanted
             self._is_busy = True
-            self.run_worker(self._bring(*wanted, is_burst), group="picture", exclusive=True)
+            work: Callable[[], Coroutine[None, None, None]]
+            work = partial(self._bring, *wanted, is_burst)
+            self.run_worker(work, group="picture", exclusive=True)
 
     async def _bring(self, subject: Subject, space: Space, is_burst: bool) -> None:
         is_same_file = self._drawn is not None and self._drawn.path == subject.path
