@@ -184,9 +184,9 @@ def _struct(
             values[key] = _struct(file, fields[key].type, value, keys, problems)
         else:
             problems.append(file.problem(keys, f"expected a table, found {_found(value)}"))
-    missing = [name for name, field in fields.items() if field.required and name not in data]
-    problems += [Problem(dotted((*at, name)), "missing") for name in missing]
-    return None if missing else kind(**values)
+    needed = [name for name, field in fields.items() if field.required]
+    problems += [Problem(dotted((*at, name)), "missing") for name in needed if name not in data]
+    return kind(**values) if all(name in values for name in needed) else None
 
 
 def _field(

@@ -158,6 +158,7 @@ def test_a_users_theme_goes_before_a_shipped_one(user):
     ("text", "told"),
     [
         ('dark = "yes"\nprimary = "red"', ':1: dark: expected true or false, found "yes"'),
+        ("primary = 3", ":1: primary: expected text, found 3"),
         ('primary = "blu"', ':1: primary: expected a color such as "#1e90ff", found "blu"'),
         ('primary = "auto"', ":1: primary: expected a color"),
         ('primary = "red; display: none"', ":1: primary: expected a color"),

@@ -102,7 +102,8 @@ class HelpScreen(ModalScreen[None]):
         with Vertical(id="help") as frame:
             frame.border_title = "Keys"
             frame.border_subtitle = "type to filter  ·  ↑ ↓ scroll  ·  Esc closes"
-            yield Input(placeholder="Filter", compact=True)
+            yield (filter_ := Input(placeholder="Filter", compact=True))
+            filter_.cursor_blink = False  # nothing is painted while nothing happens
             with VerticalScroll(can_focus=False):
                 yield KeyTable()
 

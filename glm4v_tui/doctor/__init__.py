@@ -1,0 +1,28 @@
+"""Is this machine fit to chat, and if not, what to do about it.
+
+Nothing here imports a model library, asks the terminal anything or uses the network.
+"""
+
+from glm4v_tui.doctor.checks import Check, run_checks, stream_checks
+from glm4v_tui.doctor.finding import (
+    DoctorReport,
+    Finding,
+    Status,
+    as_json,
+    as_text,
+    exit_code,
+    verdict,
+)
+
+__all__ = [
+    "Check",
+    "DoctorReport",
+    "Finding",
+    "Status",
+    "as_json",
+    "as_text",
+    "exit_code",
+    "run_checks",
+    "stream_checks",
+    "verdict",
+]
