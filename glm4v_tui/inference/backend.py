@@ -94,13 +94,13 @@ class Backend:
     ) -> tuple[str, str, int]:
         from glm4v_tui.inference import loading
         from glm4v_tui.inference.decoding import Decoder
-        from glm4v_tui.inference.environment import usable_cores
+        from glm4v_tui.inference.environment import compute_threads
         from glm4v_tui.inference.image_cost import ImageCost
         from glm4v_tui.inference.placement import choose_placement
         from glm4v_tui.inference.prompt import PromptWriter
 
         folder = Path(report.folder)
-        loading.use_cores(usable_cores())
+        loading.use_threads(compute_threads(report.parameters))
         placement = choose_placement(command.precision, command.device, report.parameters)
         if placement.device != "cpu":
             self._gpus = tuple(range(loading.gpu_count()))

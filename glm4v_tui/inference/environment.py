@@ -11,6 +11,9 @@ _PRIVATE = {
     "HF_HUB_DISABLE_IMPLICIT_TOKEN": "0",  # private repositories stay reachable
 }
 _CALM = {
+    # By default idle compute threads spin, which takes the cores from the interface and, where
+    # cores are shared, slows small models more than tenfold.
+    "OMP_WAIT_POLICY": "PASSIVE",
     "TOKENIZERS_PARALLELISM": "false",  # one prompt at a time gains nothing from threads
     "TRANSFORMERS_VERBOSITY": "warning",
     "PYTHONWARNINGS": "ignore",
@@ -22,6 +25,11 @@ def prepare_environment() -> None:
     os.environ.update(_PRIVATE)
     for name, value in _CALM.items():
         os.environ.setdefault(name, value)
+
+
+def compute_threads(parameters: int) -> int:
+    """Threads that pay off for a model of this size: one for each ten million parameters."""
+    return max(1, min(usable_cores(), parameters // 10_000_000))
 
 
 def usable_cores() -> int:

@@ -141,7 +141,7 @@ class _WeightCounter:
         return sum(self._sizes.get(source, 0) for source in sources)
 
 
-def use_cores(count: int) -> None:
+def use_threads(count: int) -> None:
     """Let torch compute with this many threads."""
     torch.set_num_threads(count)
 

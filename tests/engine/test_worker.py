@@ -1,0 +1,375 @@
+"""The model's process as its parent sees it: a real one, over a real socket."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from glm4v_tui.chat import Attachment, Message, Role
+from glm4v_tui.engine import wire
+from glm4v_tui.engine.protocol import (
+    Abort,
+    Command,
+    Event,
+    Failed,
+    FailureKind,
+    Finished,
+    FinishReason,
+    Generate,
+    Loaded,
+    Loading,
+    LoadModel,
+    Measure,
+    Measured,
+    MemoryReading,
+    PutImage,
+    RgbImage,
+    Sampling,
+    Shutdown,
+    TextDelta,
+)
+
+SIZE = (200, 120)
+PICTURE = RgbImage(*SIZE, bytes(range(240)) * (SIZE[0] * SIZE[1] * 3 // 240))
+ATTACHED = Message(Role.USER, "What is it?", (Attachment("/p.png", "key", *SIZE),))
+LONG = Sampling(max_new_tokens=1500, temperature=0)
+SHORT = Sampling(max_new_tokens=6, temperature=0)
+DEADLINE_S = 60.0
+
+
+class WorkerUnderTest:
+    """A worker process and this side of its socket."""
+
+    def __init__(self, log: Path | None = None) -> None:
+        self.sock, theirs = socket.socketpair()
+        self.sock.settimeout(DEADLINE_S)
+        output = open(log or os.devnull, "ab")  # noqa: SIM115, PTH123 - closed below
+        with theirs, output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "glm4v_tui.engine.worker", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+            )
+        self._reader = wire.event_reader()
+        self._events: list[Event] = []
+        self.heard: list[Event] = []
+
+    def send(self, *commands: Command) -> None:
+        for command in commands:
+            wire.send(self.sock, command)
+
+    def next(self) -> Event:
+        while not self._events:
+            data = self.sock.recv(1 << 16)
+            assert data, f"the worker ended with {self.process.wait(5)}"
+            self._events = self._reader.feed(data)
+        event = self._events.pop(0)
+        self.heard.append(event)
+        return event
+
+    def until(self, wanted: Callable[[Event], bool]) -> Event:
+        deadline = time.monotonic() + DEADLINE_S
+        while time.monotonic() < deadline:
+            if wanted(event := self.next()):
+                return event
+        raise AssertionError(f"not heard within {DEADLINE_S:.0f} s: {self.heard[-20:]}")
+
+    def wait_for(self, *kinds: type[Event], request_id: str | None = None) -> Any:
+        return self.until(
+            lambda event: (
+                isinstance(event, kinds)
+                and (request_id is None or getattr(event, "request_id", None) == request_id)
+            )
+        )
+
+    def load(self, folder: Path) -> Any:
+        self.send(LoadModel(str(folder), "fp32", "cpu"), PutImage("key", PICTURE))
+        return self.wait_for(Loaded, Failed)
+
+    def text_of(self, request_id: str) -> str:
+        return "".join(
+            event.text
+            for event in self.heard
+            if isinstance(event, TextDelta) and event.request_id == request_id
+        )
+
+    def end(self) -> None:
+        self.sock.close()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., WorkerUnderTest]]:
+    started: list[WorkerUnderTest] = []
+
+    def start_one(log: Path | None = None) -> WorkerUnderTest:
+        started.append(WorkerUnderTest(log))
+        return started[-1]
+
+    yield start_one
+    for worker in started:
+        worker.end()
+
+
+@pytest.fixture(scope="module")
+def worker(tiny_glm4v: Path) -> Iterator[WorkerUnderTest]:
+    """A worker with a model, for tests that leave it usable, as it must be left."""
+    one = WorkerUnderTest()
+    assert isinstance(one.load(tiny_glm4v), Loaded)
+    yield one
+    one.end()
+
+
+def test_loading_is_told_from_start_to_end(worker: WorkerUnderTest, tiny_glm4v: Path) -> None:
+    loaded = next(event for event in worker.heard if isinstance(event, Loaded))
+    before = worker.heard[: worker.heard.index(loaded)]
+    told = [event for event in before if not isinstance(event, MemoryReading)]
+    assert told[0] == Loading("start")
+    weights = [event for event in told if isinstance(event, Loading) and event.stage == "weights"]
+    size = sum(file.stat().st_size for file in tiny_glm4v.glob("*.safetensors"))
+    assert weights[0].done == 0
+    assert weights[-1].done == weights[-1].total
+    assert 0.9 * size < weights[-1].total < size
+    assert [event.done for event in weights] == sorted(event.done for event in weights)
+    assert loaded.model.name == tiny_glm4v.name
+    assert (loaded.model.model_type, loaded.model.device) == ("glm4v", "cpu")
+    assert loaded.model.weight_bytes >= weights[-1].total
+    # The sign of life comes while torch is still being imported.
+    assert any(isinstance(event, MemoryReading) for event in before)
+
+
+def test_two_requests_are_answered_in_order(worker: WorkerUnderTest) -> None:
+    worker.send(Generate("a", (ATTACHED,), SHORT), Generate("b", (ATTACHED,), SHORT))
+    worker.wait_for(Finished, request_id="b")
+    ends = [e.request_id for e in worker.heard if isinstance(e, Finished)]
+    assert ends == ["a", "b"]
+    assert worker.text_of("a") == worker.text_of("b") != ""
+
+
+def test_an_abort_ends_the_running_answer_and_the_next_one_runs(worker: WorkerUnderTest) -> None:
+    worker.send(Generate("long", (ATTACHED,), LONG), Generate("next", (ATTACHED,), SHORT))
+    worker.wait_for(TextDelta, request_id="long")
+    started = time.monotonic()
+    worker.send(Abort("long"))
+    finished = worker.wait_for(Finished, request_id="long")
+    assert time.monotonic() - started < 1.0
+    assert finished.reason is FinishReason.ABORT
+    assert 0 < finished.usage.completion_tokens < 1500
+    assert worker.text_of("long")
+    assert worker.wait_for(Finished, request_id="next").reason is FinishReason.LENGTH
+
+
+def test_an_abort_ends_a_queued_request_at_once(worker: WorkerUnderTest) -> None:
+    worker.send(Generate("first", (ATTACHED,), LONG), Generate("queued", (ATTACHED,), SHORT))
+    worker.wait_for(TextDelta, request_id="first")
+    worker.send(Abort("queued"))
+    finished = worker.wait_for(Finished)
+    assert (finished.request_id, finished.reason) == ("queued", FinishReason.ABORT)
+    worker.send(Abort("first"), Abort("unknown"), Abort("queued"))
+    worker.wait_for(Finished, request_id="first")
+    worker.send(Generate("after", (ATTACHED,), SHORT))
+    worker.wait_for(Finished, request_id="after")
+    ends = [e.request_id for e in worker.heard if isinstance(e, Finished | Failed)]
+    assert ends.count("queued") == ends.count("first") == 1
+
+
+def test_images_are_measured_while_an_answer_is_written(worker: WorkerUnderTest) -> None:
+    worker.send(Generate("busy", (ATTACHED,), LONG))
+    worker.wait_for(TextDelta, request_id="busy")
+    worker.send(Measure((SIZE, (1000, 500))))
+    measured = worker.wait_for(Measured, Finished)
+    assert isinstance(measured, Measured)
+    assert measured.sizes == (SIZE, (1000, 500))
+    assert len(measured.tokens) == len(measured.seen) == 2
+    worker.send(Abort("busy"))
+    finished = worker.wait_for(Finished, request_id="busy")
+    assert finished.usage.image_tokens == measured.tokens[0]
+
+
+def test_a_failed_request_leaves_the_model_usable(worker: WorkerUnderTest) -> None:
+    too_long = Message(Role.USER, "word " * 3000)
+    worker.send(Generate("long prompt", (too_long,), SHORT))
+    failed = worker.wait_for(Failed, request_id="long prompt")
+    assert failed.kind is FailureKind.USAGE
+    assert "2,048" in failed.body
+    assert "Traceback" in failed.trace
+    worker.send(Generate("after", (ATTACHED,), SHORT))
+    assert worker.wait_for(Finished, Failed, request_id="after").reason is FinishReason.LENGTH
+
+
+@pytest.mark.skipif(not hasattr(psutil.Process, "rlimit"), reason="limits are Linux's")
+def test_memory_running_out_fails_one_request_only(worker: WorkerUnderTest) -> None:
+    process = psutil.Process(worker.process.pid)
+    in_use = process.memory_info().vms
+    wide = RgbImage(2000, 2000, bytes(2000 * 2000 * 3))
+    huge = Message(Role.USER, "?", (Attachment("/w.png", "wide", 2000, 2000),) * 6)
+    worker.send(PutImage("wide", wide), Generate("before", (ATTACHED,), SHORT))
+    worker.wait_for(Finished, request_id="before")
+    process.rlimit(psutil.RLIMIT_AS, (in_use + (60 << 20), psutil.RLIM_INFINITY))
+    try:
+        worker.send(Generate("huge", (huge,), SHORT))
+        failed = worker.wait_for(Failed, Finished, request_id="huge")
+    finally:
+        process.rlimit(psutil.RLIMIT_AS, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
+    assert isinstance(failed, Failed)
+    assert failed.kind is FailureKind.OUT_OF_MEMORY, failed
+    assert failed.remedy
+    worker.send(Generate("after", (ATTACHED,), SHORT))
+    assert isinstance(worker.wait_for(Finished, Failed, request_id="after"), Finished)
+
+
+def test_memory_is_told_with_weights_and_cache(worker: WorkerUnderTest) -> None:
+    worker.send(Generate("x", (ATTACHED,), SHORT))
+    worker.wait_for(Finished, request_id="x")
+    reading = worker.wait_for(MemoryReading)
+    assert reading.process > 50 << 20
+    assert reading.weights > 500_000
+    assert reading.kv_cache > 0
+    assert reading.devices == ()
+
+
+def test_an_interrupt_key_does_not_reach_the_model(worker: WorkerUnderTest) -> None:
+    worker.process.send_signal(signal.SIGINT)
+    worker.send(Generate("still", (ATTACHED,), SHORT))
+    assert isinstance(worker.wait_for(Finished, Failed, request_id="still"), Finished)
+
+
+# Starting, and failing to ------------------------------------------------------------------------
+
+
+def test_a_request_before_any_model_fails_plainly(start: Any) -> None:
+    worker = start()
+    worker.send(Generate("early", (ATTACHED,), SHORT))
+    failed = worker.wait_for(Failed, request_id="early")
+    assert "No model is loaded" in failed.title
+
+
+@pytest.fixture
+def damaged(tiny_glm4v: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "damaged"
+    shutil.copytree(tiny_glm4v, folder)
+    return folder
+
+
+def test_a_missing_shard_is_named_and_the_worker_lives(start: Any, tmp_path: Path) -> None:
+    from tests.checkpoints import make_glm4v
+
+    folder = make_glm4v(tmp_path / "sharded", shards=2)
+    (folder / "model-00002-of-00002.safetensors").unlink()
+    worker = start()
+    failed = worker.load(folder)
+    assert isinstance(failed, Failed)
+    assert failed.kind is FailureKind.CHECKPOINT
+    assert failed.request_id is None
+    assert "model-00002-of-00002.safetensors is missing" in failed.title
+    worker.send(Generate("x", (ATTACHED,), SHORT))
+    assert "No model is loaded" in worker.wait_for(Failed, request_id="x").title
+
+
+def test_a_corrupt_shard_is_named_and_a_good_model_loads_after(
+    start: Any, damaged: Path, tiny_glm4v: Path
+) -> None:
+    """All of it on a full disk: the traceback that the log does not take stops nothing."""
+    file = damaged / "model.safetensors"
+    file.write_bytes(b"\xff" * 64 + file.read_bytes()[64:])
+    worker = start(Path("/dev/full"))
+    failed = worker.load(damaged)
+    assert isinstance(failed, Failed)
+    assert failed.kind is FailureKind.CHECKPOINT
+    assert "model.safetensors is damaged" in failed.title
+    assert isinstance(worker.load(tiny_glm4v), Loaded)
+    worker.send(Generate("x", (ATTACHED,), SHORT))
+    assert isinstance(worker.wait_for(Finished, Failed, request_id="x"), Finished)
+
+
+# Ending ------------------------------------------------------------------------------------------
+
+
+def ends_within(worker: WorkerUnderTest, seconds: float) -> int:
+    return worker.process.wait(seconds)
+
+
+def test_it_ends_when_the_interface_is_gone(start: Any) -> None:
+    worker = start()
+    worker.sock.close()
+    assert ends_within(worker, 3.0) == 0  # most of it Python's own start
+
+
+def test_it_ends_in_the_middle_of_loading(start: Any, tiny_glm4v: Path) -> None:
+    worker = start()
+    worker.send(LoadModel(str(tiny_glm4v)))
+    worker.wait_for(MemoryReading)
+    worker.sock.close()
+    assert ends_within(worker, 1.5) == 0
+
+
+def test_it_ends_in_the_middle_of_an_answer(start: Any, tiny_glm4v: Path) -> None:
+    worker = start()
+    worker.load(tiny_glm4v)
+    worker.send(Generate("long", (ATTACHED,), LONG))
+    worker.wait_for(TextDelta)
+    worker.sock.shutdown(socket.SHUT_RDWR)
+    assert ends_within(worker, 1.0) == 0
+
+
+def test_it_ends_when_told(start: Any) -> None:
+    worker = start()
+    worker.send(Shutdown())
+    assert ends_within(worker, 3.0) == 0
+
+
+@pytest.mark.parametrize("garbage", [b"\xff\xff\xff\xff", b"\x00\x00\x00\x03\xc1\xc1\xc1"])
+def test_unreadable_commands_end_it_with_a_line_in_the_log(
+    start: Any, tmp_path: Path, garbage: bytes
+) -> None:
+    log = tmp_path / "worker.log"
+    worker = start(log)
+    worker.sock.sendall(garbage)
+    assert ends_within(worker, 3.0) == 70
+    assert "commands became unreadable" in log.read_text()
+
+
+def test_it_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    """Even when somebody else still holds the other end of the socket."""
+    ours, theirs = socket.socketpair()
+    script = (
+        "import subprocess, sys, time\n"
+        "fd = int(sys.argv[1])\n"
+        "worker = subprocess.Popen([sys.executable, '-m', 'glm4v_tui.engine.worker', str(fd)],"
+        " pass_fds=[fd])\n"
+        "print(worker.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    with ours, theirs:
+        parent = subprocess.Popen(
+            [sys.executable, "-c", script, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        )
+        assert parent.stdout is not None
+        worker = psutil.Process(int(parent.stdout.readline()))
+        wire.send(ours, LoadModel("no/such/model/here"))
+        ours.settimeout(DEADLINE_S)
+        assert ours.recv(1 << 16)  # it has come up
+        parent.kill()
+        parent.wait()
+        parent.stdout.close()
+        _gone, alive = psutil.wait_procs([worker], timeout=3)
+        assert alive == []
