@@ -9,11 +9,12 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 from textual.app import App
 from textual.dom import DOMNode
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 
 import glm4v_tui.ui as package
@@ -39,11 +40,17 @@ class Place(NamedTuple):
 class Clash(NamedTuple):
     key: str
     one: str
-    """Binding ids."""
+    """A binding's id, or what a widget of Textual does with the key."""
     other: str
 
     def __str__(self) -> str:
         return f"{key_label(self.key)} is given to {self.one} and to {self.other}"
+
+
+class _Bound(NamedTuple):
+    name: str
+    has_id: bool
+    is_priority: bool
 
 
 def all_places() -> list[Place]:
@@ -78,25 +85,35 @@ def check_keymap(keys: Mapping[str, str], places: list[Place] | None = None) -> 
 
 
 def clashes(places: list[Place], keys: Mapping[str, str]) -> set[Clash]:
-    """Keys with two bindings that can be in reach at once, of which one would never be heard."""
+    """Keys with two bindings that can be in reach at once, of which one is not heard."""
     found: set[Clash] = set()
     effective = {place.kind: _by_key(place, keys) for place in places}
-    for one, other in _together(places):
-        for key in effective[one].keys() & effective[other].keys():
-            ids = effective[one][key] | effective[other][key]
-            found |= {Clash(key, a, b) for a in ids for b in ids if a < b}
+    for inner, outer in _together(places):
+        for key in effective[inner].keys() & effective[outer].keys():
+            for one, other in product(effective[inner][key], effective[outer][key]):
+                if one.name != other.name and _is_clash(inner, outer, one, other):
+                    found.add(Clash(key, *sorted((one.name, other.name))))
     return found
 
 
+def _is_clash(inner: Kind, outer: Kind, one: _Bound, other: _Bound) -> bool:
+    if issubclass(outer, App) and issubclass(inner, ModalScreen):
+        return other.is_priority  # nothing else of the program is heard below a modal
+    # an outer key with priority is meant to go before what a text field does with it
+    return one.has_id or (other.has_id and not other.is_priority)
+
+
 def _together(places: list[Place]) -> Iterator[tuple[Kind, Kind]]:
-    """Pairs of classes whose bindings can be in reach at once (each with itself, too)."""
+    """Pairs of classes, the inner one first, that are in reach at once (each with itself, too)."""
     kinds = [place.kind for place in places]
+    apps = [kind for kind in kinds if issubclass(kind, App)]
     yield from ((kind, kind) for kind in kinds)
     for screen in (kind for kind in kinds if issubclass(kind, Screen)):
-        widgets = _widgets_near(screen)
-        yield from ((screen, kind) for kind in kinds if kind in widgets or issubclass(kind, App))
-        apps = [kind for kind in kinds if issubclass(kind, App)]
-        yield from ((kind, app) for kind in kinds if kind in widgets for app in apps)
+        widgets = [kind for kind in kinds if kind in _widgets_near(screen)]
+        yield from ((widget, screen) for widget in widgets)
+        yield from ((screen, app) for app in apps)
+        if not issubclass(screen, ModalScreen):
+            yield from ((widget, app) for widget in widgets for app in apps)
 
 
 def _widgets_near(screen: Kind) -> set[Kind]:
@@ -112,13 +129,14 @@ def _widgets_near(screen: Kind) -> set[Kind]:
     return {kind for kind in found if not issubclass(kind, Screen)}
 
 
-def _by_key(place: Place, keys: Mapping[str, str]) -> dict[str, set[str]]:
-    """Key to the ids it has under this keymap."""
-    found: dict[str, set[str]] = {}
+def _by_key(place: Place, keys: Mapping[str, str]) -> dict[str, list[_Bound]]:
+    """Key to what it does under this keymap."""
+    found: dict[str, list[_Bound]] = {}
     for binding in place.bindings:
-        if binding.id:
-            for key in keys.get(binding.id, binding.key).split(","):
-                found.setdefault(key, set()).add(binding.id)
+        name = binding.id or f'"{binding.description}" of {place.kind.__name__}'
+        bound = _Bound(name, bool(binding.id), binding.priority)
+        for key in keys.get(name, binding.key).split(","):
+            found.setdefault(key, []).append(bound)
     return found
 
 

@@ -44,6 +44,13 @@ PRESETS: dict[str, dict[str, str]] = {
         "search.close": "escape,ctrl+g",
         "search.previous": "up,shift+enter,ctrl+r",
         "model.cancel": "escape,ctrl+g",
+        "help.close": "escape,f1,ctrl+g",
+        "picker.close": "escape,ctrl+g",
+        "picker.down": "down,j,ctrl+n",
+        "picker.filter": "slash,ctrl+s",
+        "picker.page_down": "pagedown,ctrl+v",
+        "picker.page_up": "pageup,alt+v",
+        "viewer.leave": "escape,q,ctrl+g",
     },
 }
 """Binding id to keys, for what differs from the keys in the code."""

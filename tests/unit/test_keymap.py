@@ -196,6 +196,23 @@ def test_clashes_are_told_where_both_keys_can_be_heard(places):
     assert "keymap: Ctrl+Q is given to app.quit and to chat.new" in told
 
 
+def test_a_key_that_a_text_field_keeps_for_itself_is_told(places):
+    told = check_keymap({"chat.view": "ctrl+k"}, places)
+    assert told == ['keymap: Ctrl+K is given to "Delete to line end" of Composer and to chat.view']
+    assert check_keymap({"chat.search": "ctrl+k"}, places) == []  # it has priority
+
+
+def test_below_a_modal_only_keys_with_priority_are_heard(places):
+    assert check_keymap({"picker.sort": "f6"}, places) == []
+    told = check_keymap({"picker.sort": "ctrl+q"}, places)
+    assert told == ["keymap: Ctrl+Q is given to app.quit and to picker.sort"]
+
+
+def test_every_key_is_heard_while_a_question_is_typed(places):
+    swallowed = [str(clash) for clash in clashes(places, {}) if "of Composer" in str(clash)]
+    assert swallowed == []
+
+
 def test_the_same_key_on_two_screens_is_no_clash():
     class One(Screen):
         BINDINGS = [Binding("x", "a", id="one.x")]
