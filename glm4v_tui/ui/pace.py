@@ -19,6 +19,9 @@ STILL = 0.3
 """Seconds that a coarse picture stays before the fine one is drawn."""
 COARSE_BYTES = 40_000
 """The most that is drawn first in a burst: 0.16 s on a link of 250 KB/s."""
+BURST_BYTES = 80_000
+"""The most that is drawn at once after a burst; above it a coarse picture comes first. With the
+wait and the decoding, the screen is then within half a second of the last key on that link."""
 PREVIEW_SECONDS = 0.2
 """How often a coarse picture may be drawn while keys still come: 200 KB/s."""
 WHOLE_BYTES = 160_000
@@ -55,9 +58,10 @@ class Pace:
         """Seconds until the link has carried what was sent."""
         return max(0.0, self._carried_at - self._clock())
 
-    def fits(self, size: int) -> bool:
+    def fits(self, size: int, limit: float = 0) -> bool:
         """Whether this much can be drawn at once without the next key waiting behind it."""
-        return self.backlog < BAND_SECONDS and size <= max(WHOLE_BYTES, self.link * BAND_SECONDS)
+        limit = limit or max(WHOLE_BYTES, self.link * BAND_SECONDS)
+        return self.backlog < BAND_SECONDS and size <= limit
 
     def bands(self, sizes: Sequence[int]) -> Iterator[range]:
         """Cut rows of these sizes (bytes) into ranges that the link carries in a band's time."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rich.style import Style
+from textual import work
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -18,7 +19,7 @@ from glm4v_tui.plain import plain_line
 from glm4v_tui.terminal import window_size
 from glm4v_tui.ui.canvas import Canvas
 from glm4v_tui.ui.halfblock import ColorDepth
-from glm4v_tui.ui.pace import BAND_SECONDS, QUIET, STILL, Pace
+from glm4v_tui.ui.pace import BAND_SECONDS, BURST_BYTES, COARSE_BYTES, QUIET, STILL, Pace
 from glm4v_tui.ui.paintings import (
     MAX_ENLARGEMENT,
     Order,
@@ -32,7 +33,7 @@ from glm4v_tui.ui.paintings import (
 from glm4v_tui.ui.picture_mode import picture_mode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
 
     from textual.app import RenderResult
@@ -264,24 +265,21 @@ class Picture(Widget):
             is_burst = self._is_busy
             self._wanted = wanted
             self._is_busy = True
-            work: Callable[[], Coroutine[None, None, None]]
-            work = partial(self._bring, *wanted, is_burst)
-            self.run_worker(work, group="picture", exclusive=True)
+            self._bring(*wanted, is_burst)
 
+    @work(group="picture", exclusive=True)
     async def _bring(self, subject: Subject, space: Space, is_burst: bool) -> None:
-        is_same_file = self._drawn is not None and self._drawn.path == subject.path
-        if is_burst and not (is_same_file and self._pace.has_room):
-            await asyncio.sleep(QUIET)
+        limit = 0
+        if is_burst:
+            limit = BURST_BYTES if await self._quiet(subject) else COARSE_BYTES
         try:
             if self._mode.images == "off":
                 await self._bring_card(subject)
             elif self._needs_size:
                 await self._bring_size(subject)
                 return
-            elif is_burst:
-                await self._bring_coarse(subject, space)
             else:
-                await self._bring_fine(subject, space)
+                await self._bring_picture(subject, space, limit)
         except GlmError as error:
             self._fail(subject, error)
         self._is_busy = False
@@ -309,20 +307,28 @@ class Picture(Widget):
         self._show_card(Content.assemble(name, (f"  {size[0]}×{size[1]}", "$text-muted")))
         self._announce(subject)
 
-    async def _bring_fine(self, subject: Subject, space: Space) -> None:
-        quiet = asyncio.get_running_loop().time() + QUIET
-        painting = await self._paintings.make(self._order(subject, space, self._best))
-        if self._canvas.rows:
-            await asyncio.sleep(quiet - asyncio.get_running_loop().time())
-        if self._pace.fits(painting.size):
-            self._put(subject, painting)
-        else:
-            await self._bring_coarse(subject, space)
+    async def _quiet(self, subject: Subject) -> bool:
+        """Wait until the keys pause; False: no need to, a view of this file may follow them."""
+        is_same_file = self._drawn is not None and self._drawn.path == subject.path
+        if is_same_file and self._pace.has_room:
+            return False
+        await asyncio.sleep(QUIET)
+        return True
 
-    async def _bring_coarse(self, subject: Subject, space: Space) -> None:
+    async def _bring_picture(self, subject: Subject, space: Space, limit: int) -> None:
+        """Draw it at once when it has at most ``limit`` bytes, else coarse first.
+
+        A single key press (limit 0) decodes during the wait for a second one.
+        """
+        quiet = asyncio.get_running_loop().time() + QUIET
+        fine = await self._paintings.make(self._order(subject, space, self._best))
+        if self._canvas.rows and not limit:
+            await asyncio.sleep(quiet - asyncio.get_running_loop().time())
+        if self._pace.fits(fine.size, limit):
+            self._put(subject, fine)
+            return
         coarse = self._order(subject, space, Quality.COARSE)
         self._put(subject, await self._paintings.make(coarse))
-        fine = await self._paintings.make(self._order(subject, space, self._best))
         await asyncio.sleep(max(STILL, self._pace.backlog))
         for rows in self._pace.bands(fine.sizes):
             self._put_rows(fine, rows)
