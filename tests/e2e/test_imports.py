@@ -1,0 +1,58 @@
+"""What a fresh interpreter loads: the interface starts in the time of a keystroke."""
+
+import subprocess
+import sys
+
+import pytest
+
+MODEL_LIBRARIES = {"torch", "torchvision", "transformers", "accelerate", "bitsandbytes"}
+NOT_BEFORE_THE_FIRST_FRAME = {
+    "numpy",
+    "PIL",
+    "pynvml",
+    "psutil",
+    "markdown_it",
+    "huggingface_hub",
+    "safetensors",
+    "httpx",
+}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The top-level modules that a fresh interpreter has after ``statement``."""
+    report = "import sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{statement}\n{report}"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return set(done.stdout.split())
+
+
+def test_the_first_screen_needs_little():
+    loaded = loaded_by("import glm4v_tui.commands.chat, glm4v_tui.ui.app, glm4v_tui.engine.local")
+    assert not loaded & (MODEL_LIBRARIES | NOT_BEFORE_THE_FIRST_FRAME)
+    assert "textual" in loaded
+
+
+def test_help_needs_less():
+    loaded = loaded_by("import glm4v_tui.cli")
+    assert not loaded & (MODEL_LIBRARIES | NOT_BEFORE_THE_FIRST_FRAME | {"textual", "asyncio"})
+
+
+ALL_OF_THE_INTERFACE = """
+import importlib, pkgutil, glm4v_tui.{part} as part
+for module in pkgutil.walk_packages(part.__path__, part.__name__ + "."):
+    if not module.name.startswith("glm4v_tui.engine.worker"):
+        importlib.import_module(module.name)
+"""
+
+
+@pytest.mark.parametrize("part", ["ui", "commands", "engine", "images", "gpu", "bench"])
+def test_no_part_of_the_interface_loads_a_model_library(part):
+    assert not loaded_by(ALL_OF_THE_INTERFACE.format(part=part)) & MODEL_LIBRARIES
+
+
+def test_model_code_knows_no_screen():
+    assert "textual" not in loaded_by("import glm4v_tui.engine.worker, glm4v_tui.session")
