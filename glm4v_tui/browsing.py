@@ -53,6 +53,11 @@ class Place(msgspec.Struct, frozen=True):
     folders: int = 0
     """How many are folders."""
 
+    @property
+    def first_image(self) -> str | None:
+        """The full path of the uppermost image, where a list begins."""
+        return next((row.key for row in self.rows if row.kind is Kind.IMAGE), None)
+
 
 def open_place(folder: Path, view: View) -> Place:
     """Read a folder. What was unfolded in it and cannot be read any more is folded.

@@ -154,7 +154,7 @@ class PickerScreen(ModalScreen[PickResult | None]):
             return
         if error is not None:
             self._tell(error)
-        await self._settle(place, str(self._start))
+        await self._settle(place, None if place.folder == self._start else str(self._start))
 
     def _bring(self, make: Callable[[], Place], keep: str | None = None) -> None:
         """Show what a function, run in a thread, finds.
@@ -178,7 +178,7 @@ class PickerScreen(ModalScreen[PickResult | None]):
         if place.folder != self._place.folder:
             self._drop_filter()
         self._place, self._view = place, place.view
-        await self._search(keep)
+        await self._search(keep or place.first_image)
 
     def _go(self, folder: Path, keep: str | None = None) -> None:
         self._bring(partial(open_place, folder, self._view), keep)
@@ -400,6 +400,8 @@ class PickerScreen(ModalScreen[PickResult | None]):
         place = self._place
         marked = f"{len(self._marks):,} marked" if self._marks else ""
         counts = f"{counted(place.images, 'image')}, {counted(place.folders, 'folder')}"
+        if self._query:
+            counts = f"{len(self._list.rows):,} of {len(place.rows):,}"
         order = "" if place.view.sort is Sort.NAME else f"{place.view.sort.value} first"
         rest = "  ".join(part for part in (marked, counts, order) if part)
         name = plain_line(_with_tilde(place.folder))

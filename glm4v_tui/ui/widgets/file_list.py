@@ -154,7 +154,8 @@ class FileList(ScrollView, can_focus=True):
         self.refresh()
 
     def begin_span(self) -> None:
-        self._anchor = self._cursor
+        """Begin a range at the cursor."""
+        self._anchor = self._cursor if self._rows else None
         self.refresh()
 
     def end_span(self) -> None:

@@ -143,6 +143,8 @@ def _count_entries(folder: Path) -> str:
         return plain_line(error.strerror or "it cannot be read")
     if len(names) > _MOST_ENTRIES:
         return f"more than {_MOST_ENTRIES:,} entries"
+    if not names:
+        return "It is empty."
     images = sum(map(is_image_name, names))
     others = counted(len(names) - images, "other entry", "other entries")
     return f"{counted(images, 'image')}, {others}"
