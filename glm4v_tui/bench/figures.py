@@ -42,10 +42,12 @@ class Machine(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True):
     machine: Machine
     figures: tuple[Figure, ...]
+    failures: tuple[str, ...] = ()
+    """Measurements that could not be taken to their end, and why."""
 
     @property
     def is_met(self) -> bool:
-        return all(figure.is_met for figure in self.figures)
+        return not self.failures and all(figure.is_met for figure in self.figures)
 
 
 def this_machine() -> Machine:
@@ -72,7 +74,7 @@ def median(values: Sequence[float]) -> float:
 
 def table(report: Report) -> str:
     """The report for people to read."""
-    width = max(len(figure.name) for figure in report.figures)
+    width = max((len(figure.name) for figure in report.figures), default=0)
     lines = [_row(figure, width) for figure in report.figures]
     machine = report.machine
     return "\n".join(
@@ -81,6 +83,7 @@ def table(report: Report) -> str:
             f"Python {machine.python}, Textual {machine.textual}",
             "",
             *lines,
+            *(f"✗ {failure}" for failure in report.failures),
         ]
     )
 

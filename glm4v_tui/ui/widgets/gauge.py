@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from glm4v_tui.engine.protocol import MemoryReading
 
 _PERIOD_S = 1.0
+_monitor = GpuMonitor()
+"""One for all gauges: the driver is opened once."""
+
 _WIDEST_COMPACT = 60
 
 
@@ -51,7 +54,7 @@ class VramGauge(Widget):
         super().__init__(id=id, classes=classes)
         self.set_class(compact, "-compact")
         self._is_compact = compact
-        self._read_gpus = read_gpus or GpuMonitor().read
+        self._read_gpus = read_gpus or _monitor.read
         self._steady = Steady()
         self._readings: Readings | None = None
         self._worker: MemoryReading | None = None
