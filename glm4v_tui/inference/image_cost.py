@@ -38,9 +38,15 @@ class ImageCost:
             self._resize = resize
 
     def measure(self, size: Size) -> tuple[Size, int]:
-        """(width, height) -> the (width, height) that the vision tower gets, and the tokens."""
+        """(width, height) -> the (width, height) that the vision tower gets, and the tokens.
+
+        All zero for a size that the processor refuses (GLM's: longer than 200 times its width).
+        """
         if size not in self._known:
-            self._known[size] = self._measure(size)
+            try:
+                self._known[size] = self._measure(size)
+            except ValueError:
+                self._known[size] = ((0, 0), 0)
         return self._known[size]
 
     def _measure(self, size: Size) -> tuple[Size, int]:
