@@ -125,6 +125,8 @@ class ChatSession:
         self.system_prompt = system_prompt
         self.turns: list[Turn] = []
         self.model_state = ModelState.NONE
+        self.command: LoadModel | None = None
+        """What was to be loaded last."""
         self.model: ModelInfo | None = None
         self.model_error: GlmError | None = None
         self.loading: Loading | None = None
@@ -137,6 +139,7 @@ class ChatSession:
 
     async def load(self, command: LoadModel) -> None:
         """Load a model; questions asked meanwhile wait for it."""
+        self.command = command
         self.model_state, self.model, self.model_error = ModelState.LOADING, None, None
         self.loading = Loading("start")
         await self.engine.load(command)

@@ -140,8 +140,7 @@ class _LineChat:
         for path in pasted.paths:
             await self._attach(path)
         if pasted.absent:
-            absent = absent_message(pasted.absent, Path.cwd(), Host.this(os.environ))
-            _say(f"{absent.title}\n{absent.body}\n{absent.remedy}")
+            _say(str(absent_message(pasted.absent, Path.cwd(), Host.this(os.environ))))
         if pasted.text:
             attached, self._attached = self._attached, []
             await self._session.submit(pasted.text, attached)

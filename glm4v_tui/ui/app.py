@@ -66,8 +66,9 @@ class Glm4vApp(App[None]):
         self._use_theme()
         # KEYMAP
 
-    def on_mount(self) -> None:
-        self.push_screen(ChatScreen(self._launch, self.session, self._notices))
+    def get_default_screen(self) -> ChatScreen:
+        """The one screen. In place of Textual's empty one, which would be laid out for nothing."""
+        return ChatScreen(self._launch, self.session, self._notices)
 
     async def on_unmount(self) -> None:
         await self.session.engine.close()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glm4v_tui.chat import Attachment, Box
+    from glm4v_tui.engine.protocol import Measured
 
 Size = tuple[int, int]
 
@@ -30,6 +31,8 @@ class PendingImages:
         self.attachments: list[Attachment] = []
         self.costs: dict[Size, tuple[Size, int]] = {}
         """(width, height) -> what the model will see and how many tokens that is."""
+        self.refusals = 0
+        """How many files could not be attached so far."""
         self._opening: list[Path] = []
         self._on_change = on_change
         self._on_refused = on_refused
@@ -63,6 +66,7 @@ class PendingImages:
             async with self._one_by_one:
                 opened = await asyncio.to_thread(images.open_image, path, crop)
         except GlmError as error:
+            self.refusals += 1
             self._on_refused(path, error)
             return False
         else:
@@ -73,6 +77,11 @@ class PendingImages:
             if not self._opening:
                 self._settled.set()
             self._on_change()
+
+    def note_costs(self, measured: Measured) -> None:
+        costs = zip(measured.seen, measured.tokens, strict=True)
+        self.costs.update(zip(measured.sizes, costs, strict=True))
+        self._on_change()
 
     async def settled(self) -> None:
         """Wait until no file is being opened."""

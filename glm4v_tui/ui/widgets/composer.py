@@ -63,6 +63,7 @@ class Composer(TextArea):
             placeholder="Ask about the image  ·  Enter sends, Ctrl+J starts a new line",
             highlight_cursor_line=False,
         )
+        self.cursor_blink = False  # every blink would be bytes on the link
         self._history = list(history)
         self._recalled = len(self._history)
         self._draft = ""

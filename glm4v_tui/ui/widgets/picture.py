@@ -173,6 +173,9 @@ class Picture(Widget):
         if frame == self._frame:
             return
         self._frame = frame
+        if self._mode.images in ("sixel", "kitty"):
+            self._wanted = None  # half blocks take the pixels' place while there is a frame
+            self._begin()
         if self._frame_timer is not None:
             self._frame_timer.stop()
         wait = self._pace.backlog - BAND_SECONDS
@@ -278,6 +281,8 @@ class Picture(Widget):
             elif self._needs_size:
                 await self._bring_size(subject)
                 return
+            elif (kind := self._pixel_kind) is not None:
+                await self._bring_pixels(subject, space, kind)
             else:
                 await self._bring_picture(subject, space, limit)
         except GlmError as error:
@@ -305,6 +310,33 @@ class Picture(Widget):
         self._image_size = size
         name = plain_line(subject.path.name)
         self._show_card(Content.assemble(name, (f"  {size[0]}×{size[1]}", "$text-muted")))
+        self._announce(subject)
+
+    @property
+    def _pixel_kind(self) -> type[Widget] | None:
+        """The widget that draws real pixels; None for half blocks, which can carry a frame."""
+        images = self._mode.images
+        if images not in ("sixel", "kitty") or self._frame is not None:
+            return None
+        from glm4v_tui.ui.pixels import pixel_widget
+
+        return pixel_widget(images)
+
+    async def _bring_pixels(self, subject: Subject, space: Space, kind: type[Widget]) -> None:
+        from glm4v_tui.ui.pixels import cell_size, set_image
+
+        order = self._order(subject, space, Quality.FINE)
+        found = await self._paintings.load(order, cell_size())
+        self._image_size = found.image_size
+        self._drop_card()
+        self._canvas.clear()
+        if not self.children:
+            await self.mount(kind())
+        child = self.children[0]
+        child.styles.width, child.styles.height = found.columns, found.rows
+        self.styles.align_horizontal = self.styles.content_align_horizontal
+        self.styles.align_vertical = self.styles.content_align_vertical
+        set_image(child, found.image)
         self._announce(subject)
 
     async def _quiet(self, subject: Subject) -> bool:
@@ -343,6 +375,7 @@ class Picture(Widget):
 
     def _put(self, subject: Subject, painting: Painting) -> None:
         """Draw all of it, and say so."""
+        self._drop_pixels()
         self._drop_card()
         self._image_size = painting.image_size
         self._pace.sent(self._canvas.put(painting))
@@ -379,7 +412,12 @@ class Picture(Widget):
         if card != self._card:
             self._card = card
             self._canvas.clear()
+            self._drop_pixels()
             self.refresh(layout=self.styles.is_auto_height or self.styles.is_auto_width)
+
+    def _drop_pixels(self) -> None:
+        if self.children:
+            self.remove_children()
 
     def _drop_card(self) -> None:
         if self._card is not None:
@@ -391,6 +429,7 @@ class Picture(Widget):
         self._wanted = self._drawn = None
         self._is_busy = False
         self._canvas.clear()
+        self._drop_pixels()
         self._drop_card()
         self.refresh()
 

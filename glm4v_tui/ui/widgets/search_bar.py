@@ -38,6 +38,7 @@ class SearchBar(Horizontal):
     class Wanted(Message):
         """Show what contains ``text``: the match under way (0), the next or the one before."""
 
+        bar: SearchBar
         text: str
         step: int
 
@@ -49,6 +50,7 @@ class SearchBar(Horizontal):
         yield Words()
 
     def on_mount(self) -> None:
+        self.query_one(Input).cursor_blink = False
         self.focus_input()
 
     def focus_input(self) -> None:
@@ -60,10 +62,10 @@ class SearchBar(Horizontal):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self.post_message(self.Wanted(event.value, 0))
+        self.post_message(self.Wanted(self, event.value, 0))
 
     def action_step(self, step: int) -> None:
-        self.post_message(self.Wanted(self.query_one(Input).value, step))
+        self.post_message(self.Wanted(self, self.query_one(Input).value, step))
 
     def action_close(self) -> None:
         self.post_message(self.Closed())

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from glm4v_tui.chat import Attachment
+    from glm4v_tui.engine.protocol import MemoryReading
     from glm4v_tui.ui.widgets.picture import Picture
 
 
@@ -42,6 +43,9 @@ class SideBar(Vertical):
         yield Words("No image yet", classes="empty")
         yield Words(classes="name")
         yield VramGauge()
+
+    def show_memory(self, reading: MemoryReading | None) -> None:
+        self.query_one(VramGauge).update_worker(reading)
 
     def show_images(self, images: Sequence[Attachment]) -> None:
         """Preview the last of these images; its name and how many there are below it."""

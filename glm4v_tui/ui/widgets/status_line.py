@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.screen import Screen
 
+    from glm4v_tui.engine.protocol import MemoryReading
+
 _WARN, _ALARM = 0.8, 0.95
 
 
@@ -41,6 +43,7 @@ class KeyHints(Words):
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._show_bindings)
+        self.call_after_refresh(self._show_bindings, self.screen)
 
     def _show_bindings(self, screen: Screen[object]) -> None:
         hints = Content("  ").join(
@@ -66,6 +69,13 @@ class StatusLine(Horizontal):
         yield KeyHints()
         yield ContextGauge()
         yield VramGauge(compact=True)
+
+    def show_context(self, used: int, coming: int, length: int | None) -> None:
+        """See :meth:`ContextGauge.show_tokens`."""
+        self.query_one(ContextGauge).show_tokens(used, coming, length)
+
+    def show_memory(self, reading: MemoryReading | None) -> None:
+        self.query_one(VramGauge).update_worker(reading)
 
 
 def _short(tokens: int | None) -> str:

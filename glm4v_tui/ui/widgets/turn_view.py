@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
     from textual.binding import BindingType
-    from textual.widgets import Markdown
 
     from glm4v_tui.chat import Answer
+    from glm4v_tui.ui.widgets.answer_text import AnswerText
+
+
+_FENCED = re.compile(r"^ {0,3}(`{3,}|~{3,}).*\n((?:.*\n)*?)(?: {0,3}\1|\Z)", re.MULTILINE)
 
 
 class TurnView(Vertical, can_focus=True):
@@ -52,7 +56,7 @@ class TurnView(Vertical, can_focus=True):
         .thinking.-some { display: block; }
         .foot { color: $text-muted; height: auto; padding: 0 0 0 1; }
         .pictures { height: auto; padding: 0 0 0 2; content-align: left top; }
-        Markdown { padding: 0 0 0 1; margin: 0; background: transparent; height: auto; }
+        AnswerText { padding: 0 0 0 1; }
     }
     """
 
@@ -70,7 +74,7 @@ class TurnView(Vertical, can_focus=True):
         self._question = Words(self._question_words(), classes="question")
         self._thinking = Words(classes="thinking")
         self._foot = Words(self._foot_words(), classes="foot")
-        self._answer: Markdown | None = None
+        self._answer: AnswerText | None = None
         self._shown = ""
         self._is_unfolded = False
 
@@ -96,6 +100,11 @@ class TurnView(Vertical, can_focus=True):
         question = self.turn.question
         texts = [question.text, self.turn.raw, *(image.path for image in question.attachments)]
         return any(wanted in text.casefold() for text in texts)
+
+    @property
+    def code_blocks(self) -> list[str]:
+        """The fenced blocks of the answer, without their fences."""
+        return [block[2] for block in _FENCED.finditer(self.turn.answer.text)]
 
     def action_request(self, what: str) -> None:
         self.post_message(self.Requested(self, what))
@@ -149,14 +158,11 @@ class TurnView(Vertical, can_focus=True):
     async def _show_answer(self, text: str) -> None:
         if text == self._shown:
             return
-        if self._answer is None:
-            self._answer = _new_markdown()
-            await self.mount(self._answer, before=self._foot)
-        if text.startswith(self._shown):
-            await self._answer.append(text[len(self._shown) :])
-        else:
-            await self._answer.update(text)
         self._shown = text
+        if self._answer is None:
+            self._answer = _new_answer()
+            await self.mount(self._answer, before=self._foot)
+        await self._answer.show(text)
 
     def _update_foot(self) -> None:
         self._question.show(self._question_words())
@@ -198,8 +204,8 @@ def _finish_words(turn: Turn) -> list[str]:
     return words
 
 
-def _new_markdown() -> Markdown:
-    # A third of the interface's import time; needed only once there is an answer.
-    from textual.widgets import Markdown
+def _new_answer() -> AnswerText:
+    # Brings a Markdown parser with it: needed only once there is an answer.
+    from glm4v_tui.ui.widgets.answer_text import AnswerText
 
-    return Markdown(open_links=False)
+    return AnswerText()

@@ -1,0 +1,81 @@
+"""A model's answer as one widget, however long it is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from textual.strip import Strip
+from textual.widget import Widget
+
+from glm4v_tui.ui.markdown import MarkdownLines, MarkdownStyle
+
+if TYPE_CHECKING:
+    from rich.style import Style
+    from textual.geometry import Size
+    from textual.selection import Selection
+
+
+class AnswerText(Widget):
+    """Draws Markdown in a thread and keeps the lines; its text can be selected."""
+
+    DEFAULT_CSS = "AnswerText { height: auto; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._text = ""
+        self._lines: list[Strip] = []
+        self._drawn: tuple[str, int, MarkdownStyle] | None = None
+        self._drawer = MarkdownLines()
+
+    async def show(self, text: str) -> None:
+        """Show this text; one at a time, so a caller paints no faster than it is drawn."""
+        self._text = text
+        if (width := self.content_size.width) and self.is_attached:
+            wanted = (text, width, self._style())
+            self._take(wanted, await asyncio.to_thread(self._drawer.draw, *wanted))
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
+        """Lines at this width, drawn at once when the width is new."""
+        wanted = (self._text, width, self._style())
+        if self._drawn is None or self._drawn[1:] != wanted[1:]:
+            self._lines = self._drawer.draw(*wanted)
+            self._drawn = wanted
+        return len(self._lines)
+
+    def render_line(self, y: int) -> Strip:
+        line = self._lines[y] if y < len(self._lines) else Strip.blank(0)
+        line = line.apply_style(self.rich_style).adjust_cell_length(
+            self.content_size.width, self.rich_style
+        )
+        if (selection := self.text_selection) is not None and (span := selection.get_span(y)):
+            line = _highlight(line, span, self.screen.get_component_rich_style("screen--selection"))
+        return line.apply_offsets(0, y)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        return selection.extract("\n".join(line.text for line in self._lines)), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._drawn = None
+        self.refresh(layout=True)
+
+    def _style(self) -> MarkdownStyle:
+        return MarkdownStyle.of(self.app.current_theme)
+
+    def _take(self, drawn: tuple[str, int, MarkdownStyle], lines: list[Strip]) -> None:
+        if drawn[1] != self.content_size.width:
+            return  # the window has another width by now; the layout draws it anew
+        is_higher = len(lines) != len(self._lines)
+        self._lines, self._drawn = lines, drawn
+        self.refresh(layout=is_higher)
+
+
+def _highlight(line: Strip, span: tuple[int, int], style: Style) -> Strip:
+    start, end = span
+    end = line.cell_length if end == -1 else end
+    before, inside, after = line.divide([start, end, line.cell_length])[:3]
+    return Strip.join([before, inside.apply_style(style), after])

@@ -1,0 +1,153 @@
+"""The question that is being written: its text and the images that go with it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.containers import Vertical
+from textual.message import Message
+
+from glm4v_tui.plain import plain_line, plain_text
+from glm4v_tui.ui.notices import tell_error
+from glm4v_tui.ui.pending_images import PendingImages
+from glm4v_tui.ui.widgets.attachments import AttachmentStrip
+from glm4v_tui.ui.widgets.composer import Composer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from textual.app import ComposeResult
+
+    from glm4v_tui import chat
+    from glm4v_tui.engine.protocol import Measured
+    from glm4v_tui.errors import GlmError
+
+
+class QuestionArea(Vertical):
+    """Composer and attached images. Opens, refuses and counts images; the screen asks."""
+
+    DEFAULT_CSS = "QuestionArea { height: auto; }"
+
+    @dataclass
+    class Asked(Message):
+        text: str
+        attachments: tuple[chat.Attachment, ...]
+
+    class ImagesChanged(Message):
+        """Other images are attached, or more is known of their cost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pending = PendingImages(self._note_images, self._tell_refusal)
+
+    def compose(self) -> ComposeResult:
+        yield AttachmentStrip()
+        yield Composer()
+
+    @property
+    def composer(self) -> Composer:
+        return self.query_one(Composer)
+
+    @property
+    def attachments(self) -> tuple[chat.Attachment, ...]:
+        return tuple(self._pending.attachments)
+
+    @property
+    def image_tokens(self) -> int:
+        """What the attached images will add to the context, as far as it is known."""
+        return self._pending.tokens
+
+    @property
+    def unmeasured(self) -> tuple[tuple[int, int], ...]:
+        """(width, height) of attached images whose cost is not known."""
+        return self._pending.unmeasured
+
+    def take_costs(self, measured: Measured) -> None:
+        """Note what images of some sizes will cost."""
+        self._pending.note_costs(measured)
+
+    def attach(self, images: Iterable[tuple[Path, chat.Box | None]]) -> None:
+        """Attach files, or parts of them, in this order; each is shown or refused aloud."""
+        self.run_worker(self._open_images(list(images)), group="attach")
+
+    def rewrite(self, question: chat.Message) -> None:
+        """Bring a question back to be written anew."""
+        self.composer.replace_text(question.text)
+        self.composer.focus()
+        self._pending.put_back(question.attachments)
+
+    async def load_history(self) -> None:
+        """Let the arrow keys recall what earlier sessions asked."""
+        from glm4v_tui.prompt_history import load_prompts
+
+        prompts, _ = await asyncio.to_thread(load_prompts)
+        self.composer.set_history(prompts)
+
+    # Sending --------------------------------------------------------------------------------
+
+    def on_composer_submitted(self, message: Composer.Submitted) -> None:
+        message.stop()
+        self.run_worker(self._send(message.text), group="send")
+
+    async def _send(self, text: str) -> None:
+        if not text.strip():
+            if self.attachments:
+                self.notify("Write a question about the image first.", markup=False)
+            return
+        refused = self._pending.refusals
+        await self._pending.settled()
+        if self._pending.refusals != refused or self.composer.text != text:
+            return  # an image was refused, or the question was changed, while images were opened
+        self.composer.replace_text("")
+        self.composer.remember(text)
+        self.post_message(self.Asked(text.strip(), tuple(self._pending.take())))
+        await self._remember(text)
+
+    async def _remember(self, text: str) -> None:
+        from glm4v_tui.prompt_history import append_prompt
+
+        await asyncio.to_thread(append_prompt, text)
+
+    # Images ---------------------------------------------------------------------------------
+
+    async def _open_images(self, images: list[tuple[Path, chat.Box | None]]) -> None:
+        for path, crop in images:
+            await self._pending.add(path, crop)
+
+    def on_composer_detach_requested(self) -> None:
+        if (removed := self._pending.remove_last()) is not None:
+            name = plain_line(Path(removed.path).name)
+            self.notify(f"{name} is no longer attached.", markup=False, timeout=3)
+
+    def on_composer_pasted(self, message: Composer.Pasted) -> None:
+        message.stop()
+        self.take_paste(message.text)
+
+    def take_paste(self, text: str) -> None:
+        """Attach the images that a paste names, refuse what is not on this host, or insert."""
+        self.run_worker(self._take_paste(text), group="attach")
+
+    async def _take_paste(self, text: str) -> None:
+        from glm4v_tui.paste import Host, absent_message, parse_paste
+
+        folder = Path.cwd()
+        pasted = await asyncio.to_thread(parse_paste, text, folder, Path.home())
+        if pasted.absent:
+            tell_error(self, absent_message(pasted.absent, folder, Host.this(os.environ)))
+        if pasted.text:
+            self.composer.insert(plain_text(pasted.text))
+        await self._open_images([(path, None) for path in pasted.paths])
+
+    def _note_images(self) -> None:
+        pending = self._pending
+        strip = self.query_one(AttachmentStrip)
+        strip.show_images(pending.attachments, pending.costs, pending.opening)
+        self.post_message(self.ImagesChanged())
+
+    def _tell_refusal(self, path: Path, error: GlmError) -> None:
+        title = f"{plain_line(path.name)}: {error.title}"
+        tell_error(self, type(error)(title, error.body, error.remedy))

@@ -1,0 +1,173 @@
+"""A conversation's rules, played against a script."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from glm4v_tui.chat import Attachment, Role
+from glm4v_tui.engine.protocol import LoadModel, RgbImage
+from glm4v_tui.engine.scripted import Script, ScriptedAnswer, ScriptedEngine
+from glm4v_tui.errors import ImageChangedError
+from glm4v_tui.session import ChatSession, ModelState, Turn, TurnState
+
+CAT = Attachment("/cat.png", "aa" * 32, 2, 1)
+SLOW = ScriptedAnswer("one two three four five six seven eight nine ten", tokens_per_s=20)
+QUICK = ScriptedAnswer("It is a cat.", tokens_per_s=5000)
+
+
+def pixels(_attachment):
+    return RgbImage(2, 1, bytes(6))
+
+
+@asynccontextmanager
+async def chatting(*answers, load=True, open_pixels=pixels, **settings):
+    """A session whose engine plays these answers, its events carried to it."""
+    session = ChatSession(ScriptedEngine(Script(answers)), open_pixels, **settings)
+
+    async def carry():
+        async for event in session.engine.events():
+            await session.handle(event)
+
+    carrying = asyncio.create_task(carry())
+    if load:
+        await session.load(LoadModel("some/model"))
+    yield session
+    await session.engine.close()
+    await carrying
+
+
+async def until(condition, seconds=5.0):
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def over(turn: Turn):
+    await until(lambda: turn.state.is_over)
+
+
+async def test_an_answer_grows_and_ends_with_figures():
+    async with chatting(QUICK) as session:
+        turn = await session.submit("What is it?", [CAT])
+        await over(turn)
+        assert (turn.state, turn.answer.text) == (TurnState.DONE, "It is a cat.")
+        assert turn.usage.image_tokens > 0
+        assert session.context_used == turn.usage.prompt_tokens + turn.usage.completion_tokens
+
+
+async def test_questions_wait_for_the_model_and_for_each_other():
+    async with chatting(QUICK, load=False) as session:
+        first = await session.submit("one")
+        second = await session.submit("two")
+        assert [first.state, second.state] == [TurnState.QUEUED, TurnState.QUEUED]
+        await session.load(LoadModel("some/model"))
+        await over(second)
+        assert first.state is TurnState.DONE
+        prompt = session.prompt_of(second)
+        assert [message.text for message in prompt] == ["one", "It is a cat.", "two"]
+
+
+async def test_the_system_prompt_comes_first_and_thinking_is_not_remembered():
+    answer = ScriptedAnswer("<think>fur, ears</think><answer>A cat.</answer>", tokens_per_s=5000)
+    async with chatting(answer, system_prompt="Be brief.") as session:
+        first = await session.submit("What is it?", [CAT])
+        await over(first)
+        assert first.answer.thinking == "fur, ears"
+        second = await session.submit("And its color?")
+        prompt = session.prompt_of(second)
+        assert [m.role for m in prompt] == [Role.SYSTEM, Role.USER, Role.ASSISTANT, Role.USER]
+        assert prompt[2].text == "A cat."
+        assert prompt[1].attachments == (CAT,)
+
+
+async def test_stopping_keeps_what_was_written_and_asks_the_next():
+    async with chatting(SLOW, QUICK) as session:
+        first = await session.submit("count")
+        await until(lambda: first.raw)
+        second = await session.submit("What is it?")
+        await session.stop()
+        await over(second)
+        assert first.state is TurnState.STOPPED
+        assert SLOW.text.startswith(first.raw)
+        assert first.raw != SLOW.text
+        assert second.state is TurnState.DONE
+        assert session.prompt_of(second)[1].text == first.answer.text
+
+
+async def test_a_queued_question_can_be_taken_back():
+    async with chatting(SLOW) as session:
+        await session.submit("count")
+        waiting = await session.submit("again", [CAT])
+        assert session.withdraw(waiting).attachments == (CAT,)
+        assert len(session.turns) == 1
+        await until(lambda: session.current)
+        with pytest.raises(ValueError, match="not queued"):
+            session.withdraw(session.turns[0])
+
+
+async def test_regenerate_can_be_undone():
+    async with chatting(QUICK, ScriptedAnswer("A dog.", tokens_per_s=5000)) as session:
+        first = await session.submit("What is it?", [CAT])
+        await over(first)
+        again = await session.regenerate(first)
+        await over(again)
+        assert [turn.raw for turn in session.turns] == ["A dog."]
+        assert again.question == first.question
+        assert session.undo()
+        assert session.turns == [first]
+        assert not session.undo()
+
+
+async def test_nothing_is_cut_while_an_answer_is_written():
+    async with chatting(SLOW) as session:
+        turn = await session.submit("count")
+        with pytest.raises(ValueError, match="being written"):
+            session.cut(turn)
+        assert not session.undo()
+
+
+async def test_a_failed_answer_is_not_remembered_unless_something_was_written():
+    failing = ScriptedAnswer("", fail="Out of memory")
+    async with chatting(failing, QUICK) as session:
+        failed = await session.submit("What is it?", [CAT])
+        await over(failed)
+        assert failed.error.title == "Out of memory"
+        second = await session.submit("Again?")
+        assert [message.text for message in session.prompt_of(second)] == ["Again?"]
+
+
+async def test_an_image_that_changed_fails_its_question_only():
+    def refuse(_attachment):
+        raise ImageChangedError("cat.png has changed")
+
+    async with chatting(QUICK, open_pixels=refuse) as session:
+        turn = await session.submit("What is it?", [CAT])
+        await over(turn)
+        assert isinstance(turn.error, ImageChangedError)
+        other = await session.submit("And without an image?")
+        await over(other)
+        assert other.state is TurnState.DONE
+
+
+async def test_the_pixels_of_an_image_cross_once():
+    opened = []
+
+    def count(attachment):
+        opened.append(attachment.key)
+        return pixels(attachment)
+
+    async with chatting(QUICK, open_pixels=count) as session:
+        for question in ("one", "two", "three"):
+            await over(await session.submit(question, [CAT]))
+        assert opened == [CAT.key]
+
+
+async def test_unloading_leaves_the_conversation():
+    async with chatting(QUICK) as session:
+        await over(await session.submit("one"))
+        await session.unload()
+        assert session.model_state is ModelState.GONE
+        again = await session.submit("two")
+        await over(again)
+        assert again.state is TurnState.DONE
