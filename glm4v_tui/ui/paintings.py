@@ -108,6 +108,17 @@ class Painting:
         return sum(self.sizes)
 
 
+@dataclass(frozen=True, slots=True)
+class Pixelled:
+    """A decoded picture and the cells that it is to fill."""
+
+    image: Image
+    columns: int
+    rows: int
+    image_size: tuple[int, int]
+    """Pixels of the whole upright image."""
+
+
 def fit(
     size: tuple[int, int],
     cells: tuple[int, int],
@@ -154,6 +165,14 @@ class Paintings:
         """
         return await self._in_thread(lambda: self._make(order))
 
+    async def load(self, order: Order, cell: tuple[int, int]) -> Pixelled:
+        """Decode for a terminal that shows pixels, ``cell`` (width, height) of them a cell.
+
+        Raises:
+            ImageError: The file cannot be shown.
+        """
+        return await self._in_thread(lambda: self._pixelled(order, cell))
+
     def make_ahead(self, orders: Sequence[Order]) -> None:
         """Make these when there is time; what was asked for ahead before is forgotten."""
         for job in self._jobs:
@@ -168,6 +187,14 @@ class Paintings:
         return self._paintings.get(
             (order, stamp), lambda: self._paint(order, stamp), _painting_bytes
         )
+
+    def _pixelled(self, order: Order, cell: tuple[int, int]) -> Pixelled:
+        size = self._measure(order.path)
+        crop = _within(order.crop, size)
+        part = (crop.width, crop.height) if crop else size
+        columns, rows = fit(part, order.space.cells, cell[1] / cell[0], order.enlargement)
+        image = self._load(order.path, columns * cell[0], rows * cell[1], crop)
+        return Pixelled(image, columns, rows, size)
 
     def _paint(self, order: Order, stamp: object) -> Painting:
         columns, rows = _cells(order)
