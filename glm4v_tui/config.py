@@ -110,13 +110,13 @@ def load_settings(path: Path | None = None) -> Settings:
 
 
 def _read(path: Path) -> Settings:
-    from glm4v_tui import toml_file
+    from glm4v_tui.toml_file import missing_file, read_toml
+    from glm4v_tui.toml_struct import read_struct
 
     try:
-        return toml_file.read_struct(toml_file.read_toml(path), Settings, RESERVED)
+        return read_struct(read_toml(path), Settings, RESERVED)
     except FileNotFoundError as error:
-        problem = toml_file.Problem("", "there is no such file")
-        raise toml_file.settings_error(path, [problem]) from error
+        raise missing_file(path) from error
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from glm4v_tui.toml_file import expected
+from glm4v_tui.toml_struct import expected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,27 +1,20 @@
-"""TOML files that a user writes, read into frozen structs.
-
-What is wrong with a file is told all at once, each problem with its line, its key and what would
-have been right.
-"""
+"""TOML files that a user writes, and what is wrong with them, by file, line and key."""
 
 from __future__ import annotations
 
 import difflib
-import math
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import msgspec.inspect
 
 from glm4v_tui.errors import SettingsError
 from glm4v_tui.plain import plain_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-S = TypeVar("S", bound=msgspec.Struct)
 Keys = tuple[str, ...]
 """Where a value stands: ``("generation", "top_p")``."""
 
@@ -46,20 +39,15 @@ class TomlFile(msgspec.Struct, frozen=True):
     data: dict[str, Any]
 
     def line_of(self, keys: Keys) -> int | None:
-        """The line where a key is written, counted from 1.
+        """The line where a key is written, counted from 1; None when it cannot be told.
 
-        The beginning of the file is parsed again line by line until it holds the key, so every
-        way to write a key is understood. Slow for long files: for error messages only.
+        The beginning of the file, up to a line that names the key, is parsed again: whether it
+        holds the key is then certain, in whatever way TOML lets it be written.
         """
-        start, lines = 0, self.text.splitlines(keepends=True)
-        for end in range(1, len(lines) + 1):
-            try:
-                data = _parse("".join(lines[:end]))
-            except ValueError:  # in the middle of a value of several lines
-                continue
-            if _holds(data, keys):
-                return start + 1
-            start = end
+        lines = self.text.splitlines(keepends=True)
+        for number, line in enumerate(lines):
+            if keys[-1] in line and _holds(_parse_beginning(lines, number + 1), keys):
+                return number + 1
         return None
 
     def problem(self, keys: Keys, text: str) -> Problem:
@@ -91,23 +79,6 @@ def read_toml(path: Path) -> TomlFile:
         raise settings_error(path, [_syntax_problem(str(error), text)]) from error
 
 
-def read_struct(file: TomlFile, kind: type[S], reserved: Iterable[str] = ()) -> S:
-    """The file's content as ``kind``.
-
-    Args:
-        reserved: Top-level keys that are left alone, whatever they hold.
-
-    Raises:
-        SettingsError: unknown keys, wrong types, values out of bounds: all of them at once.
-    """
-    data = {key: value for key, value in file.data.items() if key not in set(reserved)}
-    problems: list[Problem] = []
-    value = _struct(file, kind, data, (), problems)
-    if value is None or problems:
-        raise settings_error(file.path, problems)
-    return value
-
-
 def settings_error(path: Path, problems: list[Problem]) -> SettingsError:
     """The error that tells all problems of one file."""
     count = "an error" if len(problems) == 1 else f"{len(problems)} errors"
@@ -116,6 +87,12 @@ def settings_error(path: Path, problems: list[Problem]) -> SettingsError:
         f"{plain_line(path.name)} has {count}",
         "\n".join(problem_line(path, problem) for problem in ordered),
         REMEDY,
+    )
+
+
+def missing_file(path: Path) -> SettingsError:
+    return SettingsError(
+        "A settings file is missing", f"{path}: there is no such file", "Check its name."
     )
 
 
@@ -139,13 +116,6 @@ def dotted(keys: Keys) -> str:
     return ".".join(key if re.fullmatch(r"[\w-]+", key) else f'"{key}"' for key in keys)
 
 
-def expected(kind: Any) -> str:
-    """In words what a field of this type takes: ``a number, at least 0``."""
-    if get_origin(kind) is Literal:  # in its own order: msgspec sorts
-        return "one of " + ", ".join(f'"{value}"' for value in get_args(kind))
-    return _words(msgspec.inspect.type_info(kind))
-
-
 def _parse(text: str) -> dict[str, Any]:
     import tomllib  # late: a start without settings files needs no parser
 
@@ -160,101 +130,19 @@ def _syntax_problem(message: str, text: str) -> Problem:
     return Problem("", f"not valid TOML: {what or message}", line)
 
 
+def _parse_beginning(lines: list[str], end: int) -> dict[str, Any]:
+    """The first ``end`` lines, and as many more as the value that is begun there needs."""
+    for more in range(end, len(lines) + 1):
+        try:
+            return _parse("".join(lines[:more]))
+        except ValueError:
+            continue
+    return {}
+
+
 def _holds(data: Any, keys: Keys) -> bool:
     for key in keys:
         if not isinstance(data, dict) or key not in data:
             return False
         data = data[key]
     return True
-
-
-def _struct(
-    file: TomlFile, kind: type[S], data: Mapping[str, Any], at: Keys, problems: list[Problem]
-) -> S | None:
-    """``data`` as ``kind``, with what is wrong added to ``problems``; None without a needed key."""
-    fields = {field.name: field for field in msgspec.structs.fields(kind)}
-    values: dict[str, Any] = {}
-    for key, value in data.items():
-        keys = (*at, key)
-        if key not in fields:
-            problems.append(_unknown(file, kind, keys))
-        elif not _is_struct(fields[key].type):
-            _field(file, fields[key].type, keys, value, values, problems)
-        elif isinstance(value, dict):
-            values[key] = _struct(file, fields[key].type, value, keys, problems)
-        else:
-            problems.append(file.problem(keys, f"expected a table, found {_found(value)}"))
-    needed = [name for name, field in fields.items() if field.required]
-    problems += [Problem(dotted((*at, name)), "missing") for name in needed if name not in data]
-    return kind(**values) if all(name in values for name in needed) else None
-
-
-def _field(
-    file: TomlFile,
-    kind: Any,
-    keys: Keys,
-    value: Any,
-    values: dict[str, Any],
-    problems: list[Problem],
-) -> None:
-    try:
-        values[keys[-1]] = msgspec.convert(_finite(value), kind)
-    except msgspec.ValidationError:
-        text = f"expected {expected(kind)}, found {_found(value)}"
-        problems.append(file.problem(keys, text))
-
-
-def _finite(value: Any) -> Any:
-    """TOML has ``nan`` and ``inf``, and ``nan`` passes every bound."""
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _unknown(file: TomlFile, kind: type[msgspec.Struct], keys: Keys) -> Problem:
-    """The problem of a key without a field, which may be right in another table."""
-    fields = msgspec.structs.fields(kind)
-    for field in fields:
-        if _is_struct(field.type) and keys[-1] in field.type.__struct_fields__:
-            return file.problem(keys, f"unknown here; it belongs under [{field.name}]")
-    return file.unknown(keys, [field.name for field in fields])
-
-
-def _is_struct(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
-
-
-def _found(value: Any) -> str:
-    match value:
-        case dict():
-            return "a table"
-        case list():
-            return "a list"
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return f'"{value[:40]}"' if len(value) <= 40 else f'"{value[:40]}..."'
-        case _:
-            return str(value)
-
-
-def _words(info: msgspec.inspect.Type) -> str:
-    match info:
-        case msgspec.inspect.UnionType(types=types):
-            some = [kind for kind in types if not isinstance(kind, msgspec.inspect.NoneType)]
-            return " or ".join(_words(kind) for kind in some)
-        case msgspec.inspect.BoolType():
-            return "true or false"
-        case msgspec.inspect.IntType(gt=gt, ge=ge, lt=lt, le=le):
-            return "a whole number" + _bounds(gt, ge, lt, le)
-        case msgspec.inspect.FloatType(gt=gt, ge=ge, lt=lt, le=le):
-            return "a number" + _bounds(gt, ge, lt, le)
-        case msgspec.inspect.DictType():
-            return "a table"
-        case msgspec.inspect.VarTupleType(item_type=item):
-            return f"a list of {_words(item)}"
-        case _:
-            return "text"
-
-
-def _bounds(gt: float | None, ge: float | None, lt: float | None, le: float | None) -> str:
-    words = (("above", gt), ("at least", ge), ("below", lt), ("at most", le))
-    return "".join(f", {word} {bound:g}" for word, bound in words if bound is not None)

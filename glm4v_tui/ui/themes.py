@@ -17,10 +17,11 @@ from glm4v_tui.toml_file import (
     Problem,
     TomlFile,
     did_you_mean,
-    read_struct,
+    missing_file,
     read_toml,
     settings_error,
 )
+from glm4v_tui.toml_struct import read_struct
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,7 +121,7 @@ def read_theme(path: Path) -> Theme:
     try:
         file = read_toml(path)
     except FileNotFoundError as error:
-        raise settings_error(path, [Problem("", "there is no such file")]) from error
+        raise missing_file(path) from error
     content = read_struct(file, ThemeFile)
     if problems := [*_wrong_colors(file, content), *_wrong_variables(file, content)]:
         raise settings_error(path, problems)

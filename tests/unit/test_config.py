@@ -1,5 +1,6 @@
 """Settings: what a user may write, and what he is told when it is wrong."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,11 @@ def test_the_readme_has_the_present_reference():
     _, _, rest = readme.read_text().partition("<!-- settings -->\n")
     section, _, _ = rest.partition("<!-- /settings -->")
     assert section.strip() == reference(Settings).strip()
+
+
+def test_many_errors_in_a_long_file_are_told_at_once(write):
+    path = write("# remark\n" * 2000 + "[generation]\n" + "\n".join(f"k{n} = 1" for n in range(50)))
+    started = time.monotonic()
+    told = problems(path)
+    assert time.monotonic() - started < 10  # parsing up to every line would take minutes
+    assert told[49].startswith("config.toml:2051: generation.k49: unknown")
