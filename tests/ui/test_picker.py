@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
+from textual import events
 from textual.app import App
 from textual.widgets import Footer
 
@@ -321,6 +322,7 @@ async def test_facts_and_errors_of_a_file(pics: Path) -> None:
     (pics / "c_wide.png").write_bytes(whole)
     async with picking(pics) as user:
         await user.until(lambda: "Not an image" in user.facts)
+        assert str(pics) not in user.facts
         assert "holds text" in user.facts
         await user.press("down")
         await user.until(lambda: "cut off or damaged" in user.facts)
@@ -376,6 +378,19 @@ async def test_names_cannot_move_the_cursor(tmp_path: Path) -> None:
         assert user.facts.startswith("a bc.png")
         await user.press("enter")
         assert user.taken() == ["a\x1b[31m\nb\u202ec.png"]
+
+
+async def test_a_dropped_file_is_marked_and_shown(pics: Path) -> None:
+    async with picking(pics) as user:
+        user.picker.post_message(events.Paste(f"'{pics}/sub/inner.png' "))
+        await user.sees("inner.png")
+        assert "1 marked" in user.where
+        user.picker.post_message(events.Paste(f"{pics}"))
+        await user.sees(*SHOWN)
+        user.picker.post_message(events.Paste("/Users/me/My Cat.png"))
+        await user.until(lambda: user.host._notifications)
+        (toast,) = user.host._notifications
+        assert "scp" in toast.message
 
 
 # The window -------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from textual.widgets import Footer, Input
 from glm4v_tui.browsing import Place, Sort, View, changed_place, first_place, open_place
 from glm4v_tui.errors import GlmError
 from glm4v_tui.listing import Kind, Row, fuzzy_filter, index_of
+from glm4v_tui.paste import parse_paste
 from glm4v_tui.plain import plain_line
 from glm4v_tui.ui.sizes import bytes_text, counted, date_text
 from glm4v_tui.ui.widgets.file_list import FileList, shorten
@@ -28,6 +29,7 @@ from glm4v_tui.ui.widgets.words import Words
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from textual import events
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
@@ -224,6 +226,25 @@ class PickerScreen(ModalScreen[PickResult | None]):
 
         self.run_worker(again(), group="place", exclusive=True)
 
+    def on_paste(self, event: events.Paste) -> None:
+        """Go to a dropped folder; mark dropped files and go to them."""
+        event.stop()
+        self.run_worker(self._take_paste(event.text), group="paste", exclusive=True)
+
+    async def _take_paste(self, text: str) -> None:
+        pasted = await asyncio.to_thread(parse_paste, text, self._place.folder, Path.home())
+        if pasted.error is not None:
+            self._tell(pasted.error)
+        if not pasted.paths:
+            return
+        first = pasted.paths[0]
+        if await asyncio.to_thread(first.is_dir):
+            self._go(first)
+        else:
+            self._marks |= dict.fromkeys(map(os.path.abspath, pasted.paths))
+            self._show_marks()
+            self._go(first.parent, str(first))
+
     # The view -----------------------------------------------------------------------------------
 
     def action_tree(self) -> None:
@@ -414,7 +435,8 @@ class PickerScreen(ModalScreen[PickResult | None]):
         self.query_one("#where", Words).show(words)
 
     def _tell(self, error: GlmError) -> None:
-        self.notify(error.body, title=error.title, severity="warning", markup=False)
+        words = "\n".join(part for part in (error.body, error.remedy) if part)
+        self.notify(words, title=error.title, severity="warning", timeout=10, markup=False)
 
 
 def _markable(rows: Iterable[Row]) -> list[str]:

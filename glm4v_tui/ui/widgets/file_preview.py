@@ -46,7 +46,7 @@ class FilePreview(Vertical):
 
     @dataclass
     class Described(Message):
-        """The facts in one line, for a window without room for the preview."""
+        """The facts without the name, in one line, for a window without room for the preview."""
 
         words: Content
 
@@ -101,7 +101,8 @@ class FilePreview(Vertical):
 
 
 def _one_line(words: Content) -> Content:
-    return Content("  ").join([line for line in words.split("\n") if line.plain.strip()])
+    """All but the first line, which is the name."""
+    return Content("  ").join([line for line in words.split("\n")[1:] if line.plain.strip()])
 
 
 def _facts_words(row: Row, facts: ImageFacts) -> Content:
@@ -126,10 +127,12 @@ def _link_words(row: Row) -> str:
 
 
 def _error_words(row: Row, error: GlmError) -> Content:
+    name = plain_line(row.name)
+    reason = error.body.replace(plain_line(row.key), name)  # the folder stands above the list
     return Content.assemble(
-        (plain_line(row.name), "bold"),
+        (name, "bold"),
         (f"\n{error.title}", "bold $text-error"),
-        f"\n{error.body}",
+        f"\n{reason}",
         (f"\n{error.remedy}" if error.remedy else "", "$text-muted"),
     )
 
