@@ -29,6 +29,7 @@ from glm4v_tui.engine import wire
 from glm4v_tui.engine.protocol import (
     Abort,
     Command,
+    DeviceMemory,
     Event,
     Finished,
     FinishReason,
@@ -166,9 +167,15 @@ class Worker:
                     process=process.memory_info().rss,
                     weights=self._backend.weight_bytes,
                     kv_cache=self._backend.kv_bytes,
-                    devices=self._backend.device_memory(),
+                    devices=self._devices(),
                 )
             )
+
+    def _devices(self) -> tuple[DeviceMemory, ...]:
+        try:
+            return self._backend.device_memory()
+        except Exception:  # noqa: BLE001 - a GPU in trouble must not end the sign of life
+            return ()
 
     def _measure(self) -> None:
         while True:

@@ -19,11 +19,13 @@ from glm4v_tui.engine.protocol import (
     ModelInfo,
     Progress,
     RgbImage,
+    Sampling,
     TextDelta,
     Timing,
     Usage,
 )
 from glm4v_tui.errors import EngineError, NoModelError
+from glm4v_tui.inference.read_ahead import read_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +71,7 @@ class Backend:
             folder = _download(source.hub_id, emit)
         report = inspect_checkpoint(Path(folder))
         report.require_loadable()
+        read_ahead(Path(folder) / name for name in report.files)
         info = self._load(command, report, emit)
         return ModelInfo(
             name=source.short_name,
@@ -99,12 +102,10 @@ class Backend:
         from glm4v_tui.inference.placement import choose_placement
         from glm4v_tui.inference.prompt import PromptWriter
 
-        folder = Path(report.folder)
         loading.use_threads(compute_threads(report.parameters))
         placement = choose_placement(command.precision, command.device, report.parameters)
         if placement.device != "cpu":
             self._gpus = tuple(range(loading.gpu_count()))
-        loading.read_ahead([folder / name for name in report.files])
         processor = loading.load_processor(report.folder)
         model = loading.load_model(
             report.folder, placement, lambda done, total: emit(Loading("weights", done, total))
@@ -115,7 +116,28 @@ class Backend:
         self._writer = PromptWriter(processor, image_token_id)
         self._decoder = Decoder(model, processor.tokenizer, report.context_length)
         self._cost = ImageCost(processor, image_token_id)
+        if self._gpus:
+            self._warm_up()
         return placement.precision, placement.device, parameters
+
+    def _warm_up(self) -> None:
+        """Answer about a blank picture, so that the first question does not pay for CUDA's setup.
+
+        It fails for the same reasons as a question would, and then the question tells them.
+        """
+        from PIL import Image
+
+        from glm4v_tui.chat import Attachment, Message, Role
+
+        assert self._writer is not None
+        assert self._decoder is not None
+        blank = Image.new("RGB", (448, 448))
+        message = Message(Role.USER, "?", (Attachment("", "blank", *blank.size),))
+        with contextlib.suppress(Exception):
+            prompt = self._writer.write((message,), lambda _: blank)
+            two = Sampling(max_new_tokens=2, temperature=0)
+            self._decoder.answer(prompt, two, lambda *_: None, lambda: False)
+        self.recover()
 
     # Answering ------------------------------------------------------------------------------
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,16 +21,6 @@ if TYPE_CHECKING:
     OnBytes = Callable[[int, int], None]
 
 _REPORT_EVERY_S = 0.05
-
-
-@dataclass(frozen=True)
-class LoadedModel:
-    """A model ready to answer, with what turns text and images into its inputs."""
-
-    model: Any
-    processor: Any
-    weight_bytes: int
-    parameters: int
 
 
 def load_processor(folder: str) -> Any:
@@ -68,18 +56,6 @@ def load_model(folder: str, placement: Placement, on_bytes: OnBytes) -> Any:
         transformers_logging.set_tqdm_hook(None)
     _require_all_weights(folder, sorted(notes["missing_keys"]))
     return model.eval()
-
-
-def read_ahead(files: list[Path]) -> None:
-    """Ask the system to fetch the weights from disk while the libraries are being imported."""
-    if not hasattr(os, "posix_fadvise"):
-        return
-    for file in files:
-        descriptor = os.open(file, os.O_RDONLY)
-        try:
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_WILLNEED)
-        finally:
-            os.close(descriptor)
 
 
 def count_weights(model: Any) -> tuple[int, int]:
