@@ -62,7 +62,8 @@ class InterfaceSettings(msgspec.Struct, frozen=True):
 
     theme: str = "graphite"
     """A shipped theme, or a file in `themes/` beside this one, without its suffix. A theme that
-    was chosen in the program stays until this is changed."""
+    was chosen in the program stays until this is changed; in a terminal with 16 colors `graphite`
+    gives way to `terminal`."""
     images: Literal["half", "sixel", "kitty", "off"] = "half"
     """How pictures are drawn: colored half blocks work everywhere; sixel and kitty need a terminal
     that can and are asked for here only."""

@@ -6,6 +6,7 @@ the same name. Only the theme in use is read at the start, the others when one i
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -13,6 +14,7 @@ from textual.theme import BUILTIN_THEMES, Theme
 
 from glm4v_tui import paths
 from glm4v_tui.errors import SettingsError
+from glm4v_tui.terminal import color_system
 from glm4v_tui.toml_file import (
     Problem,
     TomlFile,
@@ -94,7 +96,12 @@ def load_theme(name: str) -> Theme:
 
 
 def load_theme_or_default(name: str) -> tuple[Theme, SettingsError | None]:
-    """The theme, or the default one and the reason why."""
+    """The theme, or the default one and the reason why.
+
+    On a screen of sixteen colors the default theme gives way to one that is made of them.
+    """
+    if name == DEFAULT and color_system(os.environ) == "standard":
+        name = SIXTEEN_COLORS
     try:
         return load_theme(name), None
     except SettingsError as error:

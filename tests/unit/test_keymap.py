@@ -1,13 +1,16 @@
 """Keys: every way to write them, presets, the user's file, and clashes."""
 
+from pathlib import Path
+
 import pytest
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.binding import Binding
 from textual.screen import Screen
 
-from glm4v_tui.ui.key_check import Place, all_places, check_keymap, clashes
+from glm4v_tui.ui.key_check import Place, all_places, binding_ids, check_keymap, clashes
 from glm4v_tui.ui.key_names import key_label, normalize_key, why_not_plain
+from glm4v_tui.ui.key_reference import reference
 from glm4v_tui.ui.keymap import PRESETS, load_keymap
 
 
@@ -232,6 +235,19 @@ def test_the_same_key_on_two_screens_is_no_clash():
 
 def test_a_swap_of_two_keys_is_no_clash(places):
     assert check_keymap({"chat.view": "f4", "chat.model": "f2"}, places) == []
+
+
+def test_the_reference_names_every_binding_once(places):
+    rows = reference(places).splitlines()[2:]
+    assert len(rows) == len(binding_ids(places))
+    assert any(row.startswith("| `composer.newline` | `Shift+Enter` `Ctrl+J`") for row in rows)
+
+
+def test_the_readme_has_the_present_keys(places):
+    readme = Path(__file__).parents[2] / "README.md"
+    _, _, rest = readme.read_text().partition("<!-- keys -->\n")
+    section, _, _ = rest.partition("<!-- /keys -->")
+    assert section.strip() == reference(places).strip()
 
 
 async def test_textual_takes_the_keymap():

@@ -22,6 +22,7 @@ PAINTED = [name for name in SHIPPED if not load_theme(name).ansi]
 def user(tmp_path, monkeypatch) -> Path:
     """The user's folder of themes."""
     monkeypatch.setenv("GLM4V_TUI_HOME", str(tmp_path))
+    monkeypatch.setenv("TEXTUAL_COLOR_SYSTEM", "truecolor")
     folder = paths.user_themes_dir()
     folder.mkdir(parents=True)
     return folder
@@ -190,6 +191,12 @@ def test_without_the_wanted_theme_there_is_the_default_and_a_reason(user):
     assert theme.name == themes.DEFAULT
     assert isinstance(error, SettingsError)
     assert 'did you mean "graphite"?' in str(error)
+
+
+def test_a_screen_of_sixteen_colors_gets_a_theme_made_of_them(user, monkeypatch):
+    monkeypatch.setenv("TEXTUAL_COLOR_SYSTEM", "standard")
+    assert load_theme_or_default("graphite")[0].name == themes.SIXTEEN_COLORS
+    assert load_theme_or_default("amber")[0].name == "amber"
 
 
 def test_a_broken_default_of_the_user_does_not_stop_the_start(user):
