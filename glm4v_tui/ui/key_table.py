@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from textual.app import App
 from textual.screen import Screen
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _TITLES = {"app": "Everywhere"}
 EDITING = "Editing text"
-OTHER = "Moving about"
+OTHER = "Also"
 
 
 class KeyRow(NamedTuple):
@@ -42,7 +42,7 @@ class _Found(NamedTuple):
     binding: Binding
 
 
-def key_groups(screen: Screen[object]) -> list[KeyGroup]:
+def key_groups(screen: Screen[Any]) -> list[KeyGroup]:
     """All bindings that the screen and its widgets have, under the user's keymap.
 
     The screen's own come first, then those of the widget in focus, of the other widgets, of the
@@ -54,6 +54,14 @@ def key_groups(screen: Screen[object]) -> list[KeyGroup]:
     return [
         KeyGroup(title, [_row(same) for same in rows.values()]) for title, rows in groups.items()
     ]
+
+
+def first_key(screen: Screen[Any], binding_id: str) -> str:
+    """The first key of one of the screen's bindings, to be named in a text; empty without one."""
+    for key, active in screen.active_bindings.items():
+        if active.binding.id == binding_id:
+            return key_label(key)
+    return ""
 
 
 def filter_groups(groups: list[KeyGroup], text: str) -> list[KeyGroup]:
@@ -70,7 +78,7 @@ def _has(text: str, words: list[str]) -> bool:
     return all(word in text for word in words)
 
 
-def _all(screen: Screen[object]) -> Iterator[_Found]:
+def _all(screen: Screen[Any]) -> Iterator[_Found]:
     """The bindings of the nodes in reach, and of one widget of each other kind on the screen.
 
     ``Screen.active_bindings`` leaves out letters while text is being typed, and what widgets
@@ -88,7 +96,7 @@ def _all(screen: Screen[object]) -> Iterator[_Found]:
                 yield from _found(screen, node, key, binding)
 
 
-def _found(screen: Screen[object], node: DOMNode, key: str, binding: Binding) -> Iterator[_Found]:
+def _found(screen: Screen[Any], node: DOMNode, key: str, binding: Binding) -> Iterator[_Found]:
     if binding.system or not binding.description:
         return
     if binding.id:
@@ -102,7 +110,7 @@ def _found(screen: Screen[object], node: DOMNode, key: str, binding: Binding) ->
     yield _Found(rank, title, binding.id or binding.action, key, binding)
 
 
-def _rank(screen: Screen[object], node: DOMNode) -> int:
+def _rank(screen: Screen[Any], node: DOMNode) -> int:
     if isinstance(node, Screen):
         return 0
     return 1 if node is screen.focused else 2

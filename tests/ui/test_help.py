@@ -96,6 +96,16 @@ async def test_it_opens_filters_scrolls_and_closes():
         assert pilot.app.screen is below
 
 
+async def test_it_names_its_own_keys_as_the_user_set_them():
+    async with Host().run_test() as pilot:
+        pilot.app.set_keymap({"help.close": "ctrl+g"})
+        await pilot.press("f1")
+        await pilot.pause()
+        assert "Ctrl+G closes" in shown(pilot.app)
+        await pilot.press("ctrl+g")
+        assert not isinstance(pilot.app.screen, HelpScreen)
+
+
 async def test_a_filter_without_a_hit_says_so():
     async with Host().run_test() as pilot:
         await pilot.press("f1", *"zzz")

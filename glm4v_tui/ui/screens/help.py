@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 
 from glm4v_tui import paths
 from glm4v_tui.plain import plain_line
-from glm4v_tui.ui.key_table import KeyGroup, filter_groups, key_groups
+from glm4v_tui.ui.key_table import KeyGroup, filter_groups, first_key, key_groups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +101,6 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="help") as frame:
             frame.border_title = "Keys"
-            frame.border_subtitle = "type to filter  ·  ↑ ↓ scroll  ·  Esc closes"
             yield (filter_ := Input(placeholder="Filter", compact=True))
             filter_.cursor_blink = False  # nothing is painted while nothing happens
             with VerticalScroll(can_focus=False):
@@ -110,6 +109,10 @@ class HelpScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         self._groups = key_groups(self._of or self.app.screen_stack[-2])
         self.query_one(Input).focus()
+        self.query_one("#help").border_subtitle = (
+            f"type to filter  ·  {first_key(self, 'help.up')} {first_key(self, 'help.down')} scroll"
+            f"  ·  {first_key(self, 'help.close')} closes"
+        )
         self._show("")
 
     def on_input_changed(self, message: Input.Changed) -> None:
