@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from glm4v_tui.errors import GlmError
-from glm4v_tui.listing import Kind, Row, natural_key, nearest_folder, read_folder
+from glm4v_tui.listing import Kind, Row, natural_key, nearest_folder, read_below, read_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,6 +33,9 @@ class View(msgspec.Struct, frozen=True):
     """Whether files that are no images are shown."""
     open_folders: frozenset[str] | None = None
     """The folders whose entries are shown in place, as full paths; None for a plain list."""
+
+    is_deep: bool = False
+    """Whether the files of all folders below are shown too, in one list."""
 
     @property
     def needs_stat(self) -> bool:
@@ -65,7 +68,7 @@ def open_place(folder: Path, view: View) -> Place:
     Raises:
         GlmError: It cannot be read.
     """
-    contents = {str(folder): read_folder(folder, with_stat=view.needs_stat)}
+    contents = {str(folder): _entries(folder, view)}
     for name in _unfolded_below(folder, view):
         with suppress(GlmError):
             contents[name] = read_folder(Path(name), with_stat=view.needs_stat)
@@ -80,11 +83,13 @@ def changed_place(place: Place, view: View) -> Place:
     Raises:
         GlmError: A folder cannot be read.
     """
-    is_enough = place.view.needs_stat or not view.needs_stat
+    is_enough = _reading(place.view) == _reading(view) or (
+        place.view.needs_stat and not (place.view.is_deep or view.is_deep)
+    )
     contents = dict(place.contents) if is_enough else {}
     for name in (str(place.folder), *_unfolded_below(place.folder, view)):
         if name not in contents:
-            contents[name] = read_folder(Path(name), with_stat=view.needs_stat)
+            contents[name] = _entries(Path(name), view)
     return _place(place.folder, view, contents)
 
 
@@ -109,6 +114,17 @@ def _place(folder: Path, view: View, contents: dict[str, list[Row]]) -> Place:
     rows = arranged(contents, str(folder), view)
     kinds = [row.kind for row in rows]
     return Place(folder, view, contents, rows, kinds.count(Kind.IMAGE), kinds.count(Kind.FOLDER))
+
+
+def _reading(view: View) -> tuple[bool, ...]:
+    """What decides which entries are read, and what is asked of each."""
+    return view.needs_stat, view.is_deep, view.is_deep and view.hidden
+
+
+def _entries(folder: Path, view: View) -> list[Row]:
+    if view.is_deep:
+        return read_below(folder, with_stat=view.needs_stat, hidden=view.hidden)
+    return read_folder(folder, with_stat=view.needs_stat)
 
 
 def _unfolded_below(folder: Path, view: View) -> list[str]:

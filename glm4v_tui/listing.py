@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 
+MOST_BELOW = 100_000
+"""How many files are read from a folder with all that is below it."""
+
+
 class Kind(IntEnum):
     FOLDER = 0
     IMAGE = 1
@@ -74,6 +78,31 @@ def read_folder(folder: Path, *, with_stat: bool = False) -> list[Row]:
             return [_row(base, entry, with_stat=with_stat) for entry in entries]
     except (OSError, ValueError) as error:
         raise _folder_error(folder, error) from error
+
+
+def read_below(folder: Path, *, with_stat: bool = False, hidden: bool = False) -> list[Row]:
+    """Every file in a folder and in those below it, named from there: ``sub/img1.png``.
+
+    Links to folders are not followed, what cannot be read is left out, and at ``MOST_BELOW``
+    entries it stops.
+
+    Raises:
+        GlmError: The folder itself cannot be read.
+    """
+    base = str(folder)
+    files: list[Row] = []
+    waiting = read_folder(folder, with_stat=with_stat)[::-1]
+    while waiting and len(files) < MOST_BELOW:
+        row = waiting.pop()
+        if row.name.startswith(".") and not hidden:
+            continue
+        if row.kind is not Kind.FOLDER:
+            name = os.path.relpath(row.key, base) if row.folder != base else row.name
+            files.append(msgspec.structs.replace(row, folder=base, name=name))
+        elif not row.is_link:
+            with suppress(GlmError):
+                waiting += read_folder(row.path, with_stat=with_stat)
+    return files
 
 
 def _row(folder: str, entry: os.DirEntry[str], *, with_stat: bool) -> Row:
@@ -138,9 +167,8 @@ def index_of(rows: Sequence[Row], key: str | None) -> int:
     """Where the entry of this full path stands; 0 when it does not."""
     if key is None:
         return 0
-    folder, name = os.path.split(key)
     for index, row in enumerate(rows):
-        if row.name == name and row.folder == folder:
+        if key.endswith(row.name) and row.key == key:
             return index
     return 0
 

@@ -312,6 +312,17 @@ async def test_the_tree(pics: Path) -> None:
         await user.until(lambda: user.lines[0] == ">  ▸ pics")
 
 
+async def test_all_levels(pics: Path) -> None:
+    async with picking(pics) as user:
+        await user.press("r")
+        await user.sees("cat.PNG", "img1.png", "img2.JPG", "img10.png", "sub/inner.png")
+        assert "all levels" in user.where
+        await user.press("slash", "s", "i", "n")
+        await user.sees("sub/inner.png")
+        await user.press("enter")
+        assert user.result == PickResult((pics / "sub" / "inner.png",), pics)
+
+
 # What cannot be shown ---------------------------------------------------------------------------
 
 

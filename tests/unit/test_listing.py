@@ -189,6 +189,25 @@ def test_a_folder_that_vanished_from_a_tree_is_folded(pics: Path) -> None:
         changed_place(open_place(pics, View()), View(open_folders=opened))
 
 
+def test_all_levels_in_one_list(pics: Path) -> None:
+    (pics / "sub" / "deeper").mkdir()
+    (pics / "sub" / "deeper" / "img1.png").touch()
+    (pics / "sub" / ".git").mkdir()
+    (pics / "sub" / ".git" / "no.png").touch()
+    (pics / "sub" / "back").symlink_to(pics)
+    place = changed_place(open_place(pics, View()), View(is_deep=True))
+    assert names_of(place.rows) == [
+        "img2.JPG", "IMG3.webp", "img10.png", "sub/deeper/img1.png", "sub/inner.gif",
+    ]  # fmt: skip
+    assert place.rows[3].path == pics / "sub" / "deeper" / "img1.png"
+    assert index_of(place.rows, str(pics / "sub" / "inner.gif")) == 4
+    hidden = changed_place(place, View(is_deep=True, hidden=True))
+    assert "sub/.git/no.png" in names_of(hidden.rows)
+    largest = changed_place(place, View(is_deep=True, sort=Sort.LARGEST))
+    assert largest.rows[0].name == "img10.png"
+    assert names_of(changed_place(largest, View()).rows)[:2] == ["Apart", "sub"]
+
+
 def test_where_a_list_begins(pics: Path) -> None:
     assert open_place(pics, View()).first_image == str(pics / "img2.JPG")
     assert open_place(pics / "Apart", View()).first_image is None

@@ -76,6 +76,8 @@ class PickerScreen(ModalScreen[PickResult | None]):
                 tooltip="Unfold folders in place, or one folder at a time"),
         Binding("escape", "close", "Close", id="picker.close",
                 tooltip="End the filter or range, then the picker"),
+        Binding("r", "deep", "All levels", id="picker.all_levels",
+                tooltip="Also the images of all folders below, in one list"),
         Binding("v", "span", "Range", id="picker.range",
                 tooltip="Begin a range here; again marks it"),
         Binding("a", "mark_all", "All", id="picker.all", tooltip="Mark every file in the list"),
@@ -249,7 +251,12 @@ class PickerScreen(ModalScreen[PickResult | None]):
 
     def action_tree(self) -> None:
         is_tree = self._view.open_folders is not None
-        self._change(replace(self._view, open_folders=None if is_tree else frozenset()))
+        opened = None if is_tree else frozenset[str]()
+        self._change(replace(self._view, open_folders=opened, is_deep=False))
+
+    def action_deep(self) -> None:
+        is_deep = not self._view.is_deep
+        self._change(replace(self._view, open_folders=None, is_deep=is_deep))
 
     def action_hidden(self) -> None:
         self._change(replace(self._view, hidden=not self._view.hidden))
@@ -423,14 +430,15 @@ class PickerScreen(ModalScreen[PickResult | None]):
         counts = f"{counted(place.images, 'image')}, {counted(place.folders, 'folder')}"
         if self._query:
             counts = f"{len(self._list.rows):,} of {len(place.rows):,}"
+        level = "all levels" if place.view.is_deep else ""
         order = "" if place.view.sort is Sort.NAME else f"{place.view.sort.value} first"
-        rest = "  ".join(part for part in (marked, counts, order) if part)
+        rest = "  ".join(part for part in (marked, counts, level, order) if part)
         name = plain_line(_with_tilde(place.folder))
         head, tail = shorten(name, max(12, self.size.width - len(rest) - 6))
         shown = f"{head}…{tail}" if tail else head
         words = Content.assemble(
             (shown, "bold"), "  ", (marked, "bold $text-success"), "  " if marked else "",
-            ("  ".join(part for part in (counts, order) if part), "$text-muted"),
+            ("  ".join(part for part in (counts, level, order) if part), "$text-muted"),
         )  # fmt: skip
         self.query_one("#where", Words).show(words)
 
