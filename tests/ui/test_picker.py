@@ -16,9 +16,10 @@ from textual import events
 from textual.app import App
 from textual.widgets import Footer
 
-from glm4v_tui.ui.screens.picker import FilterInput, PickerScreen, PickResult
+from glm4v_tui.ui.screens.picker import PickerScreen, PickResult
 from glm4v_tui.ui.widgets.file_list import FileList, shorten
 from glm4v_tui.ui.widgets.file_preview import FilePreview
+from glm4v_tui.ui.widgets.filter_input import FilterInput
 from glm4v_tui.ui.widgets.picture import Picture
 from glm4v_tui.ui.widgets.words import Words
 

@@ -7,27 +7,27 @@ import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from msgspec.structs import replace
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input
+from textual.widgets import Footer
 
 from glm4v_tui.browsing import Place, Sort, View, changed_place, first_place, open_place
 from glm4v_tui.errors import GlmError
 from glm4v_tui.listing import Kind, Row, fuzzy_filter, index_of
 from glm4v_tui.paste import parse_paste
-from glm4v_tui.plain import plain_line
-from glm4v_tui.ui.sizes import bytes_text, counted, date_text
-from glm4v_tui.ui.widgets.file_list import FileList, shorten
+from glm4v_tui.ui.marks import Marks
+from glm4v_tui.ui.picker_words import DETAILS, where_words, why_empty
+from glm4v_tui.ui.widgets.file_list import FileList
 from glm4v_tui.ui.widgets.file_preview import FilePreview
+from glm4v_tui.ui.widgets.filter_input import FilterInput
 from glm4v_tui.ui.widgets.words import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from textual import events
     from textual.app import ComposeResult
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 _LARGE = 3_000
 """Rows from which on a search waits for the letters to pause."""
 _FILTER_PAUSE = 0.05
+_LONG = 0.3
+"""Seconds after which a folder that is not read yet is said to be read."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +52,6 @@ class PickResult:
     """Where to begin the next time."""
 
 
-class FilterInput(Input):
-    """The letters to look for; the cursor of the list still moves."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,ctrl+n", "screen.move(1)", "Down", id="picker.filter_down", show=False),
-        Binding("up,ctrl+p", "screen.move(-1)", "Up", id="picker.filter_up", show=False),
-        Binding("tab", "screen.to_list", "To the list", id="picker.filter_keep"),
-    ]
-
-
 class PickerScreen(ModalScreen[PickResult | None]):
     """Ends in the images chosen, or None.
 
@@ -65,6 +59,8 @@ class PickerScreen(ModalScreen[PickResult | None]):
         start: The folder to begin in, or a file to begin at.
         marked: Images that are marked from the beginning.
     """
+
+    CSS_PATH = "../styles/picker.tcss"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "take", "Take", id="picker.take",
@@ -98,28 +94,10 @@ class PickerScreen(ModalScreen[PickResult | None]):
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-wide")]
 
-    DEFAULT_CSS = """
-    PickerScreen {
-        background: $background;
-        #where { height: 1; padding: 0 1; background: $panel; }
-        #panes { height: 1fr; }
-        #left { width: 1fr; }
-        FilterInput {
-            height: 1; border: none; padding: 0 1; background: $boost; display: none;
-            &:focus { border: none; }
-            &.-on { display: block; }
-        }
-        FilePreview { width: 1fr; border-left: vkey $border-blurred; }
-        #brief { height: 1; padding: 0 1; display: none; }
-        &.-narrow FilePreview { display: none; }
-        &.-narrow #brief { display: block; }
-    }
-    """
-
     def __init__(self, start: Path, *, marked: Sequence[Path] = ()) -> None:
         super().__init__()
         self._start = Path(os.path.abspath(start))  # noqa: PTH100 - without "..", links kept
-        self._marks = dict.fromkeys(os.path.abspath(path) for path in marked)  # noqa: PTH100
+        self._marks = Marks(os.path.abspath(path) for path in marked)  # noqa: PTH100
         self._place = Place(self._start)
         self._view = View()
         """What is asked for; ``_place.view`` is what is there."""
@@ -128,7 +106,7 @@ class PickerScreen(ModalScreen[PickResult | None]):
         yield Words(id="where")
         with Horizontal(id="panes"):
             with Vertical(id="left"):
-                yield FilterInput(placeholder="letters of the name", select_on_focus=False)
+                yield FilterInput()
                 yield FileList()
                 yield Words(id="brief")
             yield FilePreview()
@@ -136,7 +114,7 @@ class PickerScreen(ModalScreen[PickResult | None]):
 
     def on_mount(self) -> None:
         self._list.focus()
-        self._list.show_marks(self._marks.keys())
+        self._list.show_marks(self._marks.keys)
         self._show_where()
         self.run_worker(self._begin(), group="place", exclusive=True)
 
@@ -145,14 +123,14 @@ class PickerScreen(ModalScreen[PickResult | None]):
         return self.query_one(FileList)
 
     @property
-    def _query(self) -> str:
-        return self.query_one(FilterInput).value.strip()
+    def _filter(self) -> FilterInput:
+        return self.query_one(FilterInput)
 
     # Folders ------------------------------------------------------------------------------------
 
     async def _begin(self) -> None:
         try:
-            place, error = await asyncio.to_thread(first_place, self._start, self._view)
+            place, error = await self._in_thread(partial(first_place, self._start, self._view))
         except GlmError as fatal:
             self._tell(fatal)
             return
@@ -171,21 +149,32 @@ class PickerScreen(ModalScreen[PickResult | None]):
 
     async def _follow(self, make: Callable[[], Place], keep: str | None) -> None:
         try:
-            place = await asyncio.to_thread(make)
+            place = await self._in_thread(make)
         except GlmError as error:
             self._view = self._place.view
+            self._show_where()
             self._tell(error)
             return
         await self._settle(place, keep)
 
+    async def _in_thread(self, make: Callable[[], T]) -> T:
+        """Read, and say so where it takes long."""
+        words = self.query_one("#where", Words)
+        hint = self.set_timer(_LONG, lambda: words.show("Reading the folder…"))
+        try:
+            return await asyncio.to_thread(make)
+        finally:
+            hint.stop()
+
     async def _settle(self, place: Place, keep: str | None) -> None:
         if place.folder != self._place.folder:
-            self._drop_filter()
+            self._end_filter()
         self._place, self._view = place, place.view
         await self._search(keep or place.first_image)
 
     def _go(self, folder: Path, keep: str | None = None) -> None:
-        self._bring(partial(open_place, folder, self._view), keep)
+        view = replace(self._view, is_deep=False)
+        self._bring(partial(open_place, folder, view), keep)
 
     def _change(self, view: View) -> None:
         """Show the same folder otherwise, with the cursor on the same entry."""
@@ -221,7 +210,8 @@ class PickerScreen(ModalScreen[PickResult | None]):
     def action_reload(self) -> None:
         async def again() -> None:
             keep = self._key
-            place, error = await asyncio.to_thread(first_place, self._place.folder, self._view)
+            make = partial(first_place, self._place.folder, self._view)
+            place, error = await self._in_thread(make)
             if error is not None:
                 self._tell(error)
             await self._settle(place, keep)
@@ -243,7 +233,7 @@ class PickerScreen(ModalScreen[PickResult | None]):
         if await asyncio.to_thread(first.is_dir):
             self._go(first)
         else:
-            self._marks |= dict.fromkeys(map(os.path.abspath, pasted.paths))
+            self._marks.add_paths(pasted.paths)
             self._show_marks()
             self._go(first.parent, str(first))
 
@@ -272,9 +262,7 @@ class PickerScreen(ModalScreen[PickResult | None]):
     # The filter ---------------------------------------------------------------------------------
 
     def action_filter(self) -> None:
-        entry = self.query_one(FilterInput)
-        entry.add_class("-on")
-        entry.focus()
+        self._filter.begin()
 
     def action_to_list(self) -> None:
         self._list.focus()
@@ -288,35 +276,32 @@ class PickerScreen(ModalScreen[PickResult | None]):
     def on_input_submitted(self) -> None:
         self.action_take()
 
-    def _drop_filter(self) -> None:
-        entry = self.query_one(FilterInput)
-        entry.remove_class("-on")
-        with entry.prevent(Input.Changed):
-            entry.value = ""
-        if entry.has_focus:
+    def _end_filter(self) -> None:
+        if self._filter.has_focus:
             self._list.focus()
+        self._filter.end()
 
     async def _search(self, keep: str | None, *, pause: bool = False) -> None:
         """Show the rows that the filter lets through; all when it is empty."""
-        place, query = self._place, self._query
+        place, query = self._place, self._filter.query
         if pause and len(place.rows) > _LARGE:
             await asyncio.sleep(_FILTER_PAUSE)
         if query:
             rows, cursor = (
                 await asyncio.to_thread(
-                    fuzzy_filter, place.rows, query, lambda: query != self._query
+                    fuzzy_filter, place.rows, query, lambda: query != self._filter.query
                 ),
                 0,
             )
         else:
             rows, cursor = place.rows, await asyncio.to_thread(index_of, place.rows, keep)
-        if place is self._place and query == self._query:
+        if place is self._place and query == self._filter.query:
             self._list.show_rows(
                 rows,
                 cursor,
                 query=query,
-                note=_why_empty(place, query),
-                details=_DETAILS[place.view.sort],
+                note=why_empty(place, query),
+                details=DETAILS[place.view.sort],
             )
             self._show_where()
 
@@ -334,12 +319,12 @@ class PickerScreen(ModalScreen[PickResult | None]):
         if (span := self._list.span) is None:
             self._list.begin_span()
             return
-        self._marks |= dict.fromkeys(_markable(self._list.rows[index] for index in span))
+        self._marks.add(self._list.rows[index] for index in span)
         self._list.end_span()
         self._show_marks()
 
     def action_mark_all(self) -> None:
-        self._marks |= dict.fromkeys(_markable(self._list.rows))
+        self._marks.add(self._list.rows)
         self._show_marks()
 
     def action_mark_none(self) -> None:
@@ -347,27 +332,19 @@ class PickerScreen(ModalScreen[PickResult | None]):
         self._show_marks()
 
     def action_invert(self) -> None:
-        for key in _markable(self._list.rows):
-            if key in self._marks:
-                del self._marks[key]
-            else:
-                self._marks[key] = None
+        self._marks.flip(self._list.rows)
         self._show_marks()
 
     def on_file_list_mark_clicked(self, message: FileList.MarkClicked) -> None:
         self._flip(self._list.rows[message.index])
 
     def _flip(self, row: Row | None) -> None:
-        if row is None or row.kind is Kind.FOLDER:
-            return
-        if row.key in self._marks:
-            del self._marks[row.key]
-        else:
-            self._marks[row.key] = None
-        self._show_marks()
+        if row is not None:
+            self._marks.flip([row])
+            self._show_marks()
 
     def _show_marks(self) -> None:
-        self._list.show_marks(self._marks.keys())
+        self._list.show_marks(self._marks.keys)
         self._show_where()
 
     # The end ------------------------------------------------------------------------------------
@@ -390,7 +367,7 @@ class PickerScreen(ModalScreen[PickResult | None]):
 
     def action_take_marked(self) -> None:
         if self._marks:
-            self._finish([Path(key) for key in self._marks])
+            self._finish(self._marks.paths)
 
     def on_file_list_chosen(self, message: FileList.Chosen) -> None:
         if message.row.kind is Kind.FOLDER:
@@ -403,9 +380,9 @@ class PickerScreen(ModalScreen[PickResult | None]):
 
     def action_close(self) -> None:
         """End what was begun last: the filter, the range, the picker."""
-        if self.query_one(FilterInput).has_class("-on"):
+        if self._filter.is_on:
             key = self._key
-            self._drop_filter()
+            self._end_filter()
             self.run_worker(self._search(key), group="search", exclusive=True)
         elif self._list.span is not None:
             self._list.end_span()
@@ -424,54 +401,10 @@ class PickerScreen(ModalScreen[PickResult | None]):
         self._show_where()
 
     def _show_where(self) -> None:
-        """Where we are and what is marked."""
-        place = self._place
-        marked = f"{len(self._marks):,} marked" if self._marks else ""
-        counts = f"{counted(place.images, 'image')}, {counted(place.folders, 'folder')}"
-        if self._query:
-            counts = f"{len(self._list.rows):,} of {len(place.rows):,}"
-        level = "all levels" if place.view.is_deep else ""
-        order = "" if place.view.sort is Sort.NAME else f"{place.view.sort.value} first"
-        rest = "  ".join(part for part in (marked, counts, level, order) if part)
-        name = plain_line(_with_tilde(place.folder))
-        head, tail = shorten(name, max(12, self.size.width - len(rest) - 6))
-        shown = f"{head}…{tail}" if tail else head
-        words = Content.assemble(
-            (shown, "bold"), "  ", (marked, "bold $text-success"), "  " if marked else "",
-            ("  ".join(part for part in (counts, level, order) if part), "$text-muted"),
-        )  # fmt: skip
+        shown = len(self._list.rows) if self._filter.query else None
+        words = where_words(self._place, len(self._marks), shown, self.size.width)
         self.query_one("#where", Words).show(words)
 
     def _tell(self, error: GlmError) -> None:
         words = "\n".join(part for part in (error.body, error.remedy) if part)
         self.notify(words, title=error.title, severity="warning", timeout=10, markup=False)
-
-
-def _markable(rows: Iterable[Row]) -> list[str]:
-    return [row.key for row in rows if row.kind is not Kind.FOLDER]
-
-
-_DETAILS: dict[Sort, Callable[[Row], str]] = {
-    Sort.NAME: lambda _: "",
-    Sort.NEWEST: lambda row: date_text(row.mtime) if row.mtime else "",
-    Sort.LARGEST: lambda row: bytes_text(row.size) if row.size >= 0 and row.kind else "",
-}
-
-
-def _why_empty(place: Place, query: str) -> str:
-    if query:
-        return "No name has these letters."
-    entries = place.contents.get(str(place.folder))
-    if not entries:
-        return "" if entries is None else "This folder is empty."
-    others = counted(len(entries), "other entry", "other entries")
-    return f"No images here, but {others}: f and . show them."
-
-
-def _with_tilde(folder: Path) -> str:
-    home = Path.home()
-    return (
-        f"~/{folder.relative_to(home)}"
-        if folder != home and folder.is_relative_to(home)
-        else str(folder)
-    )
