@@ -99,14 +99,30 @@ def measure_streaming(place: Stage, keys: int = 150) -> Iterator[Figure]:
         yield Figure(
             "bytes written in 5 idle seconds, at the start", terminal.count_bytes(5), "B", 0
         )
+        at_rest = typing_latencies(terminal, 40, first=_LETTERS[-40])
+        yield Figure("key to paint at rest, p50", median(at_rest) * 1000, "ms", samples=40)
+        terminal.press("ctrl+u")
+        terminal.wait_quiet(0.3)
         terminal.type("Describe it.")
+        terminal.wait_quiet(0.3)
         terminal.press("enter")
         terminal.wait_bytes(b"shadow of the square")
+        used, since = processor_time(terminal.process.pid), time.perf_counter()
         yield from _typing(terminal, keys, "key to paint while 200 tokens/s stream")
+        share = (processor_time(terminal.process.pid) - used) / (time.perf_counter() - since)
+        yield Figure("processor time for both", share * 100, "%")
         memory = process_memory(terminal.process.pid) or 0
         yield Figure("memory of the interface", memory / 1e6, "MB", 120)
         terminal.wait_quiet(1.0, timeout=60)
         yield Figure("bytes written in 5 idle seconds, after it", terminal.count_bytes(5), "B", 0)
+
+
+def processor_time(pid: int) -> float:
+    """Seconds of processor time that a process has used."""
+    import psutil
+
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def _typing(terminal: Terminal, keys: int, name: str) -> Iterator[Figure]:
@@ -114,11 +130,11 @@ def _typing(terminal: Terminal, keys: int, name: str) -> Iterator[Figure]:
     yield from _spread(times, name)
 
 
-def typing_latencies(terminal: Terminal, keys: int) -> list[float]:
+def typing_latencies(terminal: Terminal, keys: int, first: int = _LETTERS[0]) -> list[float]:
     """Seconds from each key press to the end of the frame that shows its letter."""
     pause = random.Random(5)
     times = []
-    for letter in _LETTERS[:keys]:
+    for letter in range(first, first + keys):
         letter_bytes = chr(letter).encode()
         times.append(terminal.latency(letter_bytes, letter_bytes))
         time.sleep(pause.uniform(0.02, 0.07))
@@ -190,10 +206,8 @@ def measure_picker(place: Stage, files: int = 5000) -> Iterator[Figure]:
     """Open a folder of many files, move about in it."""
     script = place.script("empty", {"text": "Yes."})
     folder = place.many_files(files)
-    with place.run("--scripted", script, folder) as terminal:
-        terminal.wait_bytes(b"image-0001")
-        terminal.wait_quiet(1.0)
-        terminal.press("escape")
+    with place.run("--scripted", script, cwd=folder) as terminal:
+        terminal.wait_bytes(READY)
         terminal.wait_quiet(0.5)
         since, start = terminal.written, time.perf_counter()
         terminal.press("ctrl+o")

@@ -81,14 +81,25 @@ class Stage:
         }
         return kept | own
 
-    def run(self, *arguments: str | Path, bytes_per_s: float | None = None) -> Terminal:
+    def run(
+        self,
+        *arguments: str | Path,
+        cwd: Path | None = None,
+        bytes_per_s: float | None = None,
+    ) -> Terminal:
         """Start the program in a terminal of 120 x 40."""
         argv = [sys.executable, "-m", "glm4v_tui", *map(str, arguments)]
-        return self.run_other(argv, bytes_per_s)
+        return self.run_other(argv, cwd, bytes_per_s)
 
-    def run_other(self, argv: list[str], bytes_per_s: float | None = None) -> Terminal:
+    def run_other(
+        self, argv: list[str], cwd: Path | None = None, bytes_per_s: float | None = None
+    ) -> Terminal:
         return Terminal(
-            argv, size=(120, 40), environ=self.environ(), cwd=self.folder, bytes_per_s=bytes_per_s
+            argv,
+            size=(120, 40),
+            environ=self.environ(),
+            cwd=cwd or self.folder,
+            bytes_per_s=bytes_per_s,
         )
 
 
