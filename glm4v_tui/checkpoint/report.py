@@ -40,6 +40,15 @@ class CheckpointReport(msgspec.Struct, frozen=True):
     def is_loadable(self) -> bool:
         return not self.problems
 
+    def bytes_as(self, itemsize: int) -> int:
+        """What the weights take in a format of so many bytes an element.
+
+        Weights that are stored quantized are loaded as they are.
+        """
+        if self.dtype in ("F32", "F16", "BF16"):
+            return self.parameters * itemsize
+        return self.weight_bytes
+
     def require_loadable(self) -> None:
         """Raise the first problem as a :class:`CheckpointError`, naming how many more there are."""
         if self.problems:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import faulthandler
-import io
 import os
 import queue
 import signal
@@ -23,7 +22,7 @@ import socket
 import sys
 import threading
 import traceback
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from glm4v_tui.engine import wire
 from glm4v_tui.engine.protocol import (
@@ -45,15 +44,14 @@ from glm4v_tui.engine.protocol import (
 )
 from glm4v_tui.inference.backend import Backend
 from glm4v_tui.inference.environment import prepare_environment
-from glm4v_tui.inference.failures import explain
-
-if TYPE_CHECKING:
-    from typing import TextIO
+from glm4v_tui.inference.failures import explain, is_fatal
+from glm4v_tui.inference.lossy_stream import LossyStream
 
 _PULSE_S = 1.0
 _CHUNK_BYTES = 1 << 18
 _PR_SET_PDEATHSIG = 1
 _EXIT_BROKEN_STREAM = 70
+_EXIT_FAULT = 71
 
 
 class Requests:
@@ -218,29 +216,8 @@ class Worker:
         trace = "".join(traceback.format_exception(error))
         print(trace, file=sys.stderr)  # noqa: T201
         self._emit(failure_of(explain(error, doing), request_id, trace))
-
-
-class LossyStream(io.TextIOBase):
-    """Standard output that may fail: what a full disk does not take is lost, nothing else."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        with contextlib.suppress(OSError, ValueError):
-            self._stream.write(text)
-            self._stream.flush()
-        return len(text)
-
-    def flush(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            self._stream.flush()
-
-    def fileno(self) -> int:
-        return self._stream.fileno()
-
-    def writable(self) -> bool:
-        return True
+        if is_fatal(error):
+            os._exit(_EXIT_FAULT)
 
 
 def _die_with_parent() -> None:

@@ -97,14 +97,16 @@ class Backend:
     ) -> tuple[str, str, int]:
         from glm4v_tui.inference import loading
         from glm4v_tui.inference.decoding import Decoder
-        from glm4v_tui.inference.environment import compute_threads
+        from glm4v_tui.inference.environment import compute_threads, give_way
         from glm4v_tui.inference.image_cost import ImageCost
         from glm4v_tui.inference.placement import choose_placement
         from glm4v_tui.inference.prompt import PromptWriter
 
         loading.use_threads(compute_threads(report.parameters))
-        placement = choose_placement(command.precision, command.device, report.parameters)
-        if placement.device != "cpu":
+        placement = choose_placement(command.precision, command.device, report.bytes_as)
+        if placement.device == "cpu":
+            give_way()
+        else:
             self._gpus = tuple(range(loading.gpu_count()))
         processor = loading.load_processor(report.folder)
         model = loading.load_model(

@@ -7,34 +7,30 @@ as they are chosen and a criterion that ends it between two of them.
 from __future__ import annotations
 
 import contextlib
-import time
+import inspect
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import StoppingCriteria, StoppingCriteriaList
-from transformers.generation.streamers import BaseStreamer
 
-from glm4v_tui.engine.protocol import FinishReason, Sampling
+from glm4v_tui.engine.protocol import FinishReason
 from glm4v_tui.errors import UsageError
+from glm4v_tui.inference.sampling import hidden_ids_of, set_sampling, stop_ids_of
 from glm4v_tui.inference.text_stream import TextStream
+from glm4v_tui.inference.token_sink import TokenSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from glm4v_tui.engine.protocol import Sampling
     from glm4v_tui.inference.prompt import Prompt
+    from glm4v_tui.inference.token_sink import OnText
 
-    OnText = Callable[[str, int], None]
     ShouldStop = Callable[[], bool]
 
-_EMIT_EVERY_S = 0.02
-"""Tokens that come closer together than this travel together."""
 _THINK = "<think>\n"
-_MARKS = (
-    "<think>", "</think>", "<answer>", "</answer>", "<|begin_of_box|>", "<|end_of_box|>",
-)  # fmt: skip
-"""Special in some tokenizers, but part of the answer: ``chat.split_answer`` reads them."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +50,8 @@ class Answered:
 class AnswerRun:
     """The state of the answer that is being written; read by other threads for memory figures."""
 
-    cache: Any = None
     tokens: list[int] = field(default_factory=list)
+    cache: Any = None
 
     def kv_bytes(self) -> int:
         """Bytes of the keys and values held now."""
@@ -74,9 +70,10 @@ class Decoder:
         self._model = model
         self._tokenizer = tokenizer
         self._context_length = context_length
-        self._stop_ids = _stop_ids(model.generation_config, tokenizer)
-        self._hidden = _hidden_ids(tokenizer, self._stop_ids)
+        self._stop_ids = stop_ids_of(model.generation_config, tokenizer)
+        self._hidden = hidden_ids_of(tokenizer, self._stop_ids)
         self._blocks = _blocks(model)
+        self._accepted = frozenset(inspect.signature(model.forward).parameters)
         self.run = AnswerRun()
 
     def answer(
@@ -91,20 +88,18 @@ class Decoder:
         Raises:
             UsageError: the prompt does not fit the model's context.
         """
-        self.run = run = AnswerRun()
         config = self._config(sampling, self._room(prompt, sampling.max_new_tokens))
         text = TextStream(self._decode, self._hidden)
-        sink = _Sink(run, text, on_text, _THINK if prompt.opens_thinking else "")
-        inputs = prompt.inputs.to(self._model.device, dtype=self._model.dtype)
-        if sampling.seed is not None:
-            torch.manual_seed(sampling.seed)
+        sink = TokenSink(text, on_text, _THINK if prompt.opens_thinking else "")
+        self.run = run = AnswerRun(sink.tokens)
+        _seed(sampling.seed)
         with (
             torch.inference_mode(),
             contextlib.suppress(_Stopped),
             self._watched(run, should_stop) as sink.on_first_token,
         ):
             self._model.generate(
-                **inputs,
+                **self._inputs(prompt),
                 generation_config=config,
                 streamer=sink,
                 stopping_criteria=StoppingCriteriaList([_StopWhen(should_stop)]),
@@ -117,6 +112,12 @@ class Decoder:
             last_token_at=sink.last_token_at,
             kv_bytes=run.kv_bytes(),
         )
+
+    def _inputs(self, prompt: Prompt) -> dict[str, Any]:
+        inputs = dict(prompt.inputs.to(self._model.device, dtype=self._model.dtype))
+        if "token_type_ids" not in self._accepted:  # some tokenizers add them for BERT's sake
+            inputs.pop("token_type_ids", None)
+        return inputs
 
     def _decode(self, ids: list[int]) -> str:
         text: str = self._tokenizer.decode(
@@ -139,10 +140,11 @@ class Decoder:
         config.max_new_tokens = max_new_tokens
         config.num_beams = 1
         config.num_return_sequences = 1
+        config.disable_compile = True  # compiling for minutes is not what a question is for
         config.eos_token_id = sorted(self._stop_ids)
         if config.pad_token_id is None:
             config.pad_token_id = config.eos_token_id[0] if config.eos_token_id else 0
-        _set_sampling(config, sampling)
+        set_sampling(config, sampling)
         return config
 
     def _reason(self, tokens: list[int], should_stop: ShouldStop) -> FinishReason:
@@ -189,86 +191,12 @@ class _StopWhen(StoppingCriteria):  # type: ignore[misc]
         return torch.full((input_ids.shape[0],), self._should_stop(), device=input_ids.device)
 
 
-class _Sink(BaseStreamer):  # type: ignore[misc]
-    """Takes tokens from ``generate``; hands on text, a few tokens at a time when they come fast."""
-
-    def __init__(self, run: AnswerRun, text: TextStream, on_text: OnText, opening: str) -> None:
-        self._run = run
-        self._text = text
-        self._on_text = on_text
-        self._pending = opening
-        self._pending_tokens = 0
-        self._told_at = 0.0
-        self._has_seen_prompt = False
-        self.on_first_token: Callable[[], None] = lambda: None
-        self.first_token_at: float | None = None
-        self.last_token_at: float | None = None
-
-    def put(self, value: torch.Tensor) -> None:
-        if not self._has_seen_prompt:  # generate hands over the prompt's ids first
-            self._has_seen_prompt = True
-            return
-        for token in value.flatten().tolist():
-            self._take(token)
-
-    def end(self) -> None:
-        """Told when generate is done; :meth:`finish` also serves when it was left early."""
-
-    def finish(self) -> None:
-        self._pending += self._text.rest()
-        if self._pending or self._pending_tokens:
-            self._tell(time.monotonic())
-
-    def _take(self, token: int) -> None:
-        now = time.monotonic()
-        if self.first_token_at is None:
-            self.first_token_at = now
-            self.on_first_token()
-        self.last_token_at = now
-        self._run.tokens.append(token)
-        self._pending += self._text.feed(token)
-        self._pending_tokens += 1
-        if self._pending and now - self._told_at >= _EMIT_EVERY_S:
-            self._tell(now)
-
-    def _tell(self, now: float) -> None:
-        self._on_text(self._pending, self._pending_tokens)
-        self._pending, self._pending_tokens, self._told_at = "", 0, now
-
-
-def _set_sampling(config: Any, sampling: Sampling) -> None:
-    """Write the user's choices over the checkpoint's; None leaves the checkpoint's."""
-    if sampling.repetition_penalty is not None:
-        config.repetition_penalty = sampling.repetition_penalty
-    if sampling.temperature == 0:
-        config.do_sample = False
-        # Not None: generate would fill that from the checkpoint, and warn of unused settings.
-        config.temperature, config.top_p, config.top_k = 1.0, 1.0, 50
-        return
-    chosen = {
-        "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": sampling.top_k,
-    }  # fmt: skip
-    for name, value in chosen.items():
-        if value is not None:
-            setattr(config, name, value)
-            config.do_sample = True
-
-
-def _stop_ids(generation_config: Any, tokenizer: Any) -> frozenset[int]:
-    ends = generation_config.eos_token_id
-    if ends is None:
-        ends = tokenizer.eos_token_id
-    if ends is None:
-        return frozenset()
-    return frozenset([ends] if isinstance(ends, int) else ends)
-
-
-def _hidden_ids(tokenizer: Any, stop_ids: frozenset[int]) -> frozenset[int]:
-    """Ids that leave no text: special tokens and stop ids, but not the marks of an answer."""
-    special = {id_ for id_, token in tokenizer.added_tokens_decoder.items() if token.special}
-    marks = {tokenizer.convert_tokens_to_ids(mark) for mark in _MARKS}
-    unknown = {tokenizer.unk_token_id} if tokenizer.unk_token_id is not None else set()
-    return frozenset((special | set(tokenizer.all_special_ids) | stop_ids) - (marks - unknown))
+def _seed(seed: int | None) -> None:
+    """Repeatable with a seed; without one different on every start, which torch is not."""
+    if seed is None:
+        torch.seed()
+    else:
+        torch.manual_seed(seed)
 
 
 def _blocks(model: Any) -> list[Any]:

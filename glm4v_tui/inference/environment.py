@@ -8,16 +8,15 @@ from pathlib import Path
 _PRIVATE = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
-    "HF_HUB_DISABLE_IMPLICIT_TOKEN": "0",  # private repositories stay reachable
 }
 _CALM = {
     # By default idle compute threads spin, which takes the cores from the interface and, where
     # cores are shared, slows small models more than tenfold.
     "OMP_WAIT_POLICY": "PASSIVE",
     "TOKENIZERS_PARALLELISM": "false",  # one prompt at a time gains nothing from threads
-    "TRANSFORMERS_VERBOSITY": "warning",
-    "PYTHONWARNINGS": "ignore",
 }
+
+_NICE = 5
 
 
 def prepare_environment() -> None:
@@ -25,6 +24,15 @@ def prepare_environment() -> None:
     os.environ.update(_PRIVATE)
     for name, value in _CALM.items():
         os.environ.setdefault(name, value)
+
+
+def give_way() -> None:
+    """Let the interface go first where model and interface share the cores.
+
+    Counts for this thread and the compute threads that it starts from now on.
+    """
+    if hasattr(os, "setpriority"):
+        os.setpriority(os.PRIO_PROCESS, 0, max(os.getpriority(os.PRIO_PROCESS, 0), _NICE))
 
 
 def compute_threads(parameters: int) -> int:

@@ -95,6 +95,7 @@ _TABLE = (
 )  # fmt: skip
 
 _MAX_REASON = 600
+_FATAL = r"device-side assert|illegal memory access|CUDA error: unspecified launch failure"
 
 
 def explain(error: BaseException, doing: str) -> GlmError:
@@ -115,6 +116,11 @@ def explain(error: BaseException, doing: str) -> GlmError:
         _reason(error),
         "The model's log has the details; please report it when it happens again.",
     )
+
+
+def is_fatal(error: BaseException) -> bool:
+    """True when this process can compute no more: a CUDA context does not survive a fault."""
+    return any(re.search(_FATAL, str(cause)) for cause in _chain(error))
 
 
 def _chain(error: BaseException) -> list[BaseException]:

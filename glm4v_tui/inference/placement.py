@@ -15,7 +15,9 @@ import torch
 from glm4v_tui.errors import OutOfMemoryError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    BytesAs = Callable[[int], int]
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp32": torch.float32}
 _HEADROOM = 1.15
@@ -38,8 +40,13 @@ class Placement(msgspec.Struct, frozen=True):
         return PRECISIONS[self.precision]
 
 
-def choose_placement(precision: str, device: str, parameters: int) -> Placement:
-    """Decide for a model of this many parameters.
+def choose_placement(precision: str, device: str, bytes_as: BytesAs) -> Placement:
+    """Decide for a model.
+
+    Args:
+        precision: ``auto``, ``bf16`` or ``fp32``.
+        device: ``auto``, ``cuda`` or ``cpu``.
+        bytes_as: What its weights take in a format of so many bytes an element.
 
     Raises:
         UsageError: an unknown precision or device, or CUDA where there is none.
@@ -48,8 +55,8 @@ def choose_placement(precision: str, device: str, parameters: int) -> Placement:
     if precision != "auto" and precision not in PRECISIONS:
         raise UsageError(f"Unknown precision {precision!r}", "", "Choose one of: auto, bf16, fp32.")
     if _wants_cuda(device):
-        return _on_gpus(precision, parameters)
-    return Placement(_cpu_precision(precision, parameters), "cpu", {"": "cpu"})
+        return _on_gpus(precision, bytes_as)
+    return Placement(_cpu_precision(precision, bytes_as), "cpu", {"": "cpu"})
 
 
 def _wants_cuda(device: str) -> bool:
@@ -74,21 +81,21 @@ def _why_no_cuda() -> str:
     )
 
 
-def _cpu_precision(precision: str, parameters: int) -> str:
+def _cpu_precision(precision: str, bytes_as: BytesAs) -> str:
     if precision != "auto":
         return precision
     import psutil
 
-    needed = parameters * torch.float32.itemsize * _HEADROOM
+    needed = bytes_as(torch.float32.itemsize) * _HEADROOM
     return "fp32" if needed < psutil.virtual_memory().available else "bf16"
 
 
-def _on_gpus(precision: str, parameters: int) -> Placement:
+def _on_gpus(precision: str, bytes_as: BytesAs) -> Placement:
     if precision == "auto":
         has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
         precision = "bf16" if has_bf16 else "fp32"
     free = [torch.cuda.mem_get_info(index)[0] for index in range(torch.cuda.device_count())]
-    needed = parameters * PRECISIONS[precision].itemsize
+    needed = bytes_as(PRECISIONS[precision].itemsize)
     best = max(range(len(free)), key=free.__getitem__)
     if needed * _HEADROOM <= free[best] or len(free) == 1:
         _require_room(needed, free[best : best + 1])

@@ -8,7 +8,6 @@ out once by rendering a trial conversation and looking where its words end up.
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -74,8 +73,6 @@ class PromptWriter:
         self._processor = processor
         self._image_token_id = image_token_id
         self._control_tokens = _control_tokens(processor.tokenizer)
-        parameters = inspect.signature(processor.apply_chat_template).parameters
-        self._can_sanitize = "sanitize_control_tokens" in parameters
         self.form = self._find_form()
 
     def write(self, messages: Sequence[Message], image_of: Callable[[str], Image]) -> Prompt:
@@ -85,16 +82,12 @@ class PromptWriter:
             image_of: The picture behind an ``Attachment.key``.
         """
         turns = [self._turn(message, image_of) for message in self._fold_system(messages)]
-        options: dict[str, Any] = {}
-        if any(self._has_control_token(message.text) for message in messages):
-            turns, options = self._disarm(turns)
         inputs = self._processor.apply_chat_template(
             turns,
             tokenize=True,
             return_dict=True,
             return_tensors="pt",
             add_generation_prompt=True,
-            **options,
         )
         ids: list[int] = inputs["input_ids"][0].tolist()
         return Prompt(
@@ -145,32 +138,13 @@ class PromptWriter:
         if message.role is Role.ASSISTANT:
             text = split_answer(text).text
         images = [image_of(attachment.key) for attachment in message.attachments]
-        return _turn(message.role, text, images, self.form.listed)
+        return _turn(message.role, self._disarm(text), images, self.form.listed)
 
-    # Words that look like control tokens ----------------------------------------------------
-
-    def _has_control_token(self, text: str) -> bool:
-        return any(token in text for token in self._control_tokens)
-
-    def _disarm(self, turns: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    def _disarm(self, text: str) -> str:
         """Keep a control token that a user or an answer wrote from acting as one.
 
         ``<|image|>`` typed into a question would ask for a picture that is not there.
         """
-        if self._can_sanitize:
-            return turns, {"sanitize_control_tokens": True}
-        return [self._broken_up(turn) for turn in turns], {}
-
-    def _broken_up(self, turn: dict[str, Any]) -> dict[str, Any]:
-        if isinstance(turn["content"], str):
-            return turn | {"content": self._break_up(turn["content"])}
-        parts = [
-            part | {"text": self._break_up(part["text"])} if part["type"] == "text" else part
-            for part in turn["content"]
-        ]
-        return turn | {"content": parts}
-
-    def _break_up(self, text: str) -> str:
         for token in self._control_tokens:
             text = text.replace(token, f"{token[0]} {token[1:]}")
         return text
@@ -193,7 +167,7 @@ def _turn(
 
 def _control_tokens(tokenizer: Any) -> tuple[str, ...]:
     """Texts that tokenize to one special token, longest first."""
-    special = {
-        token.content for token in tokenizer.added_tokens_decoder.values() if token.special
-    } | set(tokenizer.all_special_tokens)
+    added = getattr(tokenizer, "added_tokens_decoder", {})
+    special = {token.content for token in added.values() if token.special}
+    special |= set(tokenizer.all_special_tokens)
     return tuple(sorted((text for text in special if len(text) > 2), key=len, reverse=True))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from glm4v_tui.engine.protocol import FinishReason, Progress, Sampling, TextDelta
 from glm4v_tui.errors import EngineError, UsageError
@@ -49,6 +50,15 @@ def test_the_same_seed_gives_the_same_answer_and_another_one_another(glm4v: Answ
     first = sample(1)
     assert sample(1) == first
     assert sample(2) != first
+
+
+def test_without_a_seed_two_fresh_starts_differ(glm4v: Answers) -> None:
+    def sample() -> list[int]:
+        torch.manual_seed(0)
+        glm4v.ask(QUESTION, sampling=Sampling(48, temperature=1.5, top_p=1.0, top_k=50))
+        return tokens_of(glm4v)
+
+    assert sample() != sample()
 
 
 def test_sampling_left_open_follows_the_checkpoint(copy_of_glm4v: Path) -> None:

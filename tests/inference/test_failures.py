@@ -9,7 +9,7 @@ import torch
 from transformers import AutoConfig, AutoModelForImageTextToText
 
 from glm4v_tui.errors import CheckpointError, EngineError, OutOfMemoryError, UsageError
-from glm4v_tui.inference.failures import explain
+from glm4v_tui.inference.failures import explain, is_fatal
 
 
 def test_an_error_of_ours_is_told_as_it_is() -> None:
@@ -76,6 +76,12 @@ def test_anything_else_is_told_with_its_class_and_words() -> None:
     assert told.title == "Something went wrong while answering"
     assert told.body == "KeyError: 'shape'"
     assert told.remedy
+
+
+def test_a_fault_of_the_gpu_is_fatal_and_running_out_of_memory_is_not() -> None:
+    assert is_fatal(RuntimeError("CUDA error: device-side assert triggered"))
+    assert is_fatal(RuntimeError("CUDA error: an illegal memory access was encountered"))
+    assert not is_fatal(torch.OutOfMemoryError("CUDA out of memory."))
 
 
 def test_a_long_message_is_cut() -> None:

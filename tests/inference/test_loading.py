@@ -19,6 +19,11 @@ from tests.checkpoints import make_glm4v
 needs_no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 
 
+def small(itemsize: int) -> int:
+    """The bytes of a thousand parameters."""
+    return 1000 * itemsize
+
+
 @pytest.mark.parametrize("shards", [1, 3])
 def test_weights_move_the_bar_in_bytes(
     tmp_path: Path, shards: int, monkeypatch: pytest.MonkeyPatch
@@ -27,7 +32,7 @@ def test_weights_move_the_bar_in_bytes(
     monkeypatch.setattr(loading, "_REPORT_EVERY_S", 0.0)
     told: list[tuple[int, int]] = []
     loading.load_model(
-        str(folder), choose_placement("fp32", "cpu", 1), lambda *step: told.append(step)
+        str(folder), choose_placement("fp32", "cpu", small), lambda *step: told.append(step)
     )
     done = [step[0] for step in told]
     stored = sum(len(tensor) for tensor in _all_bytes(folder))
@@ -60,6 +65,14 @@ def test_weights_that_lack_a_tensor_are_refused(tiny_glm4v: Path, tmp_path: Path
     assert "lacks 1 of the tensors" in caught.value.body
 
 
+def test_nothing_is_asked_of_the_network(tiny_glm4v: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("socket.socket.connect", lambda _, address: asked.append(address))
+    monkeypatch.setattr("socket.getaddrinfo", lambda *host: asked.append(host))
+    Backend().load(LoadModel(str(tiny_glm4v), "fp32", "cpu"), lambda event: None)
+    assert asked == []
+
+
 def test_bf16_halves_the_weights(tiny_glm4v: Path) -> None:
     def load(precision: str) -> tuple[int, str]:
         info = Backend().load(LoadModel(str(tiny_glm4v), precision, "cpu"), lambda event: None)
@@ -81,19 +94,19 @@ def test_unloading_gives_the_model_up(tiny_glm4v: Path) -> None:
 
 @needs_no_cuda
 def test_auto_is_float32_on_a_cpu() -> None:
-    chosen = choose_placement("auto", "auto", 1000)
+    chosen = choose_placement("auto", "auto", small)
     assert (chosen.precision, chosen.device) == ("fp32", "cpu")
 
 
 @needs_no_cuda
 def test_auto_is_bf16_on_a_cpu_whose_memory_is_too_small_for_float32() -> None:
-    assert choose_placement("auto", "cpu", 10**12).precision == "bf16"
+    assert choose_placement("auto", "cpu", lambda itemsize: itemsize * 10**12).precision == "bf16"
 
 
 @needs_no_cuda
 def test_cuda_without_cuda_says_why() -> None:
     with pytest.raises(UsageError) as caught:
-        choose_placement("auto", "cuda", 1000)
+        choose_placement("auto", "cuda", small)
     assert torch.__version__ in caught.value.body
     assert "--device cpu" in caught.value.remedy
 
@@ -101,7 +114,7 @@ def test_cuda_without_cuda_says_why() -> None:
 @pytest.mark.parametrize(("precision", "device"), [("int3", "cpu"), ("fp32", "tpu")])
 def test_unknown_choices_name_the_known_ones(precision: str, device: str) -> None:
     with pytest.raises(UsageError) as caught:
-        choose_placement(precision, device, 1000)
+        choose_placement(precision, device, small)
     assert "auto" in caught.value.remedy
 
 
