@@ -28,6 +28,8 @@ WHOLE_BYTES = 160_000
 """The most that is handed over at once on a link that is idle."""
 BAND_SECONDS = 0.1
 """How long the link may be busy with one band."""
+BAND_LINK = 250_000
+"""Bytes a second that bands are cut for at most."""
 
 
 class Pace:
@@ -64,8 +66,11 @@ class Pace:
         return self.backlog < BAND_SECONDS and size <= limit
 
     def bands(self, sizes: Sequence[int]) -> Iterator[range]:
-        """Cut rows of these sizes (bytes) into ranges that the link carries in a band's time."""
-        limit = self.link * BAND_SECONDS
+        """Cut rows of these sizes (bytes) into ranges, one to be drawn each ``BAND_SECONDS``.
+
+        Also where the link seems fast: keys came in a burst, and more may be on their way.
+        """
+        limit = min(self.link, BAND_LINK) * BAND_SECONDS
         start = total = 0
         for row, size in enumerate(sizes):
             if total and total + size > limit:

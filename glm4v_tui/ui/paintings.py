@@ -152,6 +152,7 @@ class Paintings:
         self._ahead = ThreadPoolExecutor(1, "picture-ahead")
         self._jobs: list[Future[Painting]] = []
         self._latest_source: _Source | None = None
+        self._source_lock = threading.Lock()
 
     async def measure(self, path: Path) -> tuple[int, int]:
         """Width and height of the upright image. Raises ImageError."""
@@ -237,14 +238,15 @@ class Paintings:
         A JPEG must be decoded whole for any part of it, so more is taken than is asked for, and
         the next steps of a pan or zoom find their pixels here.
         """
-        kept = self._latest_source
-        if kept and kept.serves(path, stamp, crop, min(1.0, scale)):
-            return kept
-        box = _widened(crop, size)
-        wide, high = (math.ceil(2 * scale * length) for length in (box.width, box.height))
-        image = self._load(path, wide, high, box)
-        self._latest_source = source = _Source(path, stamp, box, image)
-        return source
+        with self._source_lock:  # a large file decoded twice at a time is twice the memory
+            kept = self._latest_source
+            if kept and kept.serves(path, stamp, crop, min(1.0, scale)):
+                return kept
+            box = _widened(crop, size)
+            wide, high = (math.ceil(2 * scale * length) for length in (box.width, box.height))
+            image = self._load(path, wide, high, box)
+            self._latest_source = source = _Source(path, stamp, box, image)
+            return source
 
 
 @dataclass(frozen=True, slots=True)

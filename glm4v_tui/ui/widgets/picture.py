@@ -364,7 +364,7 @@ class Picture(Widget):
         await asyncio.sleep(max(STILL, self._pace.backlog))
         for rows in self._pace.bands(fine.sizes):
             self._put_rows(fine, rows)
-            await asyncio.sleep(self._pace.backlog)
+            await asyncio.sleep(BAND_SECONDS)
 
     def _order(self, subject: Subject, space: Space, quality: Quality) -> Order:
         return Order(subject.path, subject.crop, space, quality, self._enlargement)
