@@ -39,7 +39,10 @@ class Glm4vApp(App[None]):
         Binding("ctrl+c", "interrupt", "Interrupt", id="app.interrupt", show=False, priority=True,
                 tooltip="Copy the selection, or stop the answer; twice to quit"),
         Binding("ctrl+q", "quit", "Quit", id="app.quit", show=False, priority=True),
-        Binding("f6", "change_theme", "Theme", id="app.theme", show=False),
+        # Priority: the composer would take it for "select the line".
+        Binding("f6", "change_theme", "Theme", id="app.theme", show=False, priority=True),
+        Binding("ctrl+p", "command_palette", "All commands", id="app.commands", show=False,
+                priority=True),
     ]  # fmt: skip
 
     def __init__(self, launch: Launch) -> None:
@@ -64,7 +67,7 @@ class Glm4vApp(App[None]):
 
     def on_load(self) -> None:
         self._use_theme()
-        # KEYMAP
+        self._use_keymap()
 
     def get_default_screen(self) -> ChatScreen:
         """The one screen. In place of Textual's empty one, which would be laid out for nothing."""
@@ -89,6 +92,17 @@ class Glm4vApp(App[None]):
         keymap = load_keymap(self._launch.settings.interface.keymap)
         self.set_keymap(keymap.keys)
         self._notices += keymap.warnings
+        if keymap.own:
+            self.run_worker(lambda: self._check_keys(keymap.keys), thread=True)
+
+    def _check_keys(self, keys: dict[str, str]) -> None:
+        """Runs in a thread: it imports every screen to know every binding."""
+        from glm4v_tui.ui.key_check import check_keymap
+
+        for problem in check_keymap(keys):
+            self.call_from_thread(
+                self.notify, plain_text(problem), severity="warning", markup=False
+            )
 
     def action_change_theme(self) -> None:
         """Choose among all themes; broken files are named, the choice is remembered."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import Console
@@ -57,37 +58,45 @@ class _Markdown(Markdown):
     }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MarkdownStyle:
-    """The colors that Markdown takes from the theme of the screen."""
+    """The colors that Markdown takes from the theme of the screen; one object for each theme."""
 
     theme: Theme
     code_theme: str
 
-    @classmethod
-    def of(cls, app_theme: AppTheme) -> MarkdownStyle:
-        primary = Style(color=_rich_color(app_theme.primary))
-        accent = Style(color=_rich_color(app_theme.accent or app_theme.primary))
-        secondary = Style(color=_rich_color(app_theme.secondary or app_theme.primary))
-        bold = Style(bold=True)
-        styles = {
-            "h1": primary + bold + Style(underline=True),
-            **{f"h{level}": primary + bold for level in range(2, 7)},
-            "code": accent,
-            "code_block": accent,
-            "block_quote": Style(italic=True),
-            "item.bullet": primary,
-            "item.number": primary,
-            "link": secondary,
-            "link_url": secondary + Style(underline=True),
-            "table.border": Style(dim=True),
-            "table.header": primary + bold,
-            "list": Style(),
-        }
-        return cls(
-            Theme({f"markdown.{name}": style for name, style in styles.items()}),
-            "ansi_dark" if app_theme.dark else "ansi_light",
-        )
+
+def markdown_style(app_theme: AppTheme) -> MarkdownStyle:
+    """The style for a theme: the same object while the theme is the same."""
+    primary = app_theme.primary
+    return _style(
+        primary,
+        app_theme.secondary or primary,
+        app_theme.accent or primary,
+        "ansi_dark" if app_theme.dark else "ansi_light",
+    )
+
+
+@lru_cache(maxsize=4)
+def _style(primary: str, secondary: str, accent: str, code_theme: str) -> MarkdownStyle:
+    main, other, mark = (Style(color=_rich_color(name)) for name in (primary, secondary, accent))
+    bold, underlined = Style(bold=True), Style(underline=True)
+    styles = {
+        "h1": main + bold + underlined,
+        **{f"h{level}": main + bold for level in range(2, 7)},
+        "code": mark,
+        "code_block": mark,
+        "block_quote": Style(italic=True),
+        "item.bullet": main,
+        "item.number": main,
+        "link": other,
+        "link_url": other + underlined,
+        "table.border": Style(dim=True),
+        "table.header": main + bold,
+        "list": Style(),
+    }
+    theme = Theme({f"markdown.{name}": style for name, style in styles.items()})
+    return MarkdownStyle(theme, code_theme)
 
 
 class MarkdownLines:

@@ -74,6 +74,7 @@ class ModelScreen(ModalScreen[LoadModel | None]):
             yield Words(classes="problem")
 
     def on_mount(self) -> None:
+        self.query_one(Input).cursor_blink = False
         self.query_one("#known").display = False
         self.run_worker(self._list_known, thread=True)
 

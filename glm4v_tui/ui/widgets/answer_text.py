@@ -6,9 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from textual.strip import Strip
-from textual.widget import Widget
 
-from glm4v_tui.ui.markdown import MarkdownLines, MarkdownStyle
+from glm4v_tui.ui.markdown import MarkdownLines, MarkdownStyle, markdown_style
+from glm4v_tui.ui.widgets.one_layout import OneLayout
 
 if TYPE_CHECKING:
     from rich.style import Style
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from textual.selection import Selection
 
 
-class AnswerText(Widget):
+class AnswerText(OneLayout):
     """Draws Markdown in a thread and keeps the lines; its text can be selected."""
 
     DEFAULT_CSS = "AnswerText { height: auto; }"
@@ -26,6 +26,8 @@ class AnswerText(Widget):
         self._text = ""
         self._lines: list[Strip] = []
         self._drawn: tuple[str, int, MarkdownStyle] | None = None
+        self._paint: dict[int, tuple[Strip, Strip]] = {}
+        """By line: what was drawn, and the same in the widget's colors."""
         self._drawer = MarkdownLines()
 
     async def show(self, text: str) -> None:
@@ -44,13 +46,22 @@ class AnswerText(Widget):
         return len(self._lines)
 
     def render_line(self, y: int) -> Strip:
-        line = self._lines[y] if y < len(self._lines) else Strip.blank(0)
-        line = line.apply_style(self.rich_style).adjust_cell_length(
-            self.content_size.width, self.rich_style
-        )
-        if (selection := self.text_selection) is not None and (span := selection.get_span(y)):
-            line = _highlight(line, span, self.screen.get_component_rich_style("screen--selection"))
-        return line.apply_offsets(0, y)
+        if y >= len(self._lines):
+            return Strip.blank(self.content_size.width)
+        selection = self.text_selection
+        if selection is None or (span := selection.get_span(y)) is None:
+            return self._painted(y)
+        style = self.screen.get_component_rich_style("screen--selection")
+        return _highlight(self._painted(y), span, style)
+
+    def _painted(self, y: int) -> Strip:
+        """A line with the widget's colors, kept: while an answer grows, most of it only scrolls."""
+        line = self._lines[y]
+        if (painted := self._paint.get(y)) is None or painted[0] is not line:
+            style = self.rich_style
+            full = line.apply_style(style).adjust_cell_length(self.content_size.width, style)
+            self._paint[y] = painted = (line, full.apply_offsets(0, y))
+        return painted[1]
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         return selection.extract("\n".join(line.text for line in self._lines)), "\n"
@@ -61,10 +72,11 @@ class AnswerText(Widget):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._drawn = None
+        self._paint.clear()
         self.refresh(layout=True)
 
     def _style(self) -> MarkdownStyle:
-        return MarkdownStyle.of(self.app.current_theme)
+        return markdown_style(self.app.current_theme)
 
     def _take(self, drawn: tuple[str, int, MarkdownStyle], lines: list[Strip]) -> None:
         if drawn[1] != self.content_size.width:

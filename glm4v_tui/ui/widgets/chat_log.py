@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual.containers import VerticalScroll
 
+from glm4v_tui.ui.widgets.one_layout import OneLayout
 from glm4v_tui.ui.widgets.turn_view import TurnView
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from glm4v_tui.session import Turn
 
 
-class ChatLog(VerticalScroll, can_focus=False):
+class ChatLog(OneLayout, VerticalScroll, can_focus=False):
     """A view for each turn. Stays at the end until the user scrolls away from it."""
 
     DEFAULT_CSS = """

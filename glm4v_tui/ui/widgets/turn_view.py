@@ -15,6 +15,7 @@ from textual.message import Message
 from glm4v_tui.engine.protocol import FinishReason
 from glm4v_tui.plain import plain_line, plain_text
 from glm4v_tui.session import Turn, TurnState
+from glm4v_tui.ui.widgets.one_layout import OneLayout
 from glm4v_tui.ui.widgets.words import Words
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _FENCED = re.compile(r"^ {0,3}(`{3,}|~{3,}).*\n((?:.*\n)*?)(?: {0,3}\1|\Z)", re.MULTILINE)
 
 
-class TurnView(Vertical, can_focus=True):
+class TurnView(OneLayout, Vertical, can_focus=True):
     """Shows a turn and follows it while the answer grows (:meth:`follow`)."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
