@@ -9,15 +9,10 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 from textual import work
-from textual.content import Content
-from textual.geometry import Region, Size
 from textual.message import Message
-from textual.widget import Widget
 
 from glm4v_tui.errors import GlmError
-from glm4v_tui.plain import plain_line
 from glm4v_tui.terminal import window_size
-from glm4v_tui.ui.canvas import Canvas
 from glm4v_tui.ui.halfblock import ColorDepth
 from glm4v_tui.ui.pace import BAND_SECONDS, BURST_BYTES, COARSE_BYTES, QUIET, STILL, Pace
 from glm4v_tui.ui.paintings import (
@@ -31,14 +26,16 @@ from glm4v_tui.ui.paintings import (
     shared_paintings,
 )
 from glm4v_tui.ui.picture_mode import picture_mode
+from glm4v_tui.ui.widgets.picture_face import PictureFace, error_card, name_card
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from textual.app import RenderResult
+    from textual.geometry import Region, Size
     from textual.strip import Strip
     from textual.timer import Timer
+    from textual.widget import Widget
 
     from glm4v_tui.chat import Box
     from glm4v_tui.ui.picture_mode import PictureMode
@@ -55,7 +52,7 @@ class Subject:
     crop: Box | None = None
 
 
-class Picture(Widget):
+class Picture(PictureFace):
     """Shows one image at a time, fitted into its space with its shape kept.
 
     ``show`` may be called as fast as keys repeat: the picture follows when they pause (see
@@ -125,11 +122,8 @@ class Picture(Widget):
         """Whether that is under way."""
         self._drawn: Subject | None = None
         """What can be seen, coarse or fine."""
-        self._canvas = Canvas()
         self._frame: Box | None = None
         self._frame_timer: Timer | None = None
-        self._card: Content | None = None
-        """Text in the picture's place: an error, or name and size where pictures are off."""
 
     @property
     def is_current(self) -> bool:
@@ -209,13 +203,13 @@ class Picture(Widget):
     # What Textual asks for ---------------------------------------------------------------------
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
-        if self._card is not None:
+        if self.has_card:
             return super().get_content_width(container, viewport)
         shape = self._shape
         return self._fit(shape, container.width)[0] if shape else container.width
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        if self._card is not None:
+        if self.has_card:
             return super().get_content_height(container, viewport, width)
         shape = self._shape
         return self._fit(shape, width)[1] if shape and width else 1
@@ -223,22 +217,9 @@ class Picture(Widget):
     def _fit(self, shape: tuple[int, int], width: int) -> tuple[int, int]:
         return fit(shape, (width, TALL), cell_ratio(), self._enlargement)
 
-    def render(self) -> RenderResult:
-        return self._card or ""
-
-    def render_line(self, y: int) -> Strip:
-        """Only where there is a border; else ``render_lines`` hands out the finished rows."""
-        if self._card is not None or not self._rows_fit:
-            return super().render_line(y)
-        left = self.gutter.left
-        return self._canvas.rows[y + self.gutter.top].crop(left, left + self.content_size.width)
-
     def render_lines(self, crop: Region) -> list[Strip]:
         self._look()
-        if self._card is not None or not self._rows_fit or self.gutter != self.styles.padding:
-            return super().render_lines(crop)
-        rows = self._canvas.rows[crop.y : crop.bottom]
-        return [row.crop(*crop.column_span) for row in rows]
+        return super().render_lines(crop)
 
     # From the wish to the screen ---------------------------------------------------------------
 
@@ -248,14 +229,9 @@ class Picture(Widget):
         crop = self._subject.crop if self._subject else None
         return (crop.width, crop.height) if crop else self._image_size
 
-    @property
-    def _rows_fit(self) -> bool:
-        """Whether there are rows for the size that the widget has now."""
-        return bool(self._canvas.rows) and self._canvas.size == self.outer_size
-
     def _look(self) -> None:
         """Being drawn is what makes a picture begin."""
-        if self._card is not None and self.is_current:
+        if self.has_card and self.is_current:
             return  # text is right in any size
         if self._subject and self._wanted != (self._subject, self.space()):
             self.call_later(self._begin)
@@ -308,8 +284,7 @@ class Picture(Widget):
     async def _bring_card(self, subject: Subject) -> None:
         size = self._image_size or await self._paintings.measure(subject.path)
         self._image_size = size
-        name = plain_line(subject.path.name)
-        self._show_card(Content.assemble(name, (f"  {size[0]}×{size[1]}", "$text-muted")))
+        self.put_card(name_card(subject.path, size))
         self._announce(subject)
 
     @property
@@ -323,20 +298,12 @@ class Picture(Widget):
         return pixel_widget(images)
 
     async def _bring_pixels(self, subject: Subject, space: Space, kind: type[Widget]) -> None:
-        from glm4v_tui.ui.pixels import cell_size, set_image
+        from glm4v_tui.ui.pixels import cell_size
 
         order = self._order(subject, space, Quality.FINE)
         found = await self._paintings.load(order, cell_size())
         self._image_size = found.image_size
-        self._drop_card()
-        self._canvas.clear()
-        if not self.children:
-            await self.mount(kind())
-        child = self.children[0]
-        child.styles.width, child.styles.height = found.columns, found.rows
-        self.styles.align_horizontal = self.styles.content_align_horizontal
-        self.styles.align_vertical = self.styles.content_align_vertical
-        set_image(child, found.image)
+        await self.put_pixels(found, kind)
         self._announce(subject)
 
     async def _quiet(self, subject: Subject) -> bool:
@@ -354,7 +321,7 @@ class Picture(Widget):
         """
         quiet = asyncio.get_running_loop().time() + QUIET
         fine = await self._paintings.make(self._order(subject, space, self._best))
-        if self._canvas.rows and not limit:
+        if self.has_rows and not limit:
             await asyncio.sleep(quiet - asyncio.get_running_loop().time())
         if self._pace.fits(fine.size, limit):
             self._put(subject, fine)
@@ -363,7 +330,7 @@ class Picture(Widget):
         self._put(subject, await self._paintings.make(coarse))
         await asyncio.sleep(max(STILL, self._pace.backlog))
         for rows in self._pace.bands(fine.sizes):
-            self._put_rows(fine, rows)
+            self._pace.sent(self.put_rows(fine, rows))
             await asyncio.sleep(BAND_SECONDS)
 
     def _order(self, subject: Subject, space: Space, quality: Quality) -> Order:
@@ -374,25 +341,12 @@ class Picture(Widget):
         return Quality.THRIFTY if self._mode.low_bandwidth else Quality.FINE
 
     def _put(self, subject: Subject, painting: Painting) -> None:
-        """Draw all of it, and say so."""
-        self._drop_pixels()
-        self._drop_card()
         self._image_size = painting.image_size
-        self._pace.sent(self._canvas.put(painting))
-        self.refresh()
+        self._pace.sent(self.put(painting))
         self._announce(subject)
 
-    def _put_rows(self, painting: Painting, rows: range) -> None:
-        """Draw some rows over what is there."""
-        self._pace.sent(self._canvas.put_rows(painting, rows))
-        self.refresh(Region(0, rows.start, painting.order.space.width, len(rows)))
-
     def _draw_frame(self) -> None:
-        rows, size = self._canvas.set_frame(self._frame)
-        self._pace.sent(size)
-        if rows:
-            width = self._canvas.size.width
-            self.refresh(*[Region(0, row, width, 1) for row in rows])
+        self._pace.sent(self.put_frame(self._frame))
 
     def _announce(self, subject: Subject) -> None:
         self._drawn = subject
@@ -401,37 +355,14 @@ class Picture(Widget):
 
     def _fail(self, subject: Subject, error: GlmError) -> None:
         self._drawn = subject
-        lines = [(plain_line(error.title), "bold $text-error")]
-        lines += [
-            (f"\n{plain_line(text)}", "$text-muted") for text in (error.body, error.remedy) if text
-        ]
-        self._show_card(Content.assemble(*lines))
+        self.put_card(error_card(error))
         self.post_message(self.Failed(self, subject.path, error))
-
-    def _show_card(self, card: Content) -> None:
-        if card != self._card:
-            self._card = card
-            self._canvas.clear()
-            self._drop_pixels()
-            self.refresh(layout=self.styles.is_auto_height or self.styles.is_auto_width)
-
-    def _drop_pixels(self) -> None:
-        if self.children:
-            self.remove_children()
-
-    def _drop_card(self) -> None:
-        if self._card is not None:
-            self._card = None
-            self.refresh(layout=self.styles.is_auto_height or self.styles.is_auto_width)
 
     def _clear(self) -> None:
         self.workers.cancel_group(self, "picture")
         self._wanted = self._drawn = None
         self._is_busy = False
-        self._canvas.clear()
-        self._drop_pixels()
-        self._drop_card()
-        self.refresh()
+        self.wipe()
 
 
 def cell_ratio() -> float:
