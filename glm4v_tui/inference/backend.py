@@ -25,6 +25,7 @@ from glm4v_tui.engine.protocol import (
     Usage,
 )
 from glm4v_tui.errors import EngineError, NoModelError
+from glm4v_tui.inference.image_store import ImageStore
 from glm4v_tui.inference.read_ahead import read_ahead
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Backend:
     """One model at a time. ``memory`` and ``measure`` may be called from other threads."""
 
     def __init__(self) -> None:
-        self._images: dict[str, RgbImage] = {}
+        self._images = ImageStore()
         self._writer: PromptWriter | None = None
         self._decoder: Decoder | None = None
         self._cost: ImageCost | None = None
@@ -144,7 +145,7 @@ class Backend:
     # Answering ------------------------------------------------------------------------------
 
     def put_image(self, key: str, image: RgbImage) -> None:
-        self._images[key] = image
+        self._images.put(key, image)
 
     @property
     def can_measure(self) -> bool:
