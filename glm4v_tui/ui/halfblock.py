@@ -39,6 +39,13 @@ class ColorDepth(Enum):
     ANSI = "standard"
 
 
+def color_depth(system: str | None) -> ColorDepth:
+    """The depth of a console's color system; without one Textual writes true color."""
+    if system in (None, "truecolor"):
+        return ColorDepth.TRUECOLOR
+    return ColorDepth.PALETTE if system == "256" else ColorDepth.ANSI
+
+
 @dataclass(frozen=True, slots=True)
 class Margin:
     """Blank cells beside the picture, in the color behind it."""

@@ -35,7 +35,11 @@ if TYPE_CHECKING:
 KEPT_BYTES = 24 << 20
 MAX_ENLARGEMENT = 8
 """A 28x28 digit should be seen, a 1x1 pixel need not fill the screen."""
-SMALL_CELLS = 1400
+SMALL_CELLS = {
+    halfblock.ColorDepth.TRUECOLOR: 1400,
+    halfblock.ColorDepth.PALETTE: 2800,
+    halfblock.ColorDepth.ANSI: 5600,
+}
 """Cells of a picture that saves bandwidth: about 40 KB."""
 
 
@@ -287,8 +291,9 @@ def shared_paintings() -> Paintings:
 
 def _cells(order: Order) -> tuple[int, int]:
     columns, rows = order.space.cells
-    if order.quality is Quality.THRIFTY and columns * rows > SMALL_CELLS:
-        scale = math.sqrt(SMALL_CELLS / (columns * rows))
+    most = SMALL_CELLS[order.space.depth]
+    if order.quality is Quality.THRIFTY and columns * rows > most:
+        scale = math.sqrt(most / (columns * rows))
         return max(1, int(columns * scale)), max(1, int(rows * scale))
     return columns, rows
 

@@ -13,7 +13,7 @@ from textual.message import Message
 
 from glm4v_tui.errors import GlmError
 from glm4v_tui.terminal import window_size
-from glm4v_tui.ui.halfblock import ColorDepth
+from glm4v_tui.ui.halfblock import color_depth
 from glm4v_tui.ui.pace import BAND_SECONDS, BURST_BYTES, COARSE_BYTES, QUIET, STILL, Pace
 from glm4v_tui.ui.paintings import (
     MAX_ENLARGEMENT,
@@ -197,7 +197,7 @@ class Picture(PictureFace):
             vertical=styles.content_align_vertical,
             cell_ratio=cell_ratio(),
             style=Style(bgcolor=self.background_colors[1].rich_color),
-            depth=ColorDepth(self.app.console.color_system or "truecolor"),
+            depth=color_depth(self.app.console.color_system),
         )
 
     # What Textual asks for ---------------------------------------------------------------------
