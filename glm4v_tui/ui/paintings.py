@@ -6,19 +6,19 @@ import asyncio
 import math
 import os
 import threading
-from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from glm4v_tui.chat import Box
 from glm4v_tui.ui import halfblock
+from glm4v_tui.ui.byte_cache import ByteCache
 from glm4v_tui.ui.pace import COARSE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -150,8 +150,8 @@ class Paintings:
     ) -> None:
         self._load = load or _thumbnail
         self._measure = measure or _upright_size
-        self._pixels: _Kept[tuple[halfblock.Pixels, tuple[int, int]]] = _Kept(limit)
-        self._paintings: _Kept[Painting] = _Kept(limit)
+        self._pixels: ByteCache[tuple[halfblock.Pixels, tuple[int, int]]] = ByteCache(limit)
+        self._paintings: ByteCache[Painting] = ByteCache(limit)
         self._pool = ThreadPoolExecutor(2, "picture")
         self._ahead = ThreadPoolExecutor(1, "picture-ahead")
         self._jobs: list[Future[Painting]] = []
@@ -371,45 +371,3 @@ def _upright_size(path: Path) -> tuple[int, int]:
 
     facts = inspect(path)
     return facts.width, facts.height
-
-
-class _Kept(Generic[Value]):
-    """The latest values up to a number of bytes, and at least one. Each is made by one thread."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._total = 0
-        self._values: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
-        self._making: dict[Hashable, threading.Lock] = {}
-        self._lock = threading.Lock()
-
-    def get(
-        self, key: Hashable, make: Callable[[], Value], measure: Callable[[Value], int]
-    ) -> Value:
-        with self._lock:
-            making = self._making.setdefault(key, threading.Lock())
-        try:
-            with making:  # another thread may be at it: prefetched pictures are asked for
-                value = self._find(key)
-                if value is None:
-                    value = make()
-                    self._keep(key, value, measure(value))
-        finally:
-            with self._lock:
-                self._making.pop(key, None)
-        return value
-
-    def _find(self, key: Hashable) -> Value | None:
-        with self._lock:
-            if key not in self._values:
-                return None
-            self._values.move_to_end(key)
-            return self._values[key][0]
-
-    def _keep(self, key: Hashable, value: Value, size: int) -> None:
-        with self._lock:
-            self._values[key] = value, size
-            self._total += size
-            while self._total > self._limit and len(self._values) > 1:
-                _, (_, freed) = self._values.popitem(last=False)
-                self._total -= freed
