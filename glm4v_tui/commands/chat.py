@@ -51,7 +51,7 @@ def run(options: ChatOptions) -> int:
         interface__low_bandwidth=options.low_bandwidth or None,
     )
     found = existing_paths(options.paths)
-    if options.plain:
+    if options.plain or os.environ.get("TERM") in ("dumb", "unknown"):
         from glm4v_tui.commands.line_chat import run_line_chat
 
         return run_line_chat(settings, found, options.scripted)

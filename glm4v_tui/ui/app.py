@@ -31,6 +31,7 @@ _AGAIN_WITHIN_S = 2.0
 
 class Glm4vApp(App[None]):
     TITLE = "glm4v-tui"
+    CSS_PATH = "styles/chat.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-tall")]
 

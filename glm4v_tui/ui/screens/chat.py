@@ -41,8 +41,6 @@ _FLUSH_S = 1 / 10
 
 
 class ChatScreen(Screen[None]):
-    CSS_PATH = "../styles/chat.tcss"
-
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+o", "attach", "Attach", id="chat.attach", priority=True,
                 tooltip="Choose images in the file picker"),
@@ -356,7 +354,7 @@ class ChatScreen(Screen[None]):
         self._question.take_paste(event.text)
 
     def action_toggle_side_bar(self) -> None:
-        self._side_bar.toggle_class("-hidden")
+        self._side_bar.toggle()
 
 
 def _spare_collector() -> None:

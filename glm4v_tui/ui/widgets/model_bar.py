@@ -9,13 +9,13 @@ from textual.widget import Widget
 
 from glm4v_tui.plain import plain_line
 from glm4v_tui.session import ModelState, Turn, TurnState
+from glm4v_tui.ui.widgets.bar import Part, bar
 
 if TYPE_CHECKING:
     from glm4v_tui.engine.protocol import Loading, ModelInfo
     from glm4v_tui.session import ChatSession
 
 _BAR_CELLS = 12
-_EIGHTHS = " ▏▎▍▌▋▊▉"
 _STAGES = {
     "start": "starting",
     "download": "downloading",
@@ -58,7 +58,8 @@ def _model_words(model: ModelInfo | None) -> Content:
 
 def _state_words(session: ChatSession, silent_s: float) -> Content:
     if silent_s:
-        return Content.styled(f"no sign of life for {silent_s:.0f} s", "bold $text-warning")
+        words = f"no sign of life for {silent_s:.0f} s, F8 ends it"
+        return Content.styled(words, "bold $text-warning")
     match session.model_state:
         case ModelState.NONE:
             return Content.styled("no model: F4 chooses one", "$text-warning")
@@ -81,7 +82,7 @@ def _loading_words(loading: Loading | None) -> Content:
     figures = f"{loading.done / 1e9:.1f}/{loading.total / 1e9:.1f} GB"
     return Content.assemble(
         (f"{words} ", "$text-accent"),
-        (_bar(share), "$primary on $surface"),
+        bar((Part(share, "$primary"),), 1, _BAR_CELLS),
         (f" {share:4.0%} {figures}", "$text-muted"),
     )
 
@@ -99,8 +100,3 @@ def _turn_words(current: Turn | None, last: Turn | None) -> Content:
 def _speed(turn: Turn) -> str:
     return f"{turn.tokens_per_s:.0f} tok/s" if turn.tokens_per_s else ""
 
-
-def _bar(share: float) -> str:
-    eighths = round(share * _BAR_CELLS * 8)
-    full, rest = divmod(eighths, 8)
-    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(_BAR_CELLS)

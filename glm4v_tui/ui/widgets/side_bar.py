@@ -26,7 +26,6 @@ class SideBar(Vertical):
     DEFAULT_CSS = """
     SideBar {
         width: 34; padding: 1 1; background: $surface; border-left: solid $panel;
-        &.-hidden { display: none; }
         .empty { color: $text-muted; height: 1fr; }
         .name { height: auto; }
         Picture { height: 1fr; }
@@ -43,6 +42,12 @@ class SideBar(Vertical):
         yield Words("No image yet", classes="empty")
         yield Words(classes="name")
         yield VramGauge()
+
+    def toggle(self) -> None:
+        """Hide it, or show it even where there is little room."""
+        is_shown = self.display
+        self.set_class(is_shown, "-hidden")
+        self.set_class(not is_shown, "-asked-for")
 
     def show_memory(self, reading: MemoryReading | None) -> None:
         self.query_one(VramGauge).update_worker(reading)

@@ -39,7 +39,11 @@ class ContextGauge(Words):
 class KeyHints(Words):
     """The keys of what has the focus, in the order of their bindings."""
 
-    DEFAULT_CSS = "KeyHints { width: 1fr; height: 1; color: $text-muted; }"
+    DEFAULT_CSS = """
+    KeyHints {
+        width: 1fr; height: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis;
+    }
+    """
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._show_bindings)
@@ -54,7 +58,7 @@ class KeyHints(Words):
             for active in screen.active_bindings.values()
             if active.binding.show
         )
-        self.show(hints.truncate(max(1, self.size.width), ellipsis=True))
+        self.show(hints)
 
 
 class StatusLine(Horizontal):
