@@ -231,6 +231,19 @@ async def test_the_filter_narrows_and_escape_ends_it_first(pics: Path) -> None:
         assert user.result is None
 
 
+async def test_keys_typed_ahead_act_on_what_they_were_meant_for(pics: Path) -> None:
+    """As they arrive over a link that was stuck: all at once."""
+    async with picking(pics) as user:
+        for key in ("tab", "g", "l", "j"):
+            user.host.post_message(events.Key(key, key if len(key) == 1 else None))
+        await user.until(lambda: user.here == "inner.png")
+        for key in ("g", "h", "tab", "slash", *"g2", "enter"):
+            character = "/" if key == "slash" else key if len(key) == 1 else None
+            user.host.post_message(events.Key(key, character))
+        await user.until(lambda: user.host.result is not OPEN)
+        assert user.taken() == ["img2.JPG"]
+
+
 async def test_the_filter_and_enter(pics: Path) -> None:
     async with picking(pics) as user:
         await user.press("slash", "I", "2")

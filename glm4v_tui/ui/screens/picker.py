@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,10 +37,16 @@ if TYPE_CHECKING:
 _LARGE = 3_000
 """Rows from which on a search waits for the letters to pause."""
 _FILTER_PAUSE = 0.05
+_SHOWING = ("place", "search")
+"""The groups of workers that end in other rows."""
 _LONG = 0.3
 """Seconds after which a folder that is not read yet is said to be read."""
 
 T = TypeVar("T")
+
+_key = partial(Binding, priority=True)
+"""A key that works the moment it arrives, before those after it are handed to anybody: keys come
+in a burst over a link that was stuck, and each is to act on what the one before has done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,33 +70,33 @@ class PickerScreen(ModalScreen[PickResult | None]):
     CSS_PATH = "../styles/picker.tcss"
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "take", "Take", id="picker.take",
-                tooltip="Take the marked images or this one; enter a folder"),
-        Binding("space", "mark", "Mark", id="picker.mark", tooltip="Mark or unmark, and move on"),
-        Binding("slash", "filter", "Filter", id="picker.filter",
-                tooltip="Show the names that have these letters"),
-        Binding("tab", "tree", "Tree", id="picker.tree",
-                tooltip="Unfold folders in place, or one folder at a time"),
-        Binding("escape", "close", "Close", id="picker.close",
-                tooltip="End the filter or range, then the picker"),
-        Binding("r", "deep", "All levels", id="picker.all_levels",
-                tooltip="Also the images of all folders below, in one list"),
-        Binding("v", "span", "Range", id="picker.range",
-                tooltip="Begin a range here; again marks it"),
-        Binding("a", "mark_all", "All", id="picker.all", tooltip="Mark every file in the list"),
-        Binding("A", "mark_none", "None", id="picker.none", tooltip="Remove all marks"),
-        Binding("s", "sort", "Sort", id="picker.sort", tooltip="By name, newest, largest"),
-        Binding("f", "others", "All files", id="picker.all_files",
-                tooltip="Also files that are no images"),
-        Binding("full_stop", "hidden", "Hidden", id="picker.hidden",
-                tooltip="Names that begin with a dot"),
-        Binding("i", "invert", "Invert", id="picker.invert", show=False,
-                tooltip="Mark what is not marked, and the other way round"),
-        Binding("t", "take_marked", "Take marked", id="picker.take_marked", show=False),
-        Binding("left,h,backspace", "leave", "Parent", id="picker.parent", show=False),
-        Binding("right,l", "enter", "Enter", id="picker.enter", show=False),
-        Binding("tilde", "home", "Home", id="picker.home", show=False),
-        Binding("ctrl+r", "reload", "Read again", id="picker.reload", show=False),
+        _key("enter", "take", "Take", id="picker.take",
+             tooltip="Take the marked images or this one; enter a folder"),
+        _key("space", "mark", "Mark", id="picker.mark", tooltip="Mark or unmark, and move on"),
+        _key("slash", "filter", "Filter", id="picker.filter",
+             tooltip="Show the names that have these letters"),
+        _key("tab", "tree", "Tree", id="picker.tree",
+             tooltip="Unfold folders in place, or one folder at a time"),
+        _key("escape", "close", "Close", id="picker.close",
+             tooltip="End the filter or range, then the picker"),
+        _key("r", "deep", "All levels", id="picker.all_levels",
+             tooltip="Also the images of all folders below, in one list"),
+        _key("v", "span", "Range", id="picker.range",
+             tooltip="Begin a range here; again marks it"),
+        _key("a", "mark_all", "All", id="picker.all", tooltip="Mark every file in the list"),
+        _key("A", "mark_none", "None", id="picker.none", tooltip="Remove all marks"),
+        _key("s", "sort", "Sort", id="picker.sort", tooltip="By name, newest, largest"),
+        _key("f", "others", "All files", id="picker.all_files",
+             tooltip="Also files that are no images"),
+        _key("full_stop", "hidden", "Hidden", id="picker.hidden",
+             tooltip="Names that begin with a dot"),
+        _key("i", "invert", "Invert", id="picker.invert", show=False,
+             tooltip="Mark what is not marked, and the other way round"),
+        _key("t", "take_marked", "Take marked", id="picker.take_marked", show=False),
+        _key("left,h,backspace", "leave", "Parent", id="picker.parent", show=False),
+        _key("right,l", "enter", "Enter", id="picker.enter", show=False),
+        _key("tilde", "home", "Home", id="picker.home", show=False),
+        _key("ctrl+r", "reload", "Read again", id="picker.reload", show=False),
     ]  # fmt: skip
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-wide")]
@@ -116,7 +123,13 @@ class PickerScreen(ModalScreen[PickResult | None]):
         self._list.focus()
         self._list.show_marks(self._marks.keys)
         self._show_where()
-        self.run_worker(self._begin(), group="place", exclusive=True)
+        self.run_worker(self._begin, group="place", exclusive=True)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While letters are typed for the filter, the keys of the list are letters."""
+        if action in _LIST_ACTIONS and self.focused is self._filter:
+            return False
+        return super().check_action(action, parameters)
 
     @property
     def _list(self) -> FileList:
@@ -138,14 +151,29 @@ class PickerScreen(ModalScreen[PickResult | None]):
             self._tell(error)
         await self._settle(place, None if place.folder == self._start else str(self._start))
 
-    def _bring(self, make: Callable[[], Place], keep: str | None = None) -> None:
-        """Show what a function, run in a thread, finds.
+    async def _bring(self, make: Callable[[], Place], keep: str | None = None) -> None:
+        """Show what a function, run in a thread, finds; returns when it is shown, or soon.
 
         Args:
             make: Reads; may raise GlmError.
             keep: The full path of the entry that the cursor goes to.
         """
-        self.run_worker(self._follow(make, keep), group="place", exclusive=True)
+        self.run_worker(partial(self._follow, make, keep), group="place", exclusive=True)
+        await self._catch_up()
+
+    async def _catch_up(self, seconds: float = 0.25) -> bool:
+        """Wait, not for long, until what was asked for is shown.
+
+        Actions end with this, so that keys typed ahead act on the rows they were meant for.
+        Returns whether everything is shown now.
+        """
+        begun = [work for work in self.workers if work.node is self and work.group in _SHOWING]
+        deadline = time.monotonic() + seconds
+        while not all(work.is_finished for work in begun):
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.004)
+        return True
 
     async def _follow(self, make: Callable[[], Place], keep: str | None) -> None:
         try:
@@ -172,42 +200,44 @@ class PickerScreen(ModalScreen[PickResult | None]):
         self._place, self._view = place, place.view
         await self._search(keep or place.first_image)
 
-    def _go(self, folder: Path, keep: str | None = None) -> None:
+    async def _go(self, folder: Path, keep: str | None = None) -> None:
         view = replace(self._view, is_deep=False)
-        self._bring(partial(open_place, folder, view), keep)
+        await self._bring(partial(open_place, folder, view), keep)
 
-    def _change(self, view: View) -> None:
+    async def _change(self, view: View) -> None:
         """Show the same folder otherwise, with the cursor on the same entry."""
         self._view = view
-        self._bring(partial(changed_place, self._place, view), self._key)
+        await self._bring(partial(changed_place, self._place, view), self._key)
 
     @property
     def _key(self) -> str | None:
         return self._list.row.key if self._list.row else None
 
-    def action_enter(self) -> None:
+    async def action_enter(self) -> None:
         row = self._list.row
         if row is None or row.kind is not Kind.FOLDER:
             return
         if self._view.open_folders is None:
-            self._go(row.path)
+            await self._go(row.path)
         elif row.key not in self._view.open_folders:
-            self._change(replace(self._view, open_folders=self._view.open_folders | {row.key}))
+            await self._change(
+                replace(self._view, open_folders=self._view.open_folders | {row.key})
+            )
 
-    def action_leave(self) -> None:
+    async def action_leave(self) -> None:
         """Fold the folder that the cursor is in; at the root, or in a list, go up."""
         row, opened = self._list.row, self._view.open_folders
         if row is not None and opened is not None and (row.is_open or row.depth):
             folder = row.key if row.is_open else row.folder
             self._view = replace(self._view, open_folders=opened - {folder})
-            self._bring(partial(changed_place, self._place, self._view), folder)
+            await self._bring(partial(changed_place, self._place, self._view), folder)
         elif (parent := self._place.folder.parent) != self._place.folder:
-            self._go(parent, str(self._place.folder))
+            await self._go(parent, str(self._place.folder))
 
-    def action_home(self) -> None:
-        self._go(Path.home())
+    async def action_home(self) -> None:
+        await self._go(Path.home())
 
-    def action_reload(self) -> None:
+    async def action_reload(self) -> None:
         async def again() -> None:
             keep = self._key
             make = partial(first_place, self._place.folder, self._view)
@@ -216,12 +246,13 @@ class PickerScreen(ModalScreen[PickResult | None]):
                 self._tell(error)
             await self._settle(place, keep)
 
-        self.run_worker(again(), group="place", exclusive=True)
+        self.run_worker(again, group="place", exclusive=True)
+        await self._catch_up()
 
     def on_paste(self, event: events.Paste) -> None:
         """Go to a dropped folder; mark dropped files and go to them."""
         event.stop()
-        self.run_worker(self._take_paste(event.text), group="paste", exclusive=True)
+        self.run_worker(partial(self._take_paste, event.text), group="paste", exclusive=True)
 
     async def _take_paste(self, text: str) -> None:
         pasted = await asyncio.to_thread(parse_paste, text, self._place.folder, Path.home())
@@ -231,33 +262,33 @@ class PickerScreen(ModalScreen[PickResult | None]):
             return
         first = pasted.paths[0]
         if await asyncio.to_thread(first.is_dir):
-            self._go(first)
+            await self._go(first)
         else:
             self._marks.add_paths(pasted.paths)
             self._show_marks()
-            self._go(first.parent, str(first))
+            await self._go(first.parent, str(first))
 
     # The view -----------------------------------------------------------------------------------
 
-    def action_tree(self) -> None:
+    async def action_tree(self) -> None:
         is_tree = self._view.open_folders is not None
         opened = None if is_tree else frozenset[str]()
-        self._change(replace(self._view, open_folders=opened, is_deep=False))
+        await self._change(replace(self._view, open_folders=opened, is_deep=False))
 
-    def action_deep(self) -> None:
+    async def action_deep(self) -> None:
         is_deep = not self._view.is_deep
-        self._change(replace(self._view, open_folders=None, is_deep=is_deep))
+        await self._change(replace(self._view, open_folders=None, is_deep=is_deep))
 
-    def action_hidden(self) -> None:
-        self._change(replace(self._view, hidden=not self._view.hidden))
+    async def action_hidden(self) -> None:
+        await self._change(replace(self._view, hidden=not self._view.hidden))
 
-    def action_others(self) -> None:
-        self._change(replace(self._view, others=not self._view.others))
+    async def action_others(self) -> None:
+        await self._change(replace(self._view, others=not self._view.others))
 
-    def action_sort(self) -> None:
+    async def action_sort(self) -> None:
         sorts = list(Sort)
         following = sorts[(sorts.index(self._view.sort) + 1) % len(sorts)]
-        self._change(replace(self._view, sort=following))
+        await self._change(replace(self._view, sort=following))
 
     # The filter ---------------------------------------------------------------------------------
 
@@ -265,21 +296,32 @@ class PickerScreen(ModalScreen[PickResult | None]):
         self._filter.begin()
 
     def action_to_list(self) -> None:
-        self._list.focus()
+        self.set_focus(self._list)
 
     def action_move(self, rows: int) -> None:
         self._list.action_move(rows)
 
     def on_input_changed(self) -> None:
-        self.run_worker(self._search(self._key, pause=True), group="search", exclusive=True)
+        self.run_worker(
+            partial(self._search, self._key, pause=True), group="search", exclusive=True
+        )
 
-    def on_input_submitted(self) -> None:
-        self.action_take()
+    async def on_input_submitted(self) -> None:
+        """Take what these letters find, not what the ones before have found."""
+        if await self._catch_up(3):
+            await self.action_take()
 
     def _end_filter(self) -> None:
-        if self._filter.has_focus:
-            self._list.focus()
+        if self.focused is self._filter:
+            self.set_focus(self._list)
         self._filter.end()
+
+    async def action_end_filter(self) -> None:
+        """Show everything again, with the cursor where the filter has led it."""
+        key = self._key
+        self._end_filter()
+        self.run_worker(partial(self._search, key), group="search", exclusive=True)
+        await self._catch_up()
 
     async def _search(self, keep: str | None, *, pause: bool = False) -> None:
         """Show the rows that the filter lets through; all when it is empty."""
@@ -349,41 +391,39 @@ class PickerScreen(ModalScreen[PickResult | None]):
 
     # The end ------------------------------------------------------------------------------------
 
-    def action_take(self) -> None:
+    async def action_take(self) -> None:
         """Enter the folder, or end with the marked files, or with this one."""
         row = self._list.row
         if row is not None and row.kind is Kind.FOLDER:
-            self._toggle_folder(row)
+            await self._toggle_folder(row)
         elif self._marks:
             self.action_take_marked()
         elif row is not None:
             self._finish([row.path])
 
-    def _toggle_folder(self, row: Row) -> None:
+    async def _toggle_folder(self, row: Row) -> None:
         if row.is_open:
-            self.action_leave()
+            await self.action_leave()
         else:
-            self.action_enter()
+            await self.action_enter()
 
     def action_take_marked(self) -> None:
         if self._marks:
             self._finish(self._marks.paths)
 
-    def on_file_list_chosen(self, message: FileList.Chosen) -> None:
+    async def on_file_list_chosen(self, message: FileList.Chosen) -> None:
         if message.row.kind is Kind.FOLDER:
-            self._toggle_folder(message.row)
+            await self._toggle_folder(message.row)
         else:
             self._finish([message.row.path])
 
     def _finish(self, paths: Sequence[Path]) -> None:
         self.dismiss(PickResult(tuple(paths), self._place.folder))
 
-    def action_close(self) -> None:
+    async def action_close(self) -> None:
         """End what was begun last: the filter, the range, the picker."""
         if self._filter.is_on:
-            key = self._key
-            self._end_filter()
-            self.run_worker(self._search(key), group="search", exclusive=True)
+            await self.action_end_filter()
         elif self._list.span is not None:
             self._list.end_span()
         else:
@@ -408,3 +448,8 @@ class PickerScreen(ModalScreen[PickResult | None]):
     def _tell(self, error: GlmError) -> None:
         words = "\n".join(part for part in (error.body, error.remedy) if part)
         self.notify(words, title=error.title, severity="warning", timeout=10, markup=False)
+
+
+_LIST_ACTIONS = frozenset(
+    binding.action for binding in PickerScreen.BINDINGS if isinstance(binding, Binding)
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar
 
@@ -32,19 +33,22 @@ _GUTTER = 3
 _TAIL = 9
 """Cells of a shortened name's end that stay: the number and the suffix tell files apart."""
 
+_key = partial(Binding, show=False, priority=True)
+"""At once, so that a burst of keys keeps its order with those of the screen around."""
+
 
 class FileList(ScrollView, can_focus=True):
     """Shows rows, a cursor and marks. It changes nothing itself but the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Down", id="picker.down", show=False),
-        Binding("up,k", "move(-1)", "Up", id="picker.up", show=False),
-        Binding("pagedown,ctrl+f", "page(1)", "Page down", id="picker.page_down", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", "Page up", id="picker.page_up", show=False),
-        Binding("ctrl+d", "page(0.5)", "Half a page down", id="picker.half_down", show=False),
-        Binding("ctrl+u", "page(-0.5)", "Half a page up", id="picker.half_up", show=False),
-        Binding("g,home", "first", "First", id="picker.first", show=False),
-        Binding("G,end", "last", "Last", id="picker.last", show=False),
+        _key("down,j", "move(1)", "Down", id="picker.down"),
+        _key("up,k", "move(-1)", "Up", id="picker.up"),
+        _key("pagedown,ctrl+f", "page(1)", "Page down", id="picker.page_down"),
+        _key("pageup,ctrl+b", "page(-1)", "Page up", id="picker.page_up"),
+        _key("ctrl+d", "page(0.5)", "Half a page down", id="picker.half_down"),
+        _key("ctrl+u", "page(-0.5)", "Half a page up", id="picker.half_up"),
+        _key("g,home", "first", "First", id="picker.first"),
+        _key("G,end", "last", "Last", id="picker.last"),
     ]
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ class FilePreview(Vertical):
             self.query_one(Picture).show(None)
             return
         self._tell(Content(plain_line(row.name)).stylize("bold"))
-        self.run_worker(self._describe(row), group="facts", exclusive=True)
+        self.run_worker(partial(self._describe, row), group="facts", exclusive=True)
 
     async def _describe(self, row: Row) -> None:
         await asyncio.sleep(_PAUSE)

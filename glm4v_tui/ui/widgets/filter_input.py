@@ -17,34 +17,36 @@ class FilterInput(Input):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,ctrl+n", "screen.move(1)", "Down", id="picker.filter_down", show=False),
         Binding("up,ctrl+p", "screen.move(-1)", "Up", id="picker.filter_up", show=False),
+        Binding("escape", "screen.end_filter", "End the filter", id="picker.filter_close"),
         Binding("tab", "screen.to_list", "To the list", id="picker.filter_keep"),
     ]
 
     DEFAULT_CSS = """
     FilterInput {
-        height: 1; border: none; padding: 0 1; background: $boost; display: none;
+        height: 1; border: none; padding: 0 1; background: $boost;
         &:focus { border: none; }
-        &.-on { display: block; }
     }
     """
 
     def __init__(self) -> None:
         super().__init__(placeholder="letters of the name", select_on_focus=False)
+        self.display = False
 
     @property
     def is_on(self) -> bool:
-        return self.has_class("-on")
+        return self.display
 
     @property
     def query(self) -> str:
-        return self.value.strip()
+        return self.value.strip() if self.is_on else ""
 
     def begin(self) -> None:
-        self.add_class("-on")
-        self.focus()
+        """Come and take the keys, at once: the next letter may be here already."""
+        self.display = True
+        self.screen.set_focus(self)
 
     def end(self) -> None:
         """Go away, without a word about the letters that go with it."""
-        self.remove_class("-on")
+        self.display = False
         with self.prevent(Input.Changed):
             self.value = ""
