@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +22,9 @@ _PARAGRAPH = (
 )
 _CODE = '```python\nbox = (left, top, right, bottom)\nprint(f"{width} x {height}")\n```\n\n'
 
+MARKED = re.compile(rb"[34]8;2;2[45]\d;\d+;1[67]\d")
+"""A cell of the marked picture, also where its colors are rounded."""
+
 
 class Stage:
     """A folder for one run of the program, gone afterwards."""
@@ -36,21 +40,23 @@ class Stage:
         path.write_text(tomli_w.dumps({"load_s": load_s, "answers": list(answers)}))
         return path
 
-    def pictures(self, count: int) -> Path:
-        """A folder of different noisy photos, hard to compress on any line."""
+    def pictures(self, count: int, marked: int) -> Path:
+        """A folder of different noisy gray photos, hard to compress on any line.
+
+        Number ``marked`` is of a color that :data:`MARKED` finds among the bytes of a screen.
+        """
         import numpy as np
         from PIL import Image
 
         folder = self.folder / "pictures"
         folder.mkdir()
         noise = np.random.default_rng(7)
-        ramp = np.linspace(0, 255, 1280, dtype=np.uint8)[None, :, None]
         for number in range(count):
-            grain = noise.integers(0, 120, (60, 80, 3), dtype=np.uint8)
-            photo = (
-                np.kron(grain, np.ones((16, 16, 1), np.uint8)) + np.roll(ramp, number * 90, 1) // 2
-            )
-            Image.fromarray(photo.astype(np.uint8)).save(folder / f"photo-{number:03}.jpg")
+            grain = noise.integers(0, 255, (75, 100, 1), dtype=np.uint8)
+            photo = np.kron(np.repeat(grain, 3, 2), np.ones((12, 12, 1), np.uint8))
+            if number == marked:
+                photo[:, :, 0], photo[:, :, 2] = 250, 165
+            Image.fromarray(photo).save(folder / f"photo-{number:03}.png", compress_level=1)
         return folder
 
     def many_files(self, count: int) -> Path:
