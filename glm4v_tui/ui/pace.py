@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 QUIET = 0.08
 """Seconds without another request before anything is drawn."""
+BURST_QUIET = 0.12
+"""The same once requests came in a burst: key repeat is uneven when it crosses a network."""
+BURST_SECONDS = 0.2
+"""Requests closer than this are a burst."""
 STILL = 0.3
 """Seconds that a coarse picture stays before the fine one is drawn."""
 COARSE_BYTES = 40_000
@@ -43,12 +47,23 @@ class Pace:
     def __init__(self, link: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.link = link
         self._clock = clock
-        self._sent_at = self._carried_at = clock()
+        self._sent_at = self._carried_at = self._settled_at = clock()
 
     def sent(self, size: int) -> None:
         """Note that this many bytes were handed to the terminal."""
-        self._sent_at = self._clock()
-        self._carried_at = max(self._carried_at, self._sent_at) + size / self.link
+        self._sent_at = now = self._clock()
+        self._carried_at = max(self._carried_at, now) + size / self.link
+        self._settled_at = max(self._settled_at, now) + size / BAND_LINK
+
+    @property
+    def key_wait(self) -> float:
+        """Seconds to wait after a single request: longer while a slow link carries the last."""
+        return max(QUIET, min(BURST_SECONDS, self._settled_at - self._clock()))
+
+    @property
+    def burst_wait(self) -> float:
+        """Seconds to wait in a burst: until the keys pause and any link has carried the last."""
+        return max(BURST_QUIET, self._settled_at - self._clock())
 
     @property
     def has_room(self) -> bool:

@@ -2,7 +2,15 @@
 
 import pytest
 
-from glm4v_tui.ui.pace import BAND_SECONDS, PREVIEW_SECONDS, WHOLE_BYTES, Pace
+from glm4v_tui.ui.pace import (
+    BAND_SECONDS,
+    BURST_QUIET,
+    BURST_SECONDS,
+    PREVIEW_SECONDS,
+    QUIET,
+    WHOLE_BYTES,
+    Pace,
+)
 
 
 class Clock:
@@ -62,3 +70,21 @@ def test_previews_while_keys_come_leave_time_between(clock):
     assert not pace.has_room
     clock.now += PREVIEW_SECONDS
     assert pace.has_room
+
+
+def test_in_a_burst_the_next_picture_waits_until_any_link_has_carried_the_last(clock):
+    pace = Pace(4_000_000, clock)
+    assert pace.burst_wait == BURST_QUIET
+    pace.sent(50_000)
+    assert pace.burst_wait == pytest.approx(0.2)
+    clock.now += 0.15
+    assert pace.burst_wait == BURST_QUIET
+
+
+def test_a_single_key_waits_a_little_longer_behind_a_large_picture(clock):
+    pace = Pace(4_000_000, clock)
+    assert pace.key_wait == QUIET
+    pace.sent(140_000)
+    assert pace.key_wait == BURST_SECONDS
+    clock.now += 1
+    assert pace.key_wait == QUIET

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,7 +15,14 @@ from textual.message import Message
 from glm4v_tui.errors import GlmError
 from glm4v_tui.terminal import window_size
 from glm4v_tui.ui.halfblock import color_depth
-from glm4v_tui.ui.pace import BAND_SECONDS, BURST_BYTES, COARSE_BYTES, QUIET, STILL, Pace
+from glm4v_tui.ui.pace import (
+    BAND_SECONDS,
+    BURST_BYTES,
+    BURST_SECONDS,
+    COARSE_BYTES,
+    STILL,
+    Pace,
+)
 from glm4v_tui.ui.paintings import (
     MAX_ENLARGEMENT,
     Order,
@@ -118,6 +126,7 @@ class Picture(PictureFace):
         self._paintings = paintings or shared_paintings()
         self._wanted: tuple[Subject, Space] | None = None
         """What was begun last."""
+        self._begun_at = -BURST_SECONDS
         self._is_busy = False
         """Whether that is under way."""
         self._drawn: Subject | None = None
@@ -241,8 +250,9 @@ class Picture(PictureFace):
             return
         wanted = (self._subject, self.space())
         if wanted != self._wanted:
-            is_burst = self._is_busy
-            self._wanted = wanted
+            now = time.monotonic()
+            is_burst = self._is_busy or now - self._begun_at < BURST_SECONDS
+            self._wanted, self._begun_at = wanted, now
             self._is_busy = True
             self._bring(*wanted, is_burst)
 
@@ -276,7 +286,7 @@ class Picture(PictureFace):
     async def _bring_size(self, subject: Subject) -> None:
         """Get the place right before anything is painted for the wrong one."""
         self._image_size = await self._paintings.measure(subject.path)
-        self._wanted, self._is_busy = None, False
+        self._wanted, self._is_busy, self._begun_at = None, False, -BURST_SECONDS
         self._drop_card()
         self.refresh(layout=True)
         self.call_after_refresh(self._begin)
@@ -311,7 +321,7 @@ class Picture(PictureFace):
         is_same_file = self._drawn is not None and self._drawn.path == subject.path
         if is_same_file and self._pace.has_room:
             return False
-        await asyncio.sleep(QUIET)
+        await asyncio.sleep(self._pace.burst_wait)
         return True
 
     async def _bring_picture(self, subject: Subject, space: Space, limit: int) -> None:
@@ -319,7 +329,7 @@ class Picture(PictureFace):
 
         A single key press (limit 0) decodes during the wait for a second one.
         """
-        quiet = asyncio.get_running_loop().time() + QUIET
+        quiet = asyncio.get_running_loop().time() + self._pace.key_wait
         fine = await self._paintings.make(self._order(subject, space, self._best))
         if self.has_rows and not limit:
             await asyncio.sleep(quiet - asyncio.get_running_loop().time())
