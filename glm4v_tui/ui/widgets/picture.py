@@ -259,7 +259,9 @@ class Picture(PictureFace):
     @work(group="picture", exclusive=True)
     async def _bring(self, subject: Subject, space: Space, is_burst: bool) -> None:
         limit = 0
-        if is_burst:
+        if subject == self._drawn:
+            await asyncio.sleep(STILL)  # only the space changed, and may change again
+        elif is_burst:
             limit = BURST_BYTES if await self._quiet(subject) else COARSE_BYTES
         try:
             if self._mode.images == "off":
