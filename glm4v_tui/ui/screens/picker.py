@@ -28,11 +28,12 @@ from glm4v_tui.ui.widgets.filter_input import FilterInput
 from glm4v_tui.ui.widgets.words import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from textual import events
     from textual.app import ComposeResult
     from textual.binding import BindingType
+    from textual.worker import Worker
 
 _LARGE = 3_000
 """Rows from which on a search waits for the letters to pause."""
@@ -123,7 +124,7 @@ class PickerScreen(ModalScreen[PickResult | None]):
         self._list.focus()
         self._list.show_marks(self._marks.keys)
         self._show_where()
-        self.run_worker(self._begin, group="place", exclusive=True)
+        self._replace_work("place", self._begin)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While letters are typed for the filter, the keys of the list are letters."""
@@ -158,8 +159,12 @@ class PickerScreen(ModalScreen[PickResult | None]):
             make: Reads; may raise GlmError.
             keep: The full path of the entry that the cursor goes to.
         """
-        self.run_worker(partial(self._follow, make, keep), group="place", exclusive=True)
+        self._replace_work("place", partial(self._follow, make, keep))
         await self._catch_up()
+
+    def _replace_work(self, group: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Begin this in place of what its group was at."""
+        _: Worker[None] = self.run_worker(work, group=group, exclusive=True)
 
     async def _catch_up(self, seconds: float = 0.25) -> bool:
         """Wait, not for long, until what was asked for is shown.
@@ -246,13 +251,13 @@ class PickerScreen(ModalScreen[PickResult | None]):
                 self._tell(error)
             await self._settle(place, keep)
 
-        self.run_worker(again, group="place", exclusive=True)
+        self._replace_work("place", again)
         await self._catch_up()
 
     def on_paste(self, event: events.Paste) -> None:
         """Go to a dropped folder; mark dropped files and go to them."""
         event.stop()
-        self.run_worker(partial(self._take_paste, event.text), group="paste", exclusive=True)
+        self._replace_work("paste", partial(self._take_paste, event.text))
 
     async def _take_paste(self, text: str) -> None:
         pasted = await asyncio.to_thread(parse_paste, text, self._place.folder, Path.home())
@@ -302,9 +307,7 @@ class PickerScreen(ModalScreen[PickResult | None]):
         self._list.action_move(rows)
 
     def on_input_changed(self) -> None:
-        self.run_worker(
-            partial(self._search, self._key, pause=True), group="search", exclusive=True
-        )
+        self._replace_work("search", partial(self._search, self._key, pause=True))
 
     async def on_input_submitted(self) -> None:
         """Take what these letters find, not what the ones before have found."""
@@ -320,24 +323,24 @@ class PickerScreen(ModalScreen[PickResult | None]):
         """Show everything again, with the cursor where the filter has led it."""
         key = self._key
         self._end_filter()
-        self.run_worker(partial(self._search, key), group="search", exclusive=True)
+        self._replace_work("search", partial(self._search, key))
         await self._catch_up()
 
     async def _search(self, keep: str | None, *, pause: bool = False) -> None:
         """Show the rows that the filter lets through; all when it is empty."""
-        place, query = self._place, self._filter.query
+        place, query = self._place, self._filter.letters
         if pause and len(place.rows) > _LARGE:
             await asyncio.sleep(_FILTER_PAUSE)
         if query:
             rows, cursor = (
                 await asyncio.to_thread(
-                    fuzzy_filter, place.rows, query, lambda: query != self._filter.query
+                    fuzzy_filter, place.rows, query, lambda: query != self._filter.letters
                 ),
                 0,
             )
         else:
             rows, cursor = place.rows, await asyncio.to_thread(index_of, place.rows, keep)
-        if place is self._place and query == self._filter.query:
+        if place is self._place and query == self._filter.letters:
             self._list.show_rows(
                 rows,
                 cursor,
@@ -441,7 +444,7 @@ class PickerScreen(ModalScreen[PickResult | None]):
         self._show_where()
 
     def _show_where(self) -> None:
-        shown = len(self._list.rows) if self._filter.query else None
+        shown = len(self._list.rows) if self._filter.letters else None
         words = where_words(self._place, len(self._marks), shown, self.size.width)
         self.query_one("#where", Words).show(words)
 

@@ -22,9 +22,11 @@ from glm4v_tui.ui.widgets.picture import Picture
 from glm4v_tui.ui.widgets.words import Words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
 
     from textual.app import ComposeResult
+    from textual.worker import Worker
 
     from glm4v_tui.images import ImageFacts
     from glm4v_tui.listing import Row
@@ -71,7 +73,8 @@ class FilePreview(Vertical):
             self.query_one(Picture).show(None)
             return
         self._tell(Content(plain_line(row.name)).stylize("bold"))
-        self.run_worker(partial(self._describe, row), group="facts", exclusive=True)
+        describe: Callable[[], Coroutine[None, None, None]] = partial(self._describe, row)
+        _: Worker[None] = self.run_worker(describe, group="facts", exclusive=True)
 
     async def _describe(self, row: Row) -> None:
         await asyncio.sleep(_PAUSE)

@@ -37,7 +37,7 @@ class FilterInput(Input):
         return self.display
 
     @property
-    def query(self) -> str:
+    def letters(self) -> str:
         return self.value.strip() if self.is_on else ""
 
     def begin(self) -> None:
