@@ -80,7 +80,9 @@ class VramGauge(Widget):
     def get_content_width(self, container: Size, viewport: Size) -> int:
         if not self._is_compact or self._readings is None:
             return super().get_content_width(container, viewport)
-        return compact(self._readings, self._steady, _WIDEST_COMPACT).cell_length
+        # Others share the line: it asks for a third of it, and says less where that is little.
+        room = min(_WIDEST_COMPACT, viewport.width // 3)
+        return compact(self._readings, self._steady, room).cell_length
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         return len(self._lines)
