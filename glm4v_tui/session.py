@@ -170,9 +170,14 @@ class ChatSession:
 
     async def submit(self, text: str, attachments: Sequence[Attachment] = ()) -> Turn:
         """Ask. The question waits while the model loads or answers."""
-        turn = Turn(Message(Role.USER, text, tuple(attachments)))
+        turn = self.add(Message(Role.USER, text, tuple(attachments)))
+        await self.advance()
+        return turn
+
+    def add(self, question: Message) -> Turn:
+        """Put a question at the end, to be sent by :meth:`advance`."""
+        turn = Turn(question)
         self.turns.append(turn)
-        await self._send_next()
         return turn
 
     async def stop(self) -> None:
@@ -193,8 +198,9 @@ class ChatSession:
 
     async def regenerate(self, turn: Turn) -> Turn:
         """Ask the same again; the turn and what came after it can be brought back by undo."""
-        message = self.cut(turn)
-        return await self.submit(message.text, message.attachments)
+        again = self.add(self.cut(turn))
+        await self.advance()
+        return again
 
     def cut(self, turn: Turn) -> Message:
         """Remove a turn and all after it, to be asked anew; :meth:`undo` brings them back."""
@@ -237,14 +243,14 @@ class ChatSession:
                 self.model_state, self.loading = ModelState.LOADING, event
             case Loaded(model=model):
                 self.model_state, self.model, self.loading = ModelState.READY, model, None
-                await self._send_next()
+                await self.advance()
             case Failed(request_id=None):
                 self.model_state, self.loading = ModelState.FAILED, None
                 self.model_error = error_of(event)
             case WorkerExited(expected=False):
                 if self.model_state is ModelState.READY:
                     self.model_state = ModelState.GONE
-                await self._send_next()
+                await self.advance()
             case Progress() | TextDelta() | Finished() | Failed():
                 await self._take(event)
 
@@ -267,13 +273,14 @@ class ChatSession:
                 turn.state, turn.error = TurnState.FAILED, error_of(event)
         self.on_change(turn)
         if turn.state.is_over:
-            await self._send_next()
+            await self.advance()
 
     def _set_state(self, turn: Turn, state: TurnState) -> None:
         turn.state = state
         self.on_change(turn)
 
-    async def _send_next(self) -> None:
+    async def advance(self) -> None:
+        """Send the next question if the model is there and free."""
         ready = self.model_state in {ModelState.READY, ModelState.GONE}
         while ready and self.current is None and self.queued:
             turn = self.queued[0]

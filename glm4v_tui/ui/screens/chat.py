@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.timer import Timer
 
-    from glm4v_tui.chat import Attachment
+    from glm4v_tui.chat import Attachment, Message
     from glm4v_tui.engine.protocol import LoadModel, MemoryReading
     from glm4v_tui.session import ChatSession, Turn
     from glm4v_tui.ui.bridge import ImagesMeasured, MemoryRead, WorkerFellSilent
@@ -109,6 +109,7 @@ class ChatScreen(Screen[None]):
         from glm4v_tui.ui.widgets.status_line import StatusLine
 
         self._log = ChatLog(self._launch.settings.interface.picture_height)
+        self._log.display = False  # the welcome stands in its place until there is a turn
         self._side_bar = SideBar()
         self._status = StatusLine()
         await self.query_one("#middle").mount(self._log, self._side_bar)
@@ -166,12 +167,17 @@ class ChatScreen(Screen[None]):
     # Asking ---------------------------------------------------------------------------------
 
     async def on_question_area_asked(self, message: QuestionArea.Asked) -> None:
+        await self._ask(message.question)
+
+    async def _ask(self, question: Message) -> None:
+        self._session.add(question)
         # In a worker: opening images must not hold up what the screen has to do meanwhile.
-        self.run_worker(self._session.submit(message.text, message.attachments), group="commands")
-        self.call_next(self._show_turns)
+        self.run_worker(self._session.advance(), group="commands")
+        await self._show_turns()
 
     async def _show_turns(self) -> None:
         await self.query(Welcome).remove()
+        self._log.display = True
         await self._log.sync(self._session.turns)
         self._side_bar.show_images(self._images_in_view())
         self.show_state()
@@ -193,8 +199,7 @@ class ChatScreen(Screen[None]):
 
     def _ask_again(self, turn: Turn) -> None:
         if self._may_cut():
-            self.run_worker(self._session.regenerate(turn), group="commands")
-            self.call_next(self._show_turns)
+            self.call_next(self._ask, self._session.cut(turn))
 
     def _edit(self, turn: Turn) -> None:
         if self._may_cut():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from glm4v_tui.session import Turn
 
 
-class ChatLog(OneLayout, VerticalScroll, can_focus=False):
+class ChatLog(VerticalScroll, OneLayout, can_focus=False):
     """A view for each turn. Stays at the end until the user scrolls away from it."""
 
     DEFAULT_CSS = """

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from textual.containers import Vertical
 from textual.message import Message
 
+from glm4v_tui import chat
 from glm4v_tui.plain import plain_line, plain_text
 from glm4v_tui.ui.notices import tell_error
 from glm4v_tui.ui.pending_images import PendingImages
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-    from glm4v_tui import chat
     from glm4v_tui.engine.protocol import Measured
     from glm4v_tui.errors import GlmError
 
@@ -34,8 +34,7 @@ class QuestionArea(Vertical):
 
     @dataclass
     class Asked(Message):
-        text: str
-        attachments: tuple[chat.Attachment, ...]
+        question: chat.Message
 
     class ImagesChanged(Message):
         """Other images are attached, or more is known of their cost."""
@@ -104,7 +103,8 @@ class QuestionArea(Vertical):
             return  # an image was refused, or the question was changed, while images were opened
         self.composer.replace_text("")
         self.composer.remember(text)
-        self.post_message(self.Asked(text.strip(), tuple(self._pending.take())))
+        images = tuple(self._pending.take())
+        self.post_message(self.Asked(chat.Message(chat.Role.USER, text.strip(), images)))
         await self._remember(text)
 
     async def _remember(self, text: str) -> None:

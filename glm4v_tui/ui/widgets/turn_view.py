@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _FENCED = re.compile(r"^ {0,3}(`{3,}|~{3,}).*\n((?:.*\n)*?)(?: {0,3}\1|\Z)", re.MULTILINE)
 
 
-class TurnView(OneLayout, Vertical, can_focus=True):
+class TurnView(Vertical, OneLayout, can_focus=True):
     """Shows a turn and follows it while the answer grows (:meth:`follow`)."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -29,7 +29,7 @@ _KEYS = (
 class Welcome(Words):
     """Leaves with the first question."""
 
-    DEFAULT_CSS = "Welcome { height: auto; padding: 1 2; color: $text-muted; }"
+    DEFAULT_CSS = "Welcome { width: 1fr; height: 1fr; padding: 1 2; color: $text-muted; }"
 
     def __init__(self, *, has_model: bool) -> None:
         lines = [
