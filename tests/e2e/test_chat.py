@@ -55,6 +55,18 @@ def test_typing_goes_on_while_an_answer_arrives(stage):
     chat.wait_for("Second.")
 
 
+def test_page_up_goes_back_and_a_new_question_returns_to_the_end(stage):
+    chat = stage.play("First line.\n\n" + "- item\n" * 60 + "\nLast line.", "Short.")
+    ask(chat, "Make a list.")
+    chat.wait_for("Last line.")
+    for _ in range(4):
+        chat.press("pageup")
+        chat.wait_quiet(0.3)
+    chat.wait_for("First line.")
+    ask(chat, "Again?")
+    chat.wait_for("Short.")
+
+
 def test_escape_stops_and_keeps_what_was_written(stage):
     chat = stage.play(SLOW | {"tokens_per_s": 20.0}, "Fine.")
     ask(chat, "Count.")
