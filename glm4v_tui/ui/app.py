@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import time
 from typing import TYPE_CHECKING, ClassVar
 
@@ -73,6 +75,12 @@ class Glm4vApp(App[None]):
     def get_default_screen(self) -> ChatScreen:
         """The one screen. In place of Textual's empty one, which would be laid out for nothing."""
         return ChatScreen(self._launch, self.session, self._notices)
+
+    def on_mount(self) -> None:
+        """End on a signal as on a key: with the terminal given back and the worker ended."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            loop.add_signal_handler(number, self.exit, None, 128 + number)
 
     async def on_unmount(self) -> None:
         await self.session.engine.close()

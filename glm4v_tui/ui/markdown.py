@@ -10,6 +10,7 @@ import io
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import Console
@@ -100,15 +101,20 @@ def _style(primary: str, secondary: str, accent: str, code_theme: str) -> Markdo
 
 
 class MarkdownLines:
-    """The lines of one growing text."""
+    """The lines of one growing text. May be drawn from several threads."""
 
     def __init__(self) -> None:
+        self._lock = Lock()
         self._drawn_for: tuple[int, MarkdownStyle] | None = None
         self._settled = ""
         self._settled_lines: list[Strip] = []
 
     def draw(self, text: str, width: int, style: MarkdownStyle) -> list[Strip]:
         """The lines of ``text``, each at most ``width`` cells, without a background."""
+        with self._lock:
+            return self._draw(text, width, style)
+
+    def _draw(self, text: str, width: int, style: MarkdownStyle) -> list[Strip]:
         if (width, style) != self._drawn_for or not text.startswith(self._settled):
             self._drawn_for = width, style
             self._settled, self._settled_lines = "", []

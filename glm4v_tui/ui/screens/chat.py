@@ -93,7 +93,6 @@ class ChatScreen(Screen[None]):
             self.run_worker(self._session.load(self._launch.model), group="commands")
         await self._complete()
         self.run_worker(carry_events(self._session, self), group="events")
-        self.run_worker(self._question.load_history(), group="history")
         self._question.attach((path, None) for path in self._launch.images)
         if self._launch.folder is not None:
             self._open_picker(self._launch.folder)
@@ -235,9 +234,10 @@ class ChatScreen(Screen[None]):
             self._flushing = self.set_interval(_FLUSH_S, self._flush)
 
     async def _flush(self) -> None:
-        changed, self._changed = self._changed, set()
-        for turn in changed:
-            if (view := self._log.view_of(turn)) is not None:
+        views = [(turn, self._log.view_of(turn)) for turn in self._changed]
+        for turn, view in views:
+            if view is not None:  # a turn may change before it has a view
+                self._changed.discard(turn)
                 await view.follow()
         self.show_state()
         if not self._changed and self._session.current is None and self._flushing is not None:
@@ -278,8 +278,7 @@ class ChatScreen(Screen[None]):
         self.notify(f"{what} was sent to the terminal's clipboard (OSC 52).", markup=False)
 
     def action_scroll_log(self, pages: int) -> None:
-        scroll = self._log.scroll_page_up if pages < 0 else self._log.scroll_page_down
-        scroll(animate=False)
+        self._log.scroll_pages(pages)
 
     def action_search(self) -> None:
         from glm4v_tui.ui.widgets.search_bar import SearchBar

@@ -31,7 +31,7 @@ class AnswerText(OneLayout):
         self._drawer = MarkdownLines()
 
     async def show(self, text: str) -> None:
-        """Show this text; one at a time, so a caller paints no faster than it is drawn."""
+        """Show this text; returns when it is drawn, so a caller is no faster than that."""
         self._text = text
         if (width := self.content_size.width) and self.is_attached:
             wanted = (text, width, self._style())

@@ -79,6 +79,15 @@ class ChatLog(VerticalScroll, OneLayout, can_focus=False):
         index = self.views.index(view) + step
         return self.views[index] if 0 <= index < len(self._views) else None
 
+    def scroll_pages(self, pages: int) -> None:
+        """Scroll by whole pages; going up lets go of the end, coming back to it holds on again."""
+        if pages < 0:
+            self.release_anchor()
+            self.scroll_page_up(animate=False)
+        else:
+            self.scroll_page_down(animate=False)
+
     def go_to(self, view: TurnView) -> None:
+        self.release_anchor()
         view.focus(scroll_visible=False)
         self.scroll_to_widget(view, animate=False)

@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from textual import events
     from textual.binding import BindingType
@@ -44,6 +44,8 @@ class Composer(TextArea):
 
     @dataclass
     class Submitted(Message):
+        """The text was sent; the composer is empty again."""
+
         text: str
 
     @dataclass
@@ -55,29 +57,24 @@ class Composer(TextArea):
     class DetachRequested(Message):
         """Backspace in an empty composer."""
 
-    def __init__(self, history: Sequence[str] = (), *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, load_history: Callable[[], Sequence[str]] = tuple) -> None:
+        """Args:
+        load_history: The questions of earlier sessions, oldest first; called when the first
+            one is recalled.
+        """
         super().__init__(
-            id=id,
             soft_wrap=True,
             tab_behavior="focus",
             placeholder="Ask about the image  ·  Enter sends, Ctrl+J starts a new line",
             highlight_cursor_line=False,
         )
         self.cursor_blink = False  # every blink would be bytes on the link
-        self._history = list(history)
-        self._recalled = len(self._history)
-        self._draft = ""
-
-    def set_history(self, history: Sequence[str]) -> None:
-        """Give the questions of earlier sessions, oldest first."""
-        self._history = list(history)
-        self._recalled = len(self._history)
-
-    def remember(self, text: str) -> None:
-        """Add a question to what the arrow keys recall."""
-        if not self._history or self._history[-1] != text:
-            self._history.append(text)
-        self._recalled = len(self._history)
+        self._load_history = load_history
+        self._earlier: list[str] | None = None
+        """Questions of earlier sessions, once they are loaded."""
+        self._asked: list[str] = []
+        self._back = 0
+        """How many questions back the shown one lies; 0 is what is being written."""
         self._draft = ""
 
     def replace_text(self, text: str) -> None:
@@ -90,7 +87,11 @@ class Composer(TextArea):
         return self.document.start, self.document.end
 
     def action_send(self) -> None:
-        self.post_message(self.Submitted(self.text))
+        text = self.text
+        if text.strip():
+            self.replace_text("")
+            self._remember(text)
+        self.post_message(self.Submitted(text))
 
     def action_newline(self) -> None:
         self.insert("\n")
@@ -105,28 +106,43 @@ class Composer(TextArea):
         """Move the cursor; past the first or last line, go through earlier questions."""
         row = self.cursor_location[0]
         at_edge = row == 0 if step < 0 else row == self.document.line_count - 1
-        if not at_edge:
-            self.action_cursor_up() if step < 0 else self.action_cursor_down()
-            return
-        self._recall(self._recalled + step)
+        if at_edge:
+            self._recall(self._back - step)
+        elif step < 0:
+            self.action_cursor_up()
+        else:
+            self.action_cursor_down()
 
-    def _recall(self, index: int) -> None:
-        if not 0 <= index <= len(self._history):
+    def _recall(self, back: int) -> None:
+        if self._earlier is None:
+            self._earlier = list(self._load_history())
+        questions = self._earlier + self._asked
+        if not 0 <= back <= len(questions):
             return
-        if self._recalled == len(self._history):
+        if self._back == 0:
             self._draft = self.text
-        self._recalled = index
-        self.replace_text(self._history[index] if index < len(self._history) else self._draft)
+        self._back = back
+        self.replace_text(questions[-back] if back else self._draft)
+
+    def _remember(self, text: str) -> None:
+        if self._asked[-1:] != [text]:
+            self._asked.append(text)
+        self._back, self._draft = 0, ""
 
     async def _on_key(self, event: events.Key) -> None:
-        """Keep the text area from taking Enter as text, wherever the user has put "send".
+        """Obey the composer's own keys in their order among the letters.
 
-        A priority binding would not do: it overtakes letters that are still on their way here.
+        Left to themselves, the text area would take Enter as text before any binding is asked; a
+        priority binding would overtake letters that are still on their way here, and one that the
+        key bubbles to would come after the letters behind it.
         """
-        if not event.is_printable:
-            active = self.screen.active_bindings.get(event.key)
-            if active is not None and active.node is self and active.binding.id:
-                event.prevent_default()
+        if event.is_printable:
+            return
+        active = self.screen.active_bindings.get(event.key)
+        if active is not None and active.node is self and active.binding.id:
+            event.stop()
+            event.prevent_default()
+            await self.run_action(active.binding.action)
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()

@@ -45,7 +45,7 @@ class QuestionArea(Vertical):
 
     def compose(self) -> ComposeResult:
         yield AttachmentStrip()
-        yield Composer()
+        yield Composer(_earlier_questions)
 
     @property
     def composer(self) -> Composer:
@@ -79,13 +79,6 @@ class QuestionArea(Vertical):
         self.composer.focus()
         self._pending.put_back(question.attachments)
 
-    async def load_history(self) -> None:
-        """Let the arrow keys recall what earlier sessions asked."""
-        from glm4v_tui.prompt_history import load_prompts
-
-        prompts, _ = await asyncio.to_thread(load_prompts)
-        self.composer.set_history(prompts)
-
     # Sending --------------------------------------------------------------------------------
 
     def on_composer_submitted(self, message: Composer.Submitted) -> None:
@@ -99,10 +92,10 @@ class QuestionArea(Vertical):
             return
         refused = self._pending.refusals
         await self._pending.settled()
-        if self._pending.refusals != refused or self.composer.text != text:
-            return  # an image was refused, or the question was changed, while images were opened
-        self.composer.replace_text("")
-        self.composer.remember(text)
+        if self._pending.refusals != refused:
+            # Not without the image that it is about: the question comes back.
+            self.composer.replace_text("\n".join(filter(None, (text, self.composer.text))))
+            return
         images = tuple(self._pending.take())
         self.post_message(self.Asked(chat.Message(chat.Role.USER, text.strip(), images)))
         await self._remember(text)
@@ -151,3 +144,9 @@ class QuestionArea(Vertical):
     def _tell_refusal(self, path: Path, error: GlmError) -> None:
         title = f"{plain_line(path.name)}: {error.title}"
         tell_error(self, type(error)(title, error.body, error.remedy))
+
+
+def _earlier_questions() -> list[str]:
+    from glm4v_tui.prompt_history import load_prompts
+
+    return load_prompts()[0]

@@ -37,11 +37,14 @@ class SideBar(Vertical):
         super().__init__()
         self._picture: Picture | None = None
         self._shown: Attachment | None = None
+        self._empty = Words("No image yet", classes="empty")
+        self._caption = Words(classes="name")
+        self._memory_gauge = VramGauge()
 
     def compose(self) -> ComposeResult:
-        yield Words("No image yet", classes="empty")
-        yield Words(classes="name")
-        yield VramGauge()
+        yield self._empty
+        yield self._caption
+        yield self._memory_gauge
 
     def toggle(self) -> None:
         """Hide it, or show it even where there is little room."""
@@ -50,7 +53,7 @@ class SideBar(Vertical):
         self.set_class(not is_shown, "-asked-for")
 
     def show_memory(self, reading: MemoryReading | None) -> None:
-        self.query_one(VramGauge).update_worker(reading)
+        self._memory_gauge.update_worker(reading)
 
     def show_images(self, images: Sequence[Attachment]) -> None:
         """Preview the last of these images; its name and how many there are below it."""
@@ -58,8 +61,8 @@ class SideBar(Vertical):
         if image == self._shown:
             return
         self._shown = image
-        self.query_one(".empty").display = image is None
-        self.query_one(".name", Words).show(_words(image, len(images)) if image else "")
+        self._empty.display = image is None
+        self._caption.show(_words(image, len(images)) if image else "")
         self._preview(image)
 
     def _preview(self, image: Attachment | None) -> None:

@@ -69,17 +69,22 @@ class StatusLine(Horizontal):
     }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._context_gauge = ContextGauge()
+        self._memory_gauge = VramGauge(compact=True)
+
     def compose(self) -> ComposeResult:
         yield KeyHints()
-        yield ContextGauge()
-        yield VramGauge(compact=True)
+        yield self._context_gauge
+        yield self._memory_gauge
 
     def show_context(self, used: int, coming: int, length: int | None) -> None:
         """See :meth:`ContextGauge.show_tokens`."""
-        self.query_one(ContextGauge).show_tokens(used, coming, length)
+        self._context_gauge.show_tokens(used, coming, length)
 
     def show_memory(self, reading: MemoryReading | None) -> None:
-        self.query_one(VramGauge).update_worker(reading)
+        self._memory_gauge.update_worker(reading)
 
 
 def _short(tokens: int | None) -> str:

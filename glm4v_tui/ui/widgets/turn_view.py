@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,7 @@ class TurnView(Vertical, OneLayout, can_focus=True):
         self._answer: AnswerText | None = None
         self._shown = ""
         self._is_unfolded = False
+        self._following = asyncio.Lock()
 
     def compose(self) -> ComposeResult:
         yield self._question
@@ -91,10 +93,11 @@ class TurnView(Vertical, OneLayout, can_focus=True):
 
     async def follow(self) -> None:
         """Show what the turn has become since the last time."""
-        answer = self.turn.answer
-        self._show_thinking(answer)
-        await self._show_answer(plain_text(answer.text))
-        self._update_foot()
+        async with self._following:
+            answer = self.turn.answer
+            self._show_thinking(answer)
+            await self._show_answer(plain_text(answer.text))
+            self._update_foot()
 
     def contains(self, wanted: str) -> bool:
         """Whether question, answer or image names hold these words (given case-folded)."""
