@@ -33,9 +33,12 @@ class AnswerText(OneLayout):
     async def show(self, text: str) -> None:
         """Show this text; returns when it is drawn, so a caller is no faster than that."""
         self._text = text
-        if (width := self.content_size.width) and self.is_attached:
+        if width := self.content_size.width:
             wanted = (text, width, self._style())
             self._take(wanted, await asyncio.to_thread(self._drawer.draw, *wanted))
+        else:  # not laid out yet, or without height so far: the layout asks for the lines
+            self._drawn = None
+            self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         """Lines at this width, drawn at once when the width is new."""
