@@ -99,6 +99,15 @@ def doctor_command(as_json: bool, model: str | None) -> None:
     sys.exit(doctor.run(as_json=as_json, model=model))
 
 
+@cli.command("bench", context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def bench_command(arguments: tuple[str, ...]) -> None:
+    """Measure this program on this machine."""
+    from glm4v_tui.bench.command import bench
+
+    bench.main(list(arguments), prog_name="glm4v-tui bench", standalone_mode=False)
+
+
 def main() -> NoReturn:
     """Run a command; end with its exit code. Errors are title, reason and remedy."""
     try:

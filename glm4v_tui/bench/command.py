@@ -33,3 +33,17 @@ def interface(as_json: bool, check: bool, only: str) -> None:
 
 def _tell(title: str) -> None:
     click.echo(f"measuring {title} ...", err=True)
+
+
+@bench.command()
+@click.argument("file", type=click.Path())
+def picture(file: str) -> None:
+    """Save the picture of the screen that the README shows."""
+    import tempfile
+    from pathlib import Path
+
+    from glm4v_tui.bench.picture import save_screen
+
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        save_screen(Path(file).absolute(), home / "plate.png", home)
