@@ -82,17 +82,31 @@ class Answer(msgspec.Struct, frozen=True):
     """True while the thinking is not closed."""
 
 
-def split_answer(raw: str) -> Answer:
+def split_answer(raw: str, *, is_complete: bool = True) -> Answer:
     """Tell a reasoning model's thinking from its answer.
 
     GLM-4.1V-Thinking and its successors write ``<think>...</think><answer>...</answer>`` and mark
     final results with box tokens; other models write none of it, and their text comes back as is.
+
+    Args:
+        raw: What the model has written so far.
+        is_complete: False while more is to come: the beginning of a mark at the end is then held
+            back, so that what was shown once never has to be taken back.
     """
+    if not is_complete:
+        raw = raw.removesuffix(_begun_mark(raw))
     head, opened, rest = raw.partition(_OPEN)
     if not opened or head.strip():
         return Answer("", _unframe(raw), False)
     thinking, closed, answer = rest.partition(_CLOSE)
     return Answer(thinking.strip(), _unframe(answer), not closed)
+
+
+def _begun_mark(raw: str) -> str:
+    """The longest end of the text that may yet become a mark."""
+    tail = raw[raw.rfind("<") :] if "<" in raw else ""
+    marks = (_OPEN, _CLOSE, *_FRAME)
+    return tail if any(mark.startswith(tail) and mark != tail for mark in marks) else ""
 
 
 def _unframe(text: str) -> str:

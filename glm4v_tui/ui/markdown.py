@@ -10,9 +10,11 @@ import io
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from threading import Lock
 from typing import TYPE_CHECKING, ClassVar
 
+from markdown_it import MarkdownIt
 from rich.console import Console
 from rich.markdown import CodeBlock, Heading, Markdown
 from rich.style import Style
@@ -21,14 +23,28 @@ from rich.theme import Theme
 from textual.color import Color
 from textual.strip import Strip
 
+from glm4v_tui.plain import plain_text
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import ConsoleOptions, RenderResult
+    from rich.segment import Segment
     from textual.theme import Theme as AppTheme
 
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_CONTINUES = re.compile(r"\s|[-*+](?:\s|$)|\d{1,9}[.)](?:\s|$)|[|>]")
-"""How a line begins that may belong to the block above it: indented, a list item, a table row."""
+_UNDECIDED = re.compile(r" {0,3}\d{1,9}\Z")
+"""A line that would go on with the list above it if its next character were a full stop."""
 _BLANK = Strip([])
+
+
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark").enable(["strikethrough", "table"])
+    return parser.disable(["html_block", "html_inline"])
+
+
+_PARSER = _parser()
+_BLOCK_PARSER = _parser()
+_BLOCK_PARSER.core.ruler.enableOnly(["normalize", "block"])
 
 
 class _LeftHeading(Heading):
@@ -51,12 +67,18 @@ class _Code(CodeBlock):
 
 
 class _Markdown(Markdown):
+    """Rich's Markdown, but for HTML: it leaves it out, and an answer must be seen whole."""
+
     elements: ClassVar = {
         **Markdown.elements,
         "heading_open": _LeftHeading,
         "fence": _Code,
         "code_block": _Code,
     }
+
+    def __init__(self, markup: str, code_theme: str) -> None:
+        super().__init__("", code_theme, hyperlinks=False)
+        self.parsed = _PARSER.parse(markup)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,44 +140,47 @@ class MarkdownLines:
         if (width, style) != self._drawn_for or not text.startswith(self._settled):
             self._drawn_for = width, style
             self._settled, self._settled_lines = "", []
-        split = len(self._settled) + last_block_start(text[len(self._settled) :])
-        if split > len(self._settled):
-            block = _draw(text[len(self._settled) : split], width, style)
-            self._settled_lines = _below(self._settled_lines, block)
-            self._settled = text[:split]
-        return _below(self._settled_lines, _draw(text[split:], width, style))
+        console = _console(width, style)
+        settled, growing = split_blocks(text[len(self._settled) :])
+        for block in settled:
+            self._settled_lines = _below(self._settled_lines, _draw(block, console, style))
+        self._settled += "".join(settled)
+        lines = self._settled_lines
+        for block in growing:
+            lines = _below(lines, _draw(block, console, style))
+        return lines
 
 
-def last_block_start(text: str) -> int:
-    """Where the last block begins that more text can still change; 0 when that is the first.
+def split_blocks(text: str) -> tuple[list[str], list[str]]:
+    """Cut a text where a block begins after a blank line.
 
-    Before it stands a blank line outside any code fence, after which the text begins at the left
-    margin with nothing that could continue a list, a table or a quotation.
+    Returns:
+        The blocks that more text cannot change, and the last one or two, which it can.
     """
-    start = position = 0
-    fence = ""
-    was_blank = False
-    for line in text.splitlines(keepends=True):
-        if was_blank and not fence and not _CONTINUES.match(line):
-            start = position
-        if found := _FENCE.match(line):
-            if not fence:
-                fence = found[1]
-            elif found[1].startswith(fence):
-                fence = ""
-        was_blank = not line.strip()
-        position += len(line)
-    return start
+    starts = [0, *_block_starts(text)]
+    blocks = [text[start:end] for start, end in pairwise([*starts, len(text)])]
+    growing = 2 if _UNDECIDED.match(blocks[-1]) else 1
+    return blocks[:-growing], blocks[-growing:]
+
+
+def _block_starts(text: str) -> Iterator[int]:
+    """Where the outermost blocks begin that have a blank line above them."""
+    lines = text.split("\n")
+    offset = line = 0
+    for token in _BLOCK_PARSER.parse(text):
+        if token.level == 0 and token.map and token.map[0] > line:
+            offset += sum(len(passed) + 1 for passed in lines[line : token.map[0]])
+            line = token.map[0]
+            if not lines[line - 1].strip() and text[:offset].strip():
+                yield offset
 
 
 def _below(upper: list[Strip], lower: list[Strip]) -> list[Strip]:
     return [*upper, _BLANK, *lower] if upper and lower else upper or lower
 
 
-def _draw(text: str, width: int, style: MarkdownStyle) -> list[Strip]:
-    if not text.strip():
-        return []
-    console = Console(
+def _console(width: int, style: MarkdownStyle) -> Console:
+    return Console(
         width=width,
         theme=style.theme,
         file=io.StringIO(),
@@ -164,13 +189,23 @@ def _draw(text: str, width: int, style: MarkdownStyle) -> list[Strip]:
         legacy_windows=False,
         _environ={},
     )
-    markdown = _Markdown(text, code_theme=style.code_theme, hyperlinks=False)
-    lines = [Strip(line) for line in console.render_lines(markdown, pad=False)]
+
+
+def _draw(text: str, console: Console, style: MarkdownStyle) -> list[Strip]:
+    if not text.strip():
+        return []
+    markdown = _Markdown(text, style.code_theme)
+    lines = [Strip(map(_plain, line)) for line in console.render_lines(markdown, pad=False)]
     while lines and not lines[0].text.strip():
         lines.pop(0)
     while lines and not lines[-1].text.strip():
         lines.pop()
     return lines
+
+
+def _plain(segment: Segment) -> Segment:
+    """Without what entities such as ``&#x202e;`` have brought in."""
+    return segment._replace(text=plain_text(segment.text))
 
 
 def _rich_color(name: str) -> str:
