@@ -28,10 +28,10 @@ def save_screen(picture: Path, image: Path, home: Path) -> None:
 
     os.environ |= {"GLM4V_TUI_HOME": str(home), "TEXTUAL_COLOR_SYSTEM": "truecolor"}
     _draw_plate(image)
-    asyncio.run(_play(picture, image))
+    picture.write_text(asyncio.run(_play(image)))
 
 
-async def _play(picture: Path, image: Path) -> None:
+async def _play(image: Path) -> str:
     from glm4v_tui.engine.protocol import LoadModel
     from glm4v_tui.engine.scripted import Script, ScriptedAnswer, ScriptedEngine
     from glm4v_tui.ui.app import Glm4vApp
@@ -51,7 +51,7 @@ async def _play(picture: Path, image: Path) -> None:
         while not app.session.is_idle:
             await pilot.pause(0.05)
         await pilot.pause(1.0)
-        picture.write_text(app.export_screenshot(title="glm4v-tui plate.png"))
+        return app.export_screenshot(title="glm4v-tui plate.png")
 
 
 def _draw_plate(image: Path) -> None:

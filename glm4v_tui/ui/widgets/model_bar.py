@@ -99,4 +99,3 @@ def _turn_words(current: Turn | None, last: Turn | None) -> Content:
 
 def _speed(turn: Turn) -> str:
     return f"{turn.tokens_per_s:.0f} tok/s" if turn.tokens_per_s else ""
-
