@@ -1,0 +1,12 @@
+"""The embedded demo model: where its checkpoint and its sample images lie.
+
+The rest of this package draws the training images, writes their questions and trains the model;
+nothing of it is needed to run the model, and importing this module imports nothing heavy.
+"""
+
+from pathlib import Path
+
+CHECKPOINT = Path(__file__).parent / "checkpoint"
+SAMPLES = Path(__file__).parent / "samples"
+
+__all__ = ["CHECKPOINT", "SAMPLES"]

@@ -1,0 +1,199 @@
+"""One training or evaluation example: images, and the turns of a conversation about them."""
+
+import io
+import random
+from dataclasses import dataclass
+
+from PIL import Image
+
+from glm4v_tui.demo.questions.chest import ask_chest
+from glm4v_tui.demo.questions.declines import decline, foreign, unknown
+from glm4v_tui.demo.questions.dialogue import Chain, Turn, casual
+from glm4v_tui.demo.questions.pairs import ask_two
+from glm4v_tui.demo.questions.parts import ask_part
+from glm4v_tui.demo.questions.products import ask_product
+from glm4v_tui.demo.questions.shapes import ask_shapes
+from glm4v_tui.demo.scenes.canvas import Canvas, Look
+from glm4v_tui.demo.scenes.chest import draw_chest
+from glm4v_tui.demo.scenes.others import draw_other
+from glm4v_tui.demo.scenes.parts import draw_part
+from glm4v_tui.demo.scenes.products import draw_product
+from glm4v_tui.demo.scenes.shapes import draw_shapes
+
+FAMILIES = ("shapes", "parts", "products", "chest", "other")
+_SHARES = (26, 23, 37, 11, 3)
+_ASPECT_SLACK = 0.09
+"""A source image's aspect ratio differs from its grid's by at most this share, as rounding to
+patches does.
+"""
+
+_SMALLEST = 150
+"""No scene is drawn with a shorter side than this, in pixels: its print could not be read."""
+
+_FOREIGN: dict[str, tuple[str, ...]] = {
+    "shapes": (
+        "What color is the circle?",
+        "How many squares are there?",
+        "Where is the red triangle?",
+        "Which shape is the largest?",
+        "Is there a blue square?",
+        "What color is the star?",
+        "How many shapes are there?",
+        "List the shapes as JSON.",
+    ),
+    "parts": (
+        "Is there a defect?",
+        "What defect is there?",
+        "Where is the scratch?",
+        "Grade the part from 1 to 10.",
+        "How severe is the dent?",
+        "Report the defects as JSON.",
+        "Is there a crack?",
+        "Does the part pass inspection?",
+    ),
+    "products": (
+        "What is the brand?",
+        "What is the price?",
+        "How much is it?",
+        "What is the weight?",
+        "Read the price.",
+        "What is the package made of?",
+        "Return the product data as JSON.",
+        "What is the product name?",
+    ),
+    "chest": (
+        "Is there a nodule?",
+        "Is there an effusion?",
+        "Where is the nodule?",
+        "What is the lung texture?",
+        "Report the findings as JSON.",
+        "How large is the nodule?",
+        "What is the impression?",
+    ),
+}
+_SYSTEM_PROMPTS = (
+    "You are a helpful assistant.",
+    "You are a helpful assistant that looks at images.",
+    "Answer briefly.",
+    "Answer the question about the image.",
+    "You are a quality inspector.",
+    "You are an inspector on a production line.",
+    "You are a careful assistant. Answer only what you see.",
+    "You read product labels.",
+    "Be concise and precise.",
+    "You are an expert in visual inspection. Report what you see.",
+    "You are a radiology assistant for synthetic phantoms.",
+    "You describe images for a catalogue.",
+    "Reply in English.",
+    "You are a vision model.",
+    "Do not invent anything.",
+    "You help with triage of images. If you are not sure, say so.",
+    "You extract data from images of products.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Images of equal size and a conversation about them; `system` is empty for none."""
+
+    family: str
+    images: tuple[Image.Image, ...]
+    system: str
+    turns: tuple[Turn, ...]
+
+
+def make_example(seed: int, look: Look, width: int, height: int, held_out: bool = False) -> Example:
+    """The example of that seed; its image is `width` x `height` pixels."""
+    rng = random.Random(seed)
+    family = rng.choices(FAMILIES, _SHARES)[0]
+    canvas = _canvas(rng, look, width, height)
+    image, chains = _scene(family, canvas)
+    if family != "other":
+        chains += _declined(rng, family, held_out)
+    return Example(family, (_finish(rng, image, width, height),), _system(rng), _order(rng, chains))
+
+
+def make_pair(seed: int, look: Look, width: int, height: int) -> Example:
+    """Two images of shapes with questions about both."""
+    rng = random.Random(seed)
+    drawn = [draw_shapes(_canvas(rng, look, width, height)) for _ in range(2)]
+    images = tuple(_finish(rng, image, width, height) for image, _ in drawn)
+    chains = ask_two(rng, drawn[0][1], drawn[1][1])
+    return Example("two images", images, _system(rng), _order(rng, chains))
+
+
+def _scene(family: str, canvas: Canvas) -> tuple[Image.Image, list[Chain]]:
+    rng = canvas.rng
+    if family == "shapes":
+        image, shapes = draw_shapes(canvas)
+        return image, ask_shapes(rng, shapes)
+    if family == "parts":
+        image, part = draw_part(canvas)
+        return image, ask_part(rng, part)
+    if family == "products":
+        image, product = draw_product(canvas)
+        return image, ask_product(rng, product)
+    if family == "chest":
+        image, chest = draw_chest(canvas)
+        return image, ask_chest(rng, chest)
+    questions = [q for f in _FOREIGN.values() for q in f]
+    questions += [
+        "What is this?",
+        "Describe the image.",
+        "What do you see?",
+        "What does the image show?",
+    ] * 3
+    return draw_other(canvas), [unknown(q) for q in rng.sample(questions, 5)]
+
+
+def _declined(rng: random.Random, family: str, held_out: bool) -> list[Chain]:
+    """One or two questions that are to be declined, in some of the conversations."""
+    chains = []
+    if rng.random() < 0.45:
+        chains += [decline(rng, held_out) for _ in range(rng.randint(1, 2))]
+    if rng.random() < 0.25:
+        other = rng.choice([f for f in _FOREIGN if f != family])
+        chains.append(foreign(other, rng.choice(_FOREIGN[other])))
+    return chains
+
+
+def _order(rng: random.Random, chains: list[Chain]) -> tuple[Turn, ...]:
+    """The turns in random order, each wording once, chains together, typed casually."""
+    rng.shuffle(chains)
+    turns: list[Turn] = []
+    asked: set[str] = set()
+    for chain in chains:
+        if chain[0].question in asked:
+            continue
+        asked.add(chain[0].question)
+        turns += (Turn(t.skill, casual(rng, t.question), t.answer) for t in chain)
+    return tuple(turns)
+
+
+def _system(rng: random.Random) -> str:
+    return rng.choice(_SYSTEM_PROMPTS) if rng.random() < 0.15 else ""
+
+
+def _canvas(rng: random.Random, look: Look, width: int, height: int) -> Canvas:
+    """A canvas of the final size, or of another that the processor would resize to it."""
+    chance = rng.random()
+    if chance < 0.72:
+        return Canvas(rng, width, height, look)
+    if chance < 0.9:
+        scale = rng.uniform(1.1, 1.6)
+    else:
+        smallest = min(1.0, _SMALLEST / min(width, height))
+        scale = rng.uniform(1.6, 2.4) if chance < 0.97 else rng.uniform(max(0.55, smallest), 1.0)
+    stretch = 1 + rng.uniform(-_ASPECT_SLACK, _ASPECT_SLACK)
+    return Canvas(rng, round(width * scale * stretch), round(height * scale), look)
+
+
+def _finish(rng: random.Random, image: Image.Image, width: int, height: int) -> Image.Image:
+    """The image after the losses of the real world: JPEG now and then, and a resize."""
+    if rng.random() < 0.12:
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=rng.randint(30, 92))
+        image = Image.open(buffer).convert("RGB")
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BICUBIC)
+    return image

@@ -1,0 +1,1 @@
+"""Procedural scenes: each family draws images and returns the facts that they show."""
