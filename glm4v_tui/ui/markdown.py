@@ -76,9 +76,12 @@ class _Markdown(Markdown):
         "code_block": _Code,
     }
 
-    def __init__(self, markup: str, code_theme: str) -> None:
+    def __init__(self, code_theme: str) -> None:
         super().__init__("", code_theme, hyperlinks=False)
-        self.parsed = _PARSER.parse(markup)
+
+    def read(self, text: str) -> None:
+        """Take other text: cheaper than another object, which would make a parser of its own."""
+        self.parsed = _PARSER.parse(text)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,14 +143,14 @@ class MarkdownLines:
         if (width, style) != self._drawn_for or not text.startswith(self._settled):
             self._drawn_for = width, style
             self._settled, self._settled_lines = "", []
-        console = _console(width, style)
+        pen = _Pen(width, style)
         settled, growing = split_blocks(text[len(self._settled) :])
         for block in settled:
-            self._settled_lines = _below(self._settled_lines, _draw(block, console, style))
+            self._settled_lines = _below(self._settled_lines, pen.draw(block))
         self._settled += "".join(settled)
         lines = self._settled_lines
         for block in growing:
-            lines = _below(lines, _draw(block, console, style))
+            lines = _below(lines, pen.draw(block))
         return lines
 
 
@@ -179,28 +182,33 @@ def _below(upper: list[Strip], lower: list[Strip]) -> list[Strip]:
     return [*upper, _BLANK, *lower] if upper and lower else upper or lower
 
 
-def _console(width: int, style: MarkdownStyle) -> Console:
-    return Console(
-        width=width,
-        theme=style.theme,
-        file=io.StringIO(),
-        force_terminal=True,
-        color_system="truecolor",
-        legacy_windows=False,
-        _environ={},
-    )
+class _Pen:
+    """Draws one block after another."""
 
+    def __init__(self, width: int, style: MarkdownStyle) -> None:
+        self._markdown = _Markdown(style.code_theme)
+        self._console = Console(
+            width=width,
+            theme=style.theme,
+            file=io.StringIO(),
+            force_terminal=True,
+            color_system="truecolor",
+            legacy_windows=False,
+            _environ={},
+        )
 
-def _draw(text: str, console: Console, style: MarkdownStyle) -> list[Strip]:
-    if not text.strip():
-        return []
-    markdown = _Markdown(text, style.code_theme)
-    lines = [Strip(map(_plain, line)) for line in console.render_lines(markdown, pad=False)]
-    while lines and not lines[0].text.strip():
-        lines.pop(0)
-    while lines and not lines[-1].text.strip():
-        lines.pop()
-    return lines
+    def draw(self, text: str) -> list[Strip]:
+        """The lines of a block, without blank ones around them."""
+        if not text.strip():
+            return []
+        self._markdown.read(text)
+        drawn = self._console.render_lines(self._markdown, pad=False)
+        lines = [Strip(map(_plain, line)) for line in drawn]
+        while lines and not lines[0].text.strip():
+            lines.pop(0)
+        while lines and not lines[-1].text.strip():
+            lines.pop()
+        return lines
 
 
 def _plain(segment: Segment) -> Segment:
