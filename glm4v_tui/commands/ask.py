@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from glm4v_tui.commands.start import (
+    EMBEDDED,
     existing_paths,
     make_engine,
-    required_model,
+    model_of,
     sampling_of,
     settings_with,
 )
@@ -89,7 +90,9 @@ def run(options: AskOptions) -> int:
     found = existing_paths(options.paths)
     attachments, pixels = _open_all(found)
     is_scripted = options.scripted is not None
-    model = LoadModel("script") if is_scripted else required_model(settings)
+    model = LoadModel("script") if is_scripted else model_of(settings)
+    if not is_scripted and not settings.model.checkpoint:
+        sys.stderr.write(f"{EMBEDDED} --model names another.\n")
     return asyncio.run(_Asking(options, settings, model, pixels).run(attachments))
 
 

@@ -76,13 +76,12 @@ def _run_screen(settings: Settings, found: list[Path], options: ChatOptions) -> 
     from glm4v_tui.ui.launch import Launch
 
     folders = [path for path in found if path.is_dir()]
-    model = model_of(settings)
-    if model is None and options.scripted is not None:
-        model = LoadModel("script")
+    is_scripted = options.scripted is not None
     app = Glm4vApp(
         Launch(
             engine=make_engine(settings, options.scripted),
-            model=model,
+            model=LoadModel("script") if is_scripted else model_of(settings),
+            is_embedded=not is_scripted and not settings.model.checkpoint,
             images=tuple(path for path in found if not path.is_dir()),
             folder=folders[0] if folders else None,
             settings=settings,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glm4v_tui.commands.ask import INTERRUPTED
-from glm4v_tui.commands.start import make_engine, model_of, sampling_of
+from glm4v_tui.commands.start import EMBEDDED, make_engine, model_of, sampling_of
 from glm4v_tui.engine.protocol import Failed, Loaded, Loading, LoadModel, WorkerExited
 from glm4v_tui.errors import GlmError
 from glm4v_tui.pixels import open_pixels
@@ -48,6 +48,7 @@ class _LineChat:
     def __init__(self, settings: Settings, scripted: str | None) -> None:
         self._settings = settings
         self._model = LoadModel("script") if scripted else model_of(settings)
+        self._is_embedded = not scripted and not settings.model.checkpoint
         self._session = ChatSession(
             make_engine(settings, scripted),
             open_pixels,
@@ -69,10 +70,9 @@ class _LineChat:
         _say("Plain chat. /help says what can be done.")
         for path in images:
             await self._attach(path)
-        if self._model is not None:
-            await self._session.load(self._model)
-        else:
-            _say("No model is chosen. /model NAME loads one: a folder or a hub id.")
+        if self._is_embedded:
+            _say(f"{EMBEDDED} /model NAME loads another: a folder or a hub id.")
+        await self._session.load(self._model)
         threading.Thread(target=self._read_lines, args=(loop,), daemon=True).start()
         while (line := await self._lines.get()) is not None and line.strip() != "/quit":
             await self._obey(line.strip())

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from glm4v_tui import paths
+from glm4v_tui import demo, paths
 from glm4v_tui.config import Settings, load_settings
 from glm4v_tui.engine.protocol import LoadModel, Sampling
-from glm4v_tui.errors import ImageMissingError, NoModelError
+from glm4v_tui.errors import ImageMissingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-HOW_TO_CHOOSE = (
-    "Name one with --model: a folder with a checkpoint, or a hub id such as "
-    "zai-org/GLM-4.1V-9B-Thinking. To keep it, write it in the settings:\n"
-    f'    {paths.config_file()}\n    [model]\n    checkpoint = "..."'
+EMBEDDED = (
+    "No model is chosen: the small embedded one answers, about drawn shapes, part defects, "
+    "packages and chest phantoms only."
 )
 
 
@@ -41,23 +40,11 @@ def settings_with(**overrides: object) -> Settings:
     return settings
 
 
-def model_of(settings: Settings) -> LoadModel | None:
-    """What is to be loaded, or None when no model is named anywhere."""
+def model_of(settings: Settings) -> LoadModel:
+    """What is to be loaded: the model that was named, else the embedded one."""
     model = settings.model
-    if not model.checkpoint:
-        return None
-    return LoadModel(_absolute_if_folder(model.checkpoint), model.precision, model.device)
-
-
-def required_model(settings: Settings) -> LoadModel:
-    """What is to be loaded.
-
-    Raises:
-        NoModelError: no model is named anywhere.
-    """
-    if (model := model_of(settings)) is None:
-        raise NoModelError("No model is chosen", "", HOW_TO_CHOOSE)
-    return model
+    name = _absolute_if_folder(model.checkpoint) if model.checkpoint else str(demo.CHECKPOINT)
+    return LoadModel(name, model.precision, model.device)
 
 
 def sampling_of(settings: Settings) -> Sampling:

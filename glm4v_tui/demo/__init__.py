@@ -6,7 +6,7 @@ nothing of it is needed to run the model, and importing this module imports noth
 
 from pathlib import Path
 
-CHECKPOINT = Path(__file__).parent / "checkpoint"
+CHECKPOINT = Path(__file__).parent / "glm4v-demo"
 SAMPLES = Path(__file__).parent / "samples"
 
 __all__ = ["CHECKPOINT", "SAMPLES"]

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glm4v_tui import gpu
+from glm4v_tui import demo, gpu
 from glm4v_tui.doctor.finding import Finding, Status
 from glm4v_tui.errors import GlmError
 
@@ -16,18 +16,21 @@ if TYPE_CHECKING:
     from glm4v_tui.checkpoint import CheckpointReport, ModelSource
 
 GIB = 1 << 30
+_EMBEDDED = "none: the small embedded model answers; F4 or --model names another"
 
 
 def check(name: str, device: str = "auto") -> Iterator[Finding]:
     """Look a model over without loading it.
 
     Args:
-        name: A folder or a hub id; empty when none was chosen.
+        name: A folder or a hub id; empty when none was chosen, which means the embedded one.
     """
     from glm4v_tui.checkpoint import inspect_checkpoint, resolve_model
 
+    if not name:
+        yield _finding("choice", Status.OK, _EMBEDDED)
     try:
-        source = resolve_model(name)
+        source = resolve_model(name or str(demo.CHECKPOINT))
     except GlmError as error:
         yield _failed("model", error.title, error.body, error.remedy)
         return

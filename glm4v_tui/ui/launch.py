@@ -20,8 +20,9 @@ class Launch:
     """Everything the screen is started with."""
 
     engine: Engine
-    model: LoadModel | None
-    """None when no model was named anywhere."""
+    model: LoadModel
+    is_embedded: bool = False
+    """No model was named, so it is the small one that comes with the program."""
     images: tuple[Path, ...] = ()
     """Attached at the start."""
     folder: Path | None = None

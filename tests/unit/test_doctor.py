@@ -43,13 +43,14 @@ def named(findings, name: str) -> Finding:
 # All together -----------------------------------------------------------------------------------
 
 
-def test_without_a_model_the_answer_is_no_and_says_how_to_name_one():
+def test_without_a_choice_the_embedded_model_is_looked_over_and_how_to_name_one_is_said():
     findings = doctor.run_checks("", interface_checks())
     areas = list(dict.fromkeys(finding.area for finding in findings))
     assert areas == ["terminal", "software", "hardware", "model", "settings", "files"]
-    assert named(findings, "model").status is Status.FAIL
-    assert "--model" in named(findings, "model").remedy
-    assert exit_code(findings) == 4
+    assert "glm4v" in named(findings, "model").detail
+    assert named(findings, "model").status is Status.OK
+    assert "--model" in named(findings, "choice").detail
+    assert exit_code(findings) == 0
 
 
 def test_every_finding_that_is_not_well_has_a_remedy(home):
@@ -94,7 +95,7 @@ def test_the_exit_code_tells_settings_from_the_rest():
 
 
 def test_json_is_one_object_with_every_finding():
-    findings = doctor.run_checks("")
+    findings = doctor.run_checks("no such model")
     report = msgspec.json.decode(doctor.as_json(findings), type=DoctorReport)
     assert report.findings == tuple(findings)
     assert report.fit is False

@@ -10,6 +10,7 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.screen import Screen
 
+from glm4v_tui.demo import SAMPLES
 from glm4v_tui.plain import plain_text
 from glm4v_tui.session import ModelState
 from glm4v_tui.ui.bridge import carry_events
@@ -78,7 +79,7 @@ class ChatScreen(Screen[None]):
         """The first frame: what a user can do something with at once."""
         yield ModelBar()
         with Horizontal(id="middle"):
-            yield Welcome(has_model=self._launch.model is not None)
+            yield Welcome(is_embedded=self._launch.is_embedded)
         yield QuestionArea()
 
     def on_mount(self) -> None:
@@ -89,8 +90,7 @@ class ChatScreen(Screen[None]):
 
     async def _begin(self) -> None:
         """What takes time, after the first frame."""
-        if self._launch.model is not None:
-            self.run_worker(self._session.load(self._launch.model), group="commands")
+        self.run_worker(self._session.load(self._launch.model), group="commands")
         await self._complete()
         self.run_worker(carry_events(self._session, self), group="events")
         self._question.attach((path, None) for path in self._launch.images)
@@ -319,7 +319,10 @@ class ChatScreen(Screen[None]):
         from glm4v_tui.state import load_state
 
         last = load_state()[0].last_folder
-        self._open_picker(Path(last) if last and Path(last).is_dir() else Path.cwd())
+        if last and Path(last).is_dir():
+            self._open_picker(Path(last))
+        else:  # the embedded model knows nothing of the user's pictures, but of its own
+            self._open_picker(SAMPLES if self._launch.is_embedded else Path.cwd())
 
     def _open_picker(self, folder: Path) -> None:
         from glm4v_tui.ui.screens.picker import PickerScreen

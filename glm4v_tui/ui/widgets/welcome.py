@@ -6,14 +6,10 @@ from textual.content import Content
 
 from glm4v_tui.ui.widgets.words import Words
 
-_CHOOSE = """\
-No model is chosen yet. Press F4 and name one: a folder on this host, or a hub id such as
-zai-org/GLM-4.1V-9B-Thinking. It stays chosen when it is written in config.toml:
-
-    [model]
-    checkpoint = "/models/GLM-4.1V-9B-Thinking"
-
-Questions that you ask meanwhile wait for it.
+_EMBEDDED = """\
+No model is chosen, so the small embedded one answers: about drawn shapes, part defects, packages
+and chest phantoms only. Ctrl+O shows its sample images. F4 chooses another model: a folder on this
+host, or a hub id such as zai-org/GLM-4.1V-9B-Thinking.
 """
 
 _KEYS = (
@@ -31,11 +27,11 @@ class Welcome(Words):
 
     DEFAULT_CSS = "Welcome { width: 1fr; height: 1fr; padding: 1 2; color: $text-muted; }"
 
-    def __init__(self, *, has_model: bool) -> None:
+    def __init__(self, *, is_embedded: bool) -> None:
         lines = [
             Content.assemble((f"{key:>7}", "bold $text-accent"), f"  {does:<18}", (why, "dim"))
             for key, does, why in _KEYS
         ]
         head = [Content.styled("Look at images with a model of your own.", "bold $foreground")]
-        middle = [Content("")] if has_model else [Content(f"\n{_CHOOSE}")]
+        middle = [Content(f"\n{_EMBEDDED}" if is_embedded else "")]
         super().__init__(Content("\n").join(head + middle + lines))
