@@ -252,11 +252,16 @@ async def test_a_load_is_ended_once_by_another_load(loaded, tiny_glm4v):
     assert loaded.of(Failed)[0].request_id is None
 
 
-async def test_loads_that_come_together_leave_one_process(loaded, tiny_glm4v):
-    before = set(workers())
-    await asyncio.gather(*(loaded.engine.load(model(tiny_glm4v)) for _ in range(3)))
-    await loaded.until(Loaded)
-    assert len(workers()) == len(before) == 1
+@pytest.mark.xfail(strict=True, reason="loads that overlap lose each other's model")
+async def test_of_loads_that_come_together_the_last_one_stays(loaded, tiny_glm4v, tmp_path):
+    names = ["first", "second", "last"]
+    for name in names:
+        (tmp_path / name).symlink_to(tiny_glm4v)
+    await asyncio.gather(*(loaded.engine.load(model(tmp_path / name)) for name in names))
+    loaded_model = (await loaded.until(Loaded)).model
+    assert len(workers()) == 1
+    assert [type(event) for event in loaded.of(Loaded, Failed)] == [Failed, Failed, Loaded]
+    assert loaded_model.name == "last"
 
 
 def workers():
