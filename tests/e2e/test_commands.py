@@ -1,0 +1,223 @@
+"""``ask`` and ``--plain`` as a shell script meets them: pipes, exit codes, nothing but text."""
+
+import contextlib
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from .terminal import environment, program
+
+
+@pytest.fixture
+def run(stage):
+    """Run a command to its end with pipes in place of a terminal."""
+
+    def run_it(*arguments, stdin="", **environ):
+        return subprocess.run(
+            program(*arguments),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env=environment(stage.folder, **environ),
+            cwd=stage.folder,
+            timeout=60,
+        )
+
+    return run_it
+
+
+# ask --------------------------------------------------------------------------------------------
+
+
+def test_the_answer_and_nothing_else_is_on_standard_output(stage, run, picture):
+    done = run("ask", picture, "-q", "What is it?", "--scripted", stage.script("A **red** square."))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "A **red** square.\n", "")
+
+
+def test_json_is_one_object(stage, run, picture):
+    script = stage.script("<think>corners</think><answer>A square: \x1b[31mé\n</answer>")
+    done = run("ask", picture, picture, "-q", "What?", "--json", "--scripted", script)
+    assert done.returncode == 0
+    assert done.stdout.count("\n") == 1
+    result = json.loads(done.stdout)
+    assert set(result) == {
+        *("answer", "thinking", "finish_reason", "usage", "timing", "model", "precision"),
+        "device",
+    }
+    assert result["thinking"] == "corners"
+    assert result["answer"].startswith("A square:")
+    assert result["finish_reason"] == "stop"
+    assert result["usage"]["image_tokens"] == 200
+
+
+@pytest.mark.xfail(strict=True, reason="half a mark is printed before the rest of it comes")
+def test_marks_and_sequences_of_an_answer_are_not_printed(stage, run, picture):
+    script = stage.script("<think>x</think><answer>A \x1b[31m\x1b]0;t\x07square.</answer>")
+    done = run("ask", picture, "-q", "What?", "--scripted", script)
+    assert (done.returncode, done.stdout) == (0, "A square.\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("missing.png", None, "no such file"),
+        ("text.png", b"no image", "text.png"),
+        ("empty.png", b"", "empty.png"),
+        ("folder", "folder", "folder"),
+    ],
+)
+def test_a_wrong_file_exits_with_3_before_anything_is_loaded(stage, run, name, content, says):
+    path = stage.folder / name
+    if content == "folder":
+        path.mkdir()
+    elif content is not None:
+        path.write_bytes(content)
+    done = run("ask", path, "-q", "What?", "--scripted", stage.script("Yes.", load_s=30))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert says in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+
+
+def test_a_failed_answer_exits_with_4_and_keeps_what_was_written(stage, run, picture):
+    script = stage.script({"text": "It is", "tokens_per_s": 1e6, "fail": "Out of memory"})
+    done = run("ask", picture, "-q", "What?", "--scripted", script)
+    assert (done.returncode, done.stdout) == (4, "It is\n")
+    assert done.stderr.startswith("Out of memory")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["ask", "-q", "What?"], "PATH"),
+        (["ask", "x.png"], "question"),
+        (["ask", "x.png", "-q", "?", "--temperature", "-1"], "temperature"),
+        (["ask", "x.png", "-q", "?", "--max-new-tokens", "0"], "max-new-tokens"),
+        (["--no-such-option"], "no-such-option"),
+    ],
+)
+def test_a_wrong_command_line_exits_with_2(run, arguments, says):
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("load_s", "written"), [(0.0, True), (30.0, False)])
+def test_ctrl_c_ends_it_with_130_and_keeps_what_was_written(stage, picture, load_s, written):
+    script = stage.script({"text": "word ", "repeat": 500, "tokens_per_s": 50.0}, load_s=load_s)
+    asking = subprocess.Popen(
+        program("ask", picture, "-q", "What?", "--scripted", script),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(stage.folder),
+    )
+    with asking:
+        if written:
+            assert asking.stdout.read(4) == b"word"
+        else:
+            wait_for_handler(asking.pid)
+        asking.send_signal(signal.SIGINT)
+        rest, said = asking.communicate(timeout=20)
+    assert asking.returncode == 130
+    assert b"Traceback" not in said
+    assert rest.endswith(b"\n") is written
+
+
+def wait_for_handler(pid: int) -> None:
+    """Until the program answers to Ctrl+C by its event loop, which wakes up by a socket."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with contextlib.suppress(FileNotFoundError):
+            files = [str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()]
+            if sum("socket:" in file for file in files) >= 2:
+                return
+        time.sleep(0.01)
+    raise AssertionError("it never began to listen for Ctrl+C")
+
+
+def test_a_reader_that_leaves_is_no_failure(stage, picture):
+    script = stage.script({"text": "word ", "repeat": 200000, "tokens_per_s": 1e6})
+    asking = subprocess.Popen(
+        program("ask", picture, "-q", "What?", "--scripted", script),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(stage.folder),
+    )
+    with asking:
+        asking.stdout.read(10)
+        asking.stdout.close()
+        said = asking.stderr.read()
+        assert asking.wait(20) in (0, 1, 141, -signal.SIGPIPE)
+    assert b"Traceback" not in said
+    assert b"BrokenPipe" not in said
+
+
+# --plain ----------------------------------------------------------------------------------------
+
+
+def test_plain_answers_what_comes_through_a_pipe(stage, run, picture):
+    script = stage.script("A red\nsquare.", "Blue.")
+    done = run("--plain", picture, "--scripted", script, stdin="What is it?\nAnd now?\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert "Image 1: red square.png, 160 by 120" in lines
+    assert lines.index("A red") < lines.index("square.") < lines.index("Blue.")
+    assert "\x1b" not in done.stdout
+    assert "\r" not in done.stdout
+
+
+def test_plain_obeys_commands(stage, run, picture):
+    commands = [
+        *("/help", f"/attach {picture}", "/images", "/detach", "/detach", "/images"),
+        *("/attach nothing.png", "/undo", "/again", str(picture), "/quit", "never asked"),
+    ]
+    done = run("--plain", "--scripted", stage.script("Yes."), stdin="\n".join(commands))
+    assert done.returncode == 0
+    for words in (
+        "/attach PATH",
+        "Detached red square.png.",
+        "No image.",
+        "No image is attached.",
+        "nothing.png: ",
+        "Nothing to bring back.",
+        "That cannot be done now.",
+    ):
+        assert words in done.stdout, words
+    assert done.stdout.count("Image 1: red square.png") == 3
+    assert "Yes." not in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_plain_begins_anew_and_brings_back(stage):
+    chat = stage.start("--plain", "--scripted", stage.script("First.", "Second."), wait="/help")
+    chat.wait_for("Ready")
+    for line, answer in [
+        ("one", "First."),
+        ("/again", "Second."),
+        ("/undo", "Brought back."),
+        ("/new", "A new conversation"),
+        ("/undo", "Brought back."),
+    ]:
+        chat.type(f"{line}\r")
+        chat.wait_for(f"(?s){line}.*{answer}")
+    chat.press("ctrl+d")
+    assert chat.wait_exit() == 0
+
+
+def test_plain_tells_a_failure_and_goes_on(stage, run):
+    failing = {"text": "It is", "tokens_per_s": 1e6, "fail": "Out of memory"}
+    done = run("--plain", "--scripted", stage.script(failing, "Fine."), stdin="one\ntwo\n")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert lines.index("It is") < lines.index("Out of memory") < lines.index("Fine.")
+
+
+def test_plain_never_prints_marks_or_sequences(stage, run):
+    answer = "<think>x</think><answer>A \x1b[31m\x9b2Jsquare.</answer>"
+    done = run("--plain", "--scripted", stage.script(answer), stdin="one\n")
+    assert "A square." in done.stdout.splitlines()
+    assert not set("<>\x1b\x9b") & set(done.stdout)
