@@ -53,6 +53,7 @@ def cli() -> None:
     \b
     glm4v-tui [PATH ...]   opens the chat; images named are attached,
                            a folder opens the file picker there
+                           (glm4v-tui chat --help lists its options)
     """
 
 
@@ -78,10 +79,10 @@ def chat_command(**options: Any) -> None:
 @_model_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--greedy", is_flag=True, help="Always take the most probable token.")
-@click.option("--temperature", type=click.FloatRange(min=0))
+@click.option("--temperature", type=click.FloatRange(0, 100))
 @click.option("--top-p", type=click.FloatRange(min=0, max=1, min_open=True))
 @click.option("--max-new-tokens", type=click.IntRange(min=1))
-@click.option("--seed", type=click.IntRange(min=0))
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1))
 def ask_command(**options: Any) -> None:
     """Ask one question about images; the answer goes to standard output."""
     from glm4v_tui.commands import ask

@@ -24,7 +24,7 @@ Rows = Annotated[int, msgspec.Meta(ge=4, le=100)]
 Temperature = Annotated[float, msgspec.Meta(ge=0)]
 Probability = Annotated[float, msgspec.Meta(gt=0, le=1)]
 Penalty = Annotated[float, msgspec.Meta(gt=0)]
-Seed = Annotated[int, msgspec.Meta(ge=0)]
+Seed = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class ModelSettings(msgspec.Struct, frozen=True):

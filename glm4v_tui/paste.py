@@ -67,7 +67,7 @@ class Pasted:
         return absent_message(self.absent, self.folder, Host.this(os.environ))
 
 
-def _may_be_paths(text: str) -> bool:
+def may_be_paths(text: str) -> bool:
     """A quick look, so that a long text is not split in vain."""
     bare = text.strip(" \t\r\n\"'")
     if "\0" in text:
@@ -87,7 +87,7 @@ def parse_paste(text: str, cwd: Path, home: Path) -> Pasted:
         cwd: The folder that bare names are looked up in.
         home: What ``~`` stands for.
     """
-    if len(text) > MAX_PASTE or not _may_be_paths(text):
+    if len(text) > MAX_PASTE or not may_be_paths(text):
         return Pasted(text=text)
     reader = _Reader(cwd, home)
     for read in (reader.whole, reader.lines, reader.words, reader.unquoted_row):

@@ -59,6 +59,20 @@ def worker_log_file() -> Path:
     return log_dir() / f"worker-{os.getpid()}.log"
 
 
+def expanded(name: str) -> Path:
+    """A name as the user writes it, ``~`` put in full where there is such a home."""
+    return Path(os.path.expanduser(name))  # noqa: PTH111 - Path's raises for an unknown user
+
+
+def is_there(path: Path) -> bool:
+    """Whether a path exists; a name that no file can have (too long, say) does not."""
+    return os.path.exists(path)  # noqa: PTH110 - Path's raises for such names
+
+
+def is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - for the same reason
+
+
 def shipped_dir(name: str) -> Path:
     """The ``themes`` or ``plugins`` folder: inside the wheel, or at the top of a source tree."""
     package = Path(__file__).parent

@@ -22,10 +22,10 @@ _UNSAFE = re.compile(
 def plain_text(text: str) -> str:
     """Remove what could move the cursor, change colors or reverse reading order.
 
-    Tabs and newlines stay; ``\\r\\n`` becomes ``\\n``. Undecodable bytes of file names become
+    Tabs and newlines stay; every line end becomes ``\\n``. Undecodable bytes of file names become
     ``U+FFFD`` so that two such names still differ in length.
     """
-    return _UNSAFE.sub(_replacement, text.replace("\r\n", "\n"))
+    return _UNSAFE.sub(_replacement, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def plain_line(text: str) -> str:

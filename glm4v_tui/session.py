@@ -33,7 +33,7 @@ from glm4v_tui.engine.protocol import (
     WorkerExited,
     error_of,
 )
-from glm4v_tui.errors import GlmError
+from glm4v_tui.errors import GlmError, ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -216,10 +216,15 @@ class ChatSession:
             self.cut(self.turns[0])
 
     def undo(self) -> bool:
-        """Bring back what the last :meth:`cut`, :meth:`regenerate` or :meth:`clear` removed."""
+        """Bring back what the last :meth:`cut`, :meth:`regenerate` or :meth:`clear` removed.
+
+        What has been asked since is not lost either: the next undo brings that back.
+        """
         if not self._undo or not self.is_idle:
             return False
-        self.turns = self._undo.pop()
+        since, self.turns = self.turns, self._undo.pop()
+        if any(turn not in self.turns for turn in since):
+            self._undo.append(since)
         return True
 
     @property
@@ -248,8 +253,8 @@ class ChatSession:
                 self.model_state, self.loading = ModelState.FAILED, None
                 self.model_error = error_of(event)
             case WorkerExited(expected=False):
-                if self.model_state is ModelState.READY:
-                    self.model_state = ModelState.GONE
+                # Whatever it was doing: the next question starts another one.
+                self.model_state, self.loading = ModelState.GONE, None
                 await self.advance()
             case Progress() | TextDelta() | Finished() | Failed():
                 await self._take(event)
@@ -292,17 +297,31 @@ class ChatSession:
                 turn.error = error
                 self._set_state(turn, TurnState.FAILED)
 
+    async def _put_images(self, message: Message) -> None:
+        for attachment in message.attachments:
+            if not self.engine.has_image(attachment.key):
+                image = await asyncio.to_thread(self._open_pixels, attachment)
+                await self.engine.put_image(attachment.key, image)
+
     async def _send(self, turn: Turn) -> None:
         messages = self.prompt_of(turn)
         for message in messages:
-            for attachment in message.attachments:
-                if not self.engine.has_image(attachment.key):
-                    image = await asyncio.to_thread(self._open_pixels, attachment)
-                    await self.engine.put_image(attachment.key, image)
+            try:
+                await self._put_images(message)
+            except ImageError as error:
+                raise error if message is turn.question else _of_earlier(error) from error
         if turn.state.is_over:
             return  # stopped while its images were opened
         turn.is_sent = True
         await self.engine.generate(Generate(turn.request_id, messages, self.sampling))
+
+
+def _of_earlier(error: ImageError) -> ImageError:
+    return type(error)(
+        f"An image of an earlier question cannot be read again: {error.title}",
+        error.body,
+        "Put the file back, or edit the question it belongs to, or begin a new chat.",
+    )
 
 
 def _ignore(_turn: Turn) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,9 +12,11 @@ from glm4v_tui.checkpoint.kind import context_length, kind_problem, read_config
 from glm4v_tui.checkpoint.problem import Problem
 from glm4v_tui.checkpoint.weights import misplaced_problems, read_weights, weight_names
 from glm4v_tui.errors import CheckpointError
+from glm4v_tui.paths import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from glm4v_tui.checkpoint.weight_file import WeightFile
 
@@ -65,7 +66,7 @@ def inspect_checkpoint(folder: Path) -> CheckpointReport:
     Args:
         folder: A folder in the published layout (``config.json`` beside the weights).
     """
-    folder = Path(folder).expanduser()
+    folder = expanded(str(folder))
     config = read_config(folder)
     if isinstance(config, Problem):
         return CheckpointReport(str(folder), (config,))

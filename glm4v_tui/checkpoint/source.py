@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import msgspec
 
 from glm4v_tui.checkpoint.report import inspect_checkpoint
 from glm4v_tui.errors import CheckpointError, NoModelError
+from glm4v_tui.paths import expanded, is_folder, is_there
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
@@ -48,10 +50,10 @@ def resolve_model(name: str) -> ModelSource:
         raise NoModelError(
             "No model is chosen", "", "Name a model folder or a hub id with --model."
         )
-    path = Path(name).expanduser()
-    if path.is_dir():
+    path = expanded(name)
+    if is_folder(path):
         return ModelSource(name, folder=str(path.resolve()))
-    if path.exists() or path.is_symlink():
+    if os.path.lexists(path):
         raise _not_a_folder(path)
     if _is_written_like_a_path(name) or not _HUB_ID.fullmatch(name):
         raise _nothing_there(name, path)
@@ -86,7 +88,7 @@ def _is_written_like_a_path(name: str) -> bool:
 
 
 def _not_a_folder(path: Path) -> CheckpointError:
-    if path.is_symlink() and not path.exists():
+    if path.is_symlink() and not is_there(path):
         return CheckpointError(
             "This link points nowhere", f"{path} leads to {path.readlink()}.", "Check the path."
         )
@@ -104,7 +106,7 @@ def _nothing_there(name: str, path: Path) -> CheckpointError:
             f"{name!r} is neither a folder here nor a hub id.",
             "A hub id has an owner and a name, such as zai-org/GLM-4.1V-9B-Thinking.",
         )
-    nearest = next(parent for parent in path.absolute().parents if parent.exists())
+    nearest = next(parent for parent in path.absolute().parents if is_there(parent))
     return CheckpointError(
         "There is no such model folder",
         f"{path} does not exist; {nearest} does.",

@@ -20,7 +20,7 @@ from glm4v_tui.commands.start import (
     settings_with,
 )
 from glm4v_tui.engine.protocol import LoadModel, RgbImage, Usage
-from glm4v_tui.errors import NotAnImageError
+from glm4v_tui.errors import NotAnImageError, UsageError
 from glm4v_tui.plain import plain_text
 from glm4v_tui.session import ChatSession, ModelState, Turn, TurnState
 
@@ -87,6 +87,7 @@ def run(options: AskOptions) -> int:
         generation__max_new_tokens=options.max_new_tokens,
         generation__seed=options.seed,
     )
+    _check(options)
     found = existing_paths(options.paths)
     attachments, pixels = _open_all(found)
     is_scripted = options.scripted is not None
@@ -94,6 +95,19 @@ def run(options: AskOptions) -> int:
     if not is_scripted and not settings.model.checkpoint:
         sys.stderr.write(f"{EMBEDDED} --model names another.\n")
     return asyncio.run(_Asking(options, settings, model, pixels).run(attachments))
+
+
+def _check(options: AskOptions) -> None:
+    if not options.question.strip():
+        raise UsageError("There is no question", "--question is empty.", "Write one after -q.")
+    if options.temperature is not None and not options.temperature >= 0:
+        raise UsageError("The temperature is not a number", "", "Give 0 or more.")
+    if options.greedy and options.temperature:
+        raise UsageError(
+            "--greedy and --temperature contradict each other",
+            "Greedy is a temperature of 0.",
+            "Give one of them.",
+        )
 
 
 def _open_all(found: list[Path]) -> tuple[list[Attachment], dict[str, RgbImage]]:

@@ -18,6 +18,7 @@ from glm4v_tui.commands.ask import INTERRUPTED
 from glm4v_tui.commands.start import EMBEDDED, make_engine, model_of, sampling_of
 from glm4v_tui.engine.protocol import Failed, Loaded, Loading, LoadModel, WorkerExited
 from glm4v_tui.errors import GlmError
+from glm4v_tui.paths import expanded, is_there
 from glm4v_tui.pixels import open_pixels
 from glm4v_tui.plain import plain_line, plain_text
 from glm4v_tui.session import ChatSession, ModelState, Turn, TurnState
@@ -113,7 +114,7 @@ class _LineChat:
             case "/help":
                 _say(_HELP)
             case "/attach":
-                await self._attach(Path(os.path.expanduser(rest.strip())))  # noqa: PTH111, ASYNC240
+                await self._attach(expanded(rest.strip()))
             case "/images":
                 self._tell_images()
             case "/detach":
@@ -130,6 +131,8 @@ class _LineChat:
                 await self._session.load(LoadModel(rest.strip(), "auto", device))
             case "/again" | "/new" | "/model":
                 _say("That cannot be done now. /help says what can.")
+            case _ if command[:1] == "/" and "/" not in command[1:] and not is_there(Path(command)):
+                _say(f"There is no command {plain_line(command)}. /help lists them.")
             case _:
                 await self._ask(line)
 

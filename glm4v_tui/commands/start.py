@@ -11,6 +11,7 @@ from glm4v_tui import demo, paths
 from glm4v_tui.config import Settings, load_settings
 from glm4v_tui.engine.protocol import LoadModel, Sampling
 from glm4v_tui.errors import ImageMissingError
+from glm4v_tui.paths import expanded, is_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +23,11 @@ S = TypeVar("S", bound=msgspec.Struct)
 EMBEDDED = (
     "No model is chosen: the small embedded one answers, about drawn shapes, part defects, "
     "packages and chest phantoms only."
+)
+
+
+_MISSING = (
+    "Check the name; paths are of this host. Options go after a command: glm4v-tui ask --help."
 )
 
 
@@ -80,16 +86,14 @@ def existing_paths(names: Iterable[str]) -> list[Path]:
     Raises:
         ImageMissingError: one of them does not exist.
     """
-    found = [Path(name).expanduser() for name in names]
+    found = [expanded(name) for name in names]
     for path in found:
-        if not path.exists():
-            raise ImageMissingError(
-                "There is no such file", str(path), "Check the name; paths are of this host."
-            )
+        if not is_there(path):
+            raise ImageMissingError("There is no such file", str(path), _MISSING)
     return [path.absolute() for path in found]
 
 
 def _absolute_if_folder(name: str) -> str:
     """The worker runs elsewhere, so a folder is told absolutely; a hub id stays as it is."""
-    folder = Path(name).expanduser()
-    return str(folder.absolute()) if folder.exists() else str(folder) if name[:1] == "~" else name
+    folder = expanded(name)
+    return str(folder.absolute()) if is_there(folder) or name[:1] == "~" else name

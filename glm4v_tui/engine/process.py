@@ -116,13 +116,18 @@ class WorkerProcess:
 
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
-        with contextlib.suppress(OSError):  # a dead worker is noticed where its events are read
+        try:
             while True:
                 command = await self._outgoing.get()
                 # Pixels take milliseconds to pack; the screen must not wait for them.
                 big = isinstance(command, PutImage)
                 frame = await asyncio.to_thread(wire.pack, command) if big else wire.pack(command)
                 await loop.sock_sendall(self._sock, frame)
+        except OSError:
+            pass  # a dead worker is noticed where its events are read
+        except (TypeError, ValueError, OverflowError):
+            self.kill()  # nothing more can be said to it; its end tells everybody who waits
+            raise
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from glm4v_tui.errors import GlmError
+from glm4v_tui.errors import GlmError, ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,13 +70,19 @@ class PendingImages:
             self._on_refused(path, error)
             return False
         else:
-            self.attachments.append(opened.attachment)
-            return True
+            return self._take(path, opened.attachment)
         finally:
             self._opening.remove(path)
             if not self._opening:
                 self._settled.set()
             self._on_change()
+
+    def _take(self, path: Path, image: Attachment) -> bool:
+        if any(image.key == other.key for other in self.attachments):
+            self._on_refused(path, ImageError("This image is attached already"))
+            return False
+        self.attachments.append(image)
+        return True
 
     def note_costs(self, measured: Measured) -> None:
         costs = zip(measured.seen, measured.tokens, strict=True)
@@ -94,8 +100,9 @@ class PendingImages:
         return taken
 
     def put_back(self, attachments: tuple[Attachment, ...]) -> None:
-        """Attach what belonged to a question that is written anew."""
-        self.attachments = list(attachments)
+        """Attach what belonged to a question that is written anew, before what is attached."""
+        kept = [image for image in self.attachments if image not in attachments]
+        self.attachments = [*attachments, *kept]
         self._on_change()
 
     def remove_last(self) -> Attachment | None:

@@ -13,7 +13,7 @@ from glm4v_tui.plain import plain_line, plain_text
     [
         ("plain text, täxt, 文字 🎲", "plain text, täxt, 文字 🎲"),
         ("a\tb\nc", "a\tb\nc"),
-        ("a\r\nb\rc", "a\nbc"),
+        ("a\r\nb\rc", "a\nb\nc"),
         ("\x1b[31mred\x1b[0m", "red"),
         ("\x1b[38;2;1;2;3mred\x1b[6n\x1b[?1049h", "red"),
         ("\x9b31mred", "red"),

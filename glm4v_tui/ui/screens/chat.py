@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from glm4v_tui.chat import Attachment, Message
     from glm4v_tui.engine.protocol import LoadModel, MemoryReading
+    from glm4v_tui.errors import GlmError
     from glm4v_tui.session import ChatSession, Turn
     from glm4v_tui.ui.bridge import ImagesMeasured, MemoryRead, WorkerFellSilent
     from glm4v_tui.ui.launch import Launch
@@ -47,7 +48,9 @@ class ChatScreen(Screen[None]):
                 tooltip="Choose images in the file picker"),
         Binding("f2", "view", "View", id="chat.view", tooltip="See the images full screen"),
         Binding("escape", "stop", "Stop", id="chat.stop", tooltip="End the answer; keep its text"),
-        Binding("f4", "choose_model", "Model", id="chat.model"),
+        Binding("f4", "choose_model", "Model", id="chat.model", priority=True),
+        Binding("tab", "answers", "Answers", id="chat.answers", show=False,
+                tooltip="Go to the newest answer, where single keys copy, edit and ask again"),
         Binding("f5", "regenerate", "Again", id="chat.regenerate", show=False,
                 tooltip="Answer the last question anew"),
         Binding("f3", "toggle_side_bar", "Side bar", id="chat.side_bar", show=False),
@@ -70,7 +73,9 @@ class ChatScreen(Screen[None]):
         self._notices = notices
         self._changed: set[Turn] = set()
         self._flushing: Timer | None = None
+        self._is_complete = False
         self._silent_s = 0.0
+        self._told_error: GlmError | None = None
         session.on_change = self._note_change
 
     # From the first frame to the whole screen -----------------------------------------------
@@ -102,7 +107,13 @@ class ChatScreen(Screen[None]):
         _spare_collector()
 
     async def _complete(self) -> None:
-        """Mount the rest: conversation, side bar, status line."""
+        """Mount the rest, once: conversation, side bar, status line.
+
+        Waits for nobody: a question that is typed before the first frame finds it done.
+        """
+        if self._is_complete:
+            return
+        self._is_complete = True
         from glm4v_tui.ui.widgets.chat_log import ChatLog
         from glm4v_tui.ui.widgets.side_bar import SideBar
         from glm4v_tui.ui.widgets.status_line import StatusLine
@@ -116,11 +127,11 @@ class ChatScreen(Screen[None]):
 
     # The model ------------------------------------------------------------------------------
 
-    def action_choose_model(self) -> None:
+    async def action_choose_model(self) -> None:
         from glm4v_tui.ui.screens.model import ModelScreen
 
         settings = self._launch.settings.model
-        self.app.push_screen(ModelScreen(self._session.command, settings), self._take_model)
+        await self.app.push_screen(ModelScreen(self._session.command, settings), self._take_model)
 
     def _take_model(self, command: LoadModel | None) -> None:
         if command is not None:
@@ -139,8 +150,10 @@ class ChatScreen(Screen[None]):
         self._silent_s = 0.0
         if self._session.model_state is ModelState.READY:
             self._measure()
-        if self._session.model_state is ModelState.FAILED and self._session.model_error:
-            tell_error(self, self._session.model_error)
+        error = self._session.model_error
+        if error is not None and error is not self._told_error:
+            tell_error(self, error)
+        self._told_error = error
         self.show_state()
 
     def on_memory_read(self, message: MemoryRead) -> None:
@@ -166,6 +179,7 @@ class ChatScreen(Screen[None]):
     # Asking ---------------------------------------------------------------------------------
 
     async def on_question_area_asked(self, message: QuestionArea.Asked) -> None:
+        await self._complete()
         await self._ask(message.question)
 
     async def _ask(self, question: Message) -> None:
@@ -221,7 +235,9 @@ class ChatScreen(Screen[None]):
         if self._session.undo():
             self.call_next(self._show_turns)
         else:
-            self.notify("There is nothing to bring back.", markup=False)
+            idle = self._session.is_idle
+            words = "There is nothing to bring back." if idle else "Stop the answer first (Esc)."
+            self.notify(words, markup=False)
 
     # A growing answer -----------------------------------------------------------------------
 
@@ -280,13 +296,20 @@ class ChatScreen(Screen[None]):
     def action_scroll_log(self, pages: int) -> None:
         self._log.scroll_pages(pages)
 
-    def action_search(self) -> None:
+    async def action_search(self) -> None:
+        """Keys that follow at once wait here until the bar can take them."""
         from glm4v_tui.ui.widgets.search_bar import SearchBar
 
-        if bars := self.query(SearchBar):
-            bars.first().focus_input()
+        if not self.query(SearchBar):
+            await self.mount(SearchBar(), before=self.query_one("#middle"))
+        self.query_one(SearchBar).focus_input()
+
+    def action_answers(self) -> None:
+        views = self._log.views
+        if views and self.focused is self._question.composer:
+            self._log.go_to(views[-1])
         else:
-            self.mount(SearchBar(), before=self.query_one("#middle"))
+            self._question.composer.focus()
 
     def on_search_bar_wanted(self, message: SearchBar.Wanted) -> None:
         message.bar.show_count(*self._log.find(message.text, message.step))
@@ -297,7 +320,8 @@ class ChatScreen(Screen[None]):
 
     # Images ---------------------------------------------------------------------------------
 
-    def on_question_area_images_changed(self) -> None:
+    async def on_question_area_images_changed(self) -> None:
+        await self._complete()
         self._side_bar.show_images(self._images_in_view())
         self._measure()
         self.show_state()

@@ -11,6 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Select
 
 from glm4v_tui.engine.protocol import LoadModel
+from glm4v_tui.paths import expanded, is_folder
 from glm4v_tui.plain import plain_line
 from glm4v_tui.ui.widgets.words import Words
 
@@ -45,7 +46,7 @@ class ModelScreen(ModalScreen[LoadModel | None]):
             background: $surface; border: round $primary;
         }
         .explanation { color: $text-muted; height: auto; padding: 0 0 1 0; }
-        .how { height: auto; Words { width: auto; padding: 1 1 0 0; } Select { width: 20; } }
+        .how { height: auto; Words { width: auto; padding: 0 1 0 0; } Select { width: 20; } }
         OptionList { height: auto; max-height: 10; margin: 1 0; }
         .problem { color: $text-error; height: auto; }
     }
@@ -103,9 +104,9 @@ class ModelScreen(ModalScreen[LoadModel | None]):
         precision, device = (
             str(self.query_one(f"#{what}", Select).value) for what in ("precision", "device")
         )
-        folder = Path(name).expanduser()
+        folder = expanded(name)
         is_path = name.startswith(("/", "~", "."))
-        if is_path and not folder.is_dir():
+        if is_path and not is_folder(folder):
             self.query_one(".problem", Words).show(f"There is no folder {plain_line(name)}.")
             return
         self.dismiss(LoadModel(str(folder) if is_path else name, precision, device))

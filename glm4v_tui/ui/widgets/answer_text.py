@@ -48,6 +48,11 @@ class AnswerText(OneLayout):
             self._drawn = wanted
         return len(self._lines)
 
+    def line_of(self, wanted: str) -> int | None:
+        """The first line with these words (given case-folded); None when no single line has."""
+        lines = enumerate(self._lines)
+        return next((y for y, line in lines if wanted in line.text.casefold()), None)
+
     def render_line(self, y: int) -> Strip:
         if y >= len(self._lines):
             return Strip.blank(self.content_size.width)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Size = tuple[int, int]
 
+_MOST = 5
+"""Images that are listed; of more, the first and the last ones."""
+
 
 class AttachmentStrip(Words):
     """A line for each attached image: name, size, what the model will see, its cost."""
@@ -24,7 +27,7 @@ class AttachmentStrip(Words):
     DEFAULT_CSS = """
     AttachmentStrip {
         height: auto;
-        max-height: 6;
+        max-height: 7;
         padding: 0 2;
         color: $text-muted;
         &.-empty { display: none; }
@@ -48,6 +51,9 @@ class AttachmentStrip(Words):
             opening: Names of files that are still being read.
         """
         lines = [_line(number, image, costs) for number, image in enumerate(attachments, 1)]
+        if len(lines) > _MOST:
+            hidden = len(lines) - _MOST + 1
+            lines[2 : 2 + hidden] = [Content(f"… and {hidden} more")]
         lines += [Content(f"… {plain_line(name)}") for name in opening]
         self.set_class(not lines, "-empty")
         self.show(Content("\n").join(lines))

@@ -71,7 +71,8 @@ class ChatLog(VerticalScroll, OneLayout, can_focus=False):
         index = (last + step) % len(matches)
         self._found = matches[index]
         self._found.add_class("-found")
-        self.scroll_to_widget(self._found, animate=False)
+        self.release_anchor()
+        self.scroll_to_region(self._found.place_of(wanted), animate=False, force=True, top=True)
         return index + 1, len(matches)
 
     def neighbor(self, view: TurnView, step: int) -> TurnView | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from textual.app import ComposeResult
+    from textual.worker import Worker
 
     from glm4v_tui.engine.protocol import Measured
     from glm4v_tui.errors import GlmError
@@ -42,6 +43,8 @@ class QuestionArea(Vertical):
     def __init__(self) -> None:
         super().__init__()
         self._pending = PendingImages(self._note_images, self._tell_refusal)
+        self._pastes: set[Worker[None]] = set()
+        """Pastes that may name files and are being looked at."""
 
     def compose(self) -> ComposeResult:
         yield AttachmentStrip()
@@ -74,8 +77,9 @@ class QuestionArea(Vertical):
         self.run_worker(self._open_images(list(images)), group="attach")
 
     def rewrite(self, question: chat.Message) -> None:
-        """Bring a question back to be written anew."""
-        self.composer.replace_text(question.text)
+        """Bring a question back to be written anew, above what is being written."""
+        draft = self.composer.text
+        self.composer.replace_text("\n".join(filter(None, (question.text, draft))))
         self.composer.focus()
         self._pending.put_back(question.attachments)
 
@@ -91,6 +95,8 @@ class QuestionArea(Vertical):
                 self.notify("Write a question about the image first.", markup=False)
             return
         refused = self._pending.refusals
+        while self._pastes:
+            await self._pastes.pop().wait()
         await self._pending.settled()
         if self._pending.refusals != refused:
             # Not without the image that it is about: the question comes back.
@@ -122,7 +128,12 @@ class QuestionArea(Vertical):
 
     def take_paste(self, text: str) -> None:
         """Attach the images that a paste names, refuse what is not on this host, or insert."""
-        self.run_worker(self._take_paste(text), group="attach")
+        from glm4v_tui.paste import may_be_paths
+
+        if may_be_paths(text):
+            self._pastes.add(self.run_worker(self._take_paste(text), group="attach"))
+        else:  # at once: letters that are typed after it come after it
+            self.composer.insert(plain_text(text))
 
     async def _take_paste(self, text: str) -> None:
         from glm4v_tui.paste import Host, absent_message, parse_paste

@@ -50,13 +50,16 @@ class KeyHints(Words):
         self.call_after_refresh(self._show_bindings, self.screen)
 
     def _show_bindings(self, screen: Screen[object]) -> None:
+        shown = {
+            active.binding.description: active.binding
+            for active in reversed(screen.active_bindings.values())
+            if active.binding.show and active.enabled
+        }
         hints = Content("  ").join(
             Content.assemble(
-                (self.app.get_key_display(active.binding), "$footer-key-foreground"),
-                f" {active.binding.description}",
+                (self.app.get_key_display(binding), "$footer-key-foreground"), f" {words}"
             )
-            for active in screen.active_bindings.values()
-            if active.binding.show
+            for words, binding in reversed(shown.items())
         )
         self.show(hints)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
+from textual.geometry import Region
 from textual.message import Message
 
 from glm4v_tui.engine.protocol import FinishReason
@@ -39,7 +40,7 @@ class TurnView(Vertical, OneLayout, can_focus=True):
         Binding("c", "request('copy_code')", "Copy code", id="turn.copy_code"),
         Binding("e", "request('edit')", "Edit", id="turn.edit", tooltip="Ask this differently"),
         Binding("r", "request('regenerate')", "Again", id="turn.regenerate"),
-        Binding("v,enter", "request('view')", "View images", id="turn.view"),
+        Binding("v", "request('view')", "View images", id="turn.view"),
         Binding("t", "toggle_thinking", "Thinking", id="turn.thinking"),
         Binding("up,k", "request('previous')", "Previous turn", id="turn.previous", show=False),
         Binding("down,j", "request('next')", "Next turn", id="turn.next", show=False),
@@ -54,8 +55,7 @@ class TurnView(Vertical, OneLayout, can_focus=True):
         &:focus { border-left: outer $primary; background: $boost; }
         &.-found { border-left: outer $warning; }
         .question { padding: 0 0 0 1; border-left: thick $secondary; height: auto; }
-        .thinking { color: $text-muted; height: auto; padding: 0 0 0 1; display: none; }
-        .thinking.-some { display: block; }
+        .thinking { color: $text-muted; height: auto; padding: 0 0 0 1; }
         .foot { color: $text-muted; height: auto; padding: 0 0 0 1; }
         .pictures { height: auto; padding: 0 0 0 2; content-align: left top; }
         AnswerText { padding: 0 0 0 1; }
@@ -85,7 +85,6 @@ class TurnView(Vertical, OneLayout, can_focus=True):
         yield self._question
         if self.turn.question.attachments and self._picture_height:
             yield from self._compose_pictures()
-        yield self._thinking
         yield self._foot
 
     async def on_mount(self) -> None:
@@ -95,7 +94,7 @@ class TurnView(Vertical, OneLayout, can_focus=True):
         """Show what the turn has become since the last time."""
         async with self._following:
             answer = self.turn.answer
-            self._show_thinking(answer)
+            await self._show_thinking(answer)
             await self._show_answer(plain_text(answer.text))
             self._update_foot()
 
@@ -110,16 +109,36 @@ class TurnView(Vertical, OneLayout, can_focus=True):
         """The fenced blocks of the answer, without their fences."""
         return [block[2] for block in _FENCED.finditer(self.turn.answer.text)]
 
+    def place_of(self, wanted: str) -> Region:
+        """Where these words (given case-folded) stand, in the coordinates of the conversation."""
+        line = self._answer.line_of(wanted) if self._answer else None
+        if self._answer is None or line is None:
+            return self.virtual_region
+        return Region(0, self._answer.virtual_region.y + self.virtual_region.y + line, 1, 1)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """Offer only what this turn has something for."""
+        match action, parameters:
+            case "request", ("copy",):
+                return bool(self.turn.answer.text)
+            case "request", ("copy_code",):
+                return bool(self.code_blocks)
+            case "request", ("view",):
+                return bool(self.turn.question.attachments)
+            case "toggle_thinking", _:
+                return bool(self.turn.answer.thinking)
+        return True
+
     def action_request(self, what: str) -> None:
         self.post_message(self.Requested(self, what))
 
-    def action_toggle_thinking(self) -> None:
+    async def action_toggle_thinking(self) -> None:
         self._is_unfolded = not self._is_unfolded
-        self._show_thinking(self.turn.answer)
+        await self._show_thinking(self.turn.answer)
 
-    def on_click(self, event: events.Click) -> None:
+    async def on_click(self, event: events.Click) -> None:
         if event.widget is self._thinking:
-            self.action_toggle_thinking()
+            await self.action_toggle_thinking()
 
     # The parts ------------------------------------------------------------------------------
 
@@ -149,8 +168,11 @@ class TurnView(Vertical, OneLayout, can_focus=True):
             picture.styles.max_height = self._picture_height
             yield picture
 
-    def _show_thinking(self, answer: Answer) -> None:
-        self._thinking.set_class(bool(answer.thinking) or answer.is_thinking, "-some")
+    async def _show_thinking(self, answer: Answer) -> None:
+        if not (answer.thinking or answer.is_thinking):
+            return
+        if not self._thinking.is_attached:
+            await self.mount(self._thinking, before=self._answer or self._foot)
         words = len(answer.thinking.split())
         sign = "▾" if self._is_unfolded else "▸"
         state = "Thinking …" if answer.is_thinking and not self.turn.state.is_over else "Thought"
