@@ -127,9 +127,6 @@ def main() -> NoReturn:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
     except Exception as error:  # noqa: BLE001 - the last stop: no traceback reaches the user
         _report_defect(error)
         sys.exit(1)

@@ -6,7 +6,7 @@ import re
 
 _UNSAFE = re.compile(
     # ESC sequences whole, so that no "[31m" stays behind: CSI, OSC/DCS/SOS/PM/APC, two-byte ones
-    r"\x1b\[[0-?]*[ -/]*[@-~]"
+    r"\x1b\[[0-?]*[ -/]*(?:[@-~]|\Z)"  # also one that a growing text has not finished
     r"|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
     r"|\x1b[ -/]*[0-~]?"
     r"|\x9b[0-?]*[ -/]*[@-~]"

@@ -77,7 +77,7 @@ class Turn:
 
     @property
     def answer(self) -> Answer:
-        return split_answer(self.raw)
+        return split_answer(self.raw, is_complete=self.state.is_over)
 
     @property
     def tokens_per_s(self) -> float | None:

@@ -56,6 +56,8 @@ class LocalEngine(Engine):
         self._model: LoadModel | None = None
         self._worker: WorkerProcess | None = None
         self._starting = asyncio.Lock()
+        self._changing = asyncio.Lock()
+        """Held while one model makes place for another: a load that comes meanwhile waits."""
         self._is_loading = False
         self._requests: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -69,9 +71,10 @@ class LocalEngine(Engine):
             yield event
 
     async def load(self, command: LoadModel) -> None:
-        await self._stop_worker("Another model was chosen")
-        self._model = command
-        await self._running_worker()
+        async with self._changing:
+            await self._stop_worker("Another model was chosen")
+            self._model = command
+            await self._running_worker()
 
     def has_image(self, key: str) -> bool:
         return self._worker is not None and key in self._worker.image_keys

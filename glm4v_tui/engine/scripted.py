@@ -90,6 +90,7 @@ class ScriptedEngine(Engine):
             yield event
 
     async def load(self, command: LoadModel) -> None:
+        await self.unload()
         self._load = asyncio.create_task(self._play_load(command))
 
     def has_image(self, key: str) -> bool:
@@ -112,13 +113,15 @@ class ScriptedEngine(Engine):
             task.cancel()
 
     async def unload(self) -> None:
-        for task in list(self._playing.values()):
+        playing = list(self._playing.values())
+        for task in playing:
             task.cancel()
+        await asyncio.gather(*playing)
+        if self._load is not None and self._load.cancel():
+            self._events.put_nowait(Failed(FailureKind.WORKER_DIED, "Loading was ended"))
 
     async def close(self) -> None:
         await self.unload()
-        if self._load is not None:
-            self._load.cancel()
         self._events.put_nowait(None)
 
     async def _play_load(self, command: LoadModel) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from glm4v_tui.errors import GlmError, ImageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
 
     from glm4v_tui.chat import Attachment, Box
@@ -36,6 +36,7 @@ class PendingImages:
         self._opening: list[Path] = []
         self._on_change = on_change
         self._on_refused = on_refused
+        self._held = 0
         self._settled = asyncio.Event()
         self._settled.set()
         self._one_by_one = asyncio.Lock()
@@ -60,7 +61,6 @@ class PendingImages:
         from glm4v_tui import images  # Pillow: not before the first image
 
         self._opening.append(path)
-        self._settled.clear()
         self._on_change()
         try:
             async with self._one_by_one:
@@ -73,8 +73,6 @@ class PendingImages:
             return self._take(path, opened.attachment)
         finally:
             self._opening.remove(path)
-            if not self._opening:
-                self._settled.set()
             self._on_change()
 
     def _take(self, path: Path, image: Attachment) -> bool:
@@ -89,9 +87,24 @@ class PendingImages:
         self.costs.update(zip(measured.sizes, costs, strict=True))
         self._on_change()
 
+    def hold(self, work: Coroutine[None, None, None]) -> Coroutine[None, None, None]:
+        """Work that brings images; from this call to its end nothing is settled."""
+        self._held += 1
+        self._settled.clear()
+        return self._finish(work)
+
+    async def _finish(self, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        finally:
+            self._held -= 1
+            if not self._held:
+                self._settled.set()
+
     async def settled(self) -> None:
-        """Wait until no file is being opened."""
-        await self._settled.wait()
+        """Wait until no image is on its way."""
+        while self._held:
+            await self._settled.wait()
 
     def take(self) -> list[Attachment]:
         """Hand the images over to a question."""

@@ -54,7 +54,6 @@ def test_json_is_one_object(stage, run, picture):
     assert result["usage"]["image_tokens"] == 200
 
 
-@pytest.mark.xfail(strict=True, reason="half a mark is printed before the rest of it comes")
 def test_marks_and_sequences_of_an_answer_are_not_printed(stage, run, picture):
     script = stage.script("<think>x</think><answer>A \x1b[31m\x1b]0;t\x07square.</answer>")
     done = run("ask", picture, "-q", "What?", "--scripted", script)

@@ -252,7 +252,6 @@ async def test_a_load_is_ended_once_by_another_load(loaded, tiny_glm4v):
     assert loaded.of(Failed)[0].request_id is None
 
 
-@pytest.mark.xfail(strict=True, reason="loads that overlap lose each other's model")
 async def test_of_loads_that_come_together_the_last_one_stays(loaded, tiny_glm4v, tmp_path):
     names = ["first", "second", "last"]
     for name in names:

@@ -121,9 +121,7 @@ async def test_an_abort_ends_a_request_that_waits_or_has_just_come():
     "leave",
     [
         "unload",
-        pytest.param(
-            "close", marks=pytest.mark.xfail(strict=True, reason="events end before the ends")
-        ),
+        "close",
     ],
 )
 async def test_what_runs_and_what_waits_is_ended_when_the_model_leaves(leave):
@@ -145,7 +143,6 @@ async def test_a_load_is_told_and_ends_once():
     assert done == sorted(done) != []
 
 
-@pytest.mark.xfail(strict=True, reason="both loads go on side by side")
 async def test_another_load_replaces_the_one_that_runs():
     async with playing(QUICK, load_s=0.05) as (engine, heard):
         await engine.load(LoadModel("first"))

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from textual.app import ComposeResult
-    from textual.worker import Worker
 
     from glm4v_tui.engine.protocol import Measured
     from glm4v_tui.errors import GlmError
@@ -43,8 +42,6 @@ class QuestionArea(Vertical):
     def __init__(self) -> None:
         super().__init__()
         self._pending = PendingImages(self._note_images, self._tell_refusal)
-        self._pastes: set[Worker[None]] = set()
-        """Pastes that may name files and are being looked at."""
 
     def compose(self) -> ComposeResult:
         yield AttachmentStrip()
@@ -74,7 +71,7 @@ class QuestionArea(Vertical):
 
     def attach(self, images: Iterable[tuple[Path, chat.Box | None]]) -> None:
         """Attach files, or parts of them, in this order; each is shown or refused aloud."""
-        self.run_worker(self._open_images(list(images)), group="attach")
+        self.run_worker(self._pending.hold(self._open_images(list(images))), group="attach")
 
     def rewrite(self, question: chat.Message) -> None:
         """Bring a question back to be written anew, above what is being written."""
@@ -95,8 +92,6 @@ class QuestionArea(Vertical):
                 self.notify("Write a question about the image first.", markup=False)
             return
         refused = self._pending.refusals
-        while self._pastes:
-            await self._pastes.pop().wait()
         await self._pending.settled()
         if self._pending.refusals != refused:
             # Not without the image that it is about: the question comes back.
@@ -131,7 +126,7 @@ class QuestionArea(Vertical):
         from glm4v_tui.paste import may_be_paths
 
         if may_be_paths(text):
-            self._pastes.add(self.run_worker(self._take_paste(text), group="attach"))
+            self.run_worker(self._pending.hold(self._take_paste(text)), group="attach")
         else:  # at once: letters that are typed after it come after it
             self.composer.insert(plain_text(text))
 
