@@ -79,9 +79,9 @@ class AnswerText(OneLayout):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._drawn = None
         self._paint.clear()
-        self.refresh(layout=True)
+        # Drawn anew for another theme only: styles change at every focus, in all answers at once.
+        self.refresh(layout=self._drawn is not None and self._drawn[2] is not self._style())
 
     def _style(self) -> MarkdownStyle:
         return markdown_style(self.app.current_theme)

@@ -43,7 +43,9 @@ class FilePreview(Vertical):
     FilePreview {
         padding: 0 1;
         Picture { height: 1fr; }
-        VerticalScroll { height: auto; max-height: 50%; padding: 1 0 0 0; }
+        /* Of one height whatever it says: else each name would move the picture, which is then
+           sent to the terminal again. */
+        VerticalScroll { height: 5; padding: 1 0 0 0; }
     }
     """
 
@@ -73,6 +75,8 @@ class FilePreview(Vertical):
             self.query_one(Picture).show(None)
             return
         self._tell(Content(plain_line(row.name)).stylize("bold"))
+        # At once, so that the picture knows of every key and keeps its pace by them.
+        self.query_one(Picture).show(row.path if is_image_name(row.name) else None)
         describe: Callable[[], Coroutine[None, None, None]] = partial(self._describe, row)
         _: Worker[None] = self.run_worker(describe, group="facts", exclusive=True)
 
@@ -89,7 +93,7 @@ class FilePreview(Vertical):
             picture.show(None)
             self._tell(_error_words(row, error))
             return
-        picture.show(row.path, image_size=(facts.width, facts.height))
+        picture.show(row.path)
         self._tell(_facts_words(row, facts))
 
     def on_picture_failed(self, message: Picture.Failed) -> None:
