@@ -33,7 +33,7 @@ from glm4v_tui.engine.protocol import (
     WorkerExited,
     error_of,
 )
-from glm4v_tui.errors import GlmError, ImageError
+from glm4v_tui.errors import GlmError, ImageError, WorkerDiedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -248,13 +248,14 @@ class ChatSession:
                 self.model_state, self.loading = ModelState.LOADING, event
             case Loaded(model=model):
                 self.model_state, self.model, self.loading = ModelState.READY, model, None
+                self.model_error = None
                 await self.advance()
             case Failed(request_id=None):
                 self.model_state, self.loading = ModelState.FAILED, None
                 self.model_error = error_of(event)
             case WorkerExited(expected=False):
-                # Whatever it was doing: the next question starts another one.
-                self.model_state, self.loading = ModelState.GONE, None
+                if self.model_state is ModelState.READY:
+                    self.model_state = ModelState.GONE
                 await self.advance()
             case Progress() | TextDelta() | Finished() | Failed():
                 await self._take(event)
@@ -286,7 +287,9 @@ class ChatSession:
 
     async def advance(self) -> None:
         """Send the next question if the model is there and free."""
-        ready = self.model_state in {ModelState.READY, ModelState.GONE}
+        # A process that died while it loaded may live the next time; a bad checkpoint stays bad.
+        died = isinstance(self.model_error, WorkerDiedError)
+        ready = died or self.model_state in {ModelState.READY, ModelState.GONE}
         while ready and self.current is None and self.queued:
             turn = self.queued[0]
             turn.asked_at = time.monotonic()

@@ -260,7 +260,8 @@ async def test_of_loads_that_come_together_the_last_one_stays(loaded, tiny_glm4v
     loaded_model = (await loaded.until(Loaded)).model
     assert len(workers()) == 1
     assert [type(event) for event in loaded.of(Loaded, Failed)] == [Failed, Failed, Loaded]
-    assert loaded_model.name == "last"
+    assert loaded_model.name == tiny_glm4v.name  # what the link leads to
+    assert loaded.engine._model == model(tmp_path / "last")
 
 
 def workers():
