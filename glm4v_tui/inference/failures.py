@@ -62,7 +62,7 @@ _TABLE = (
          "Accept its licence on the hub's page, then run: hf auth login"),
     _Row(r"OfflineModeIsEnabled|outgoing traffic has been disabled|HF_HUB_OFFLINE",
          CheckpointError, "The model is not in the cache, and the hub is switched off",
-         "Unset HF_HUB_OFFLINE to download it, or name a folder."),
+         "Unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE to download it, or name a folder."),
     _Row(r"couldn't connect to|LocalEntryNotFound|ConnectError|ConnectTimeout|ReadTimeout"
          r"|ProxyError|Name or service not known|Temporary failure in name resolution",
          CheckpointError, "The hub cannot be reached", _HUB_REMEDY),

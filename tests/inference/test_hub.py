@@ -122,7 +122,12 @@ def hub(tiny_glm4v: Path) -> Iterator[ThreadingHTTPServer]:
 
 
 def fetch(hub_id: str, home: Path, endpoint: str, *more: str, **environment: str) -> dict[str, Any]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    # Whoever runs the tests may have switched the hub off, or told a mirror; these tests decide.
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("HF_", "TRANSFORMERS_", "HUGGINGFACE_"))
+    }
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, hub_id, *more],
         env=clean | {"HF_HOME": str(home), "HF_ENDPOINT": endpoint, **environment},
@@ -188,6 +193,8 @@ def test_no_connection_says_so(tmp_path: Path) -> None:
     assert "HF_ENDPOINT" in answer["remedy"]
 
 
-def test_offline_mode_says_so(tmp_path: Path) -> None:
-    answer = fetch(HUB_ID, tmp_path, "http://127.0.0.1:9", HF_HUB_OFFLINE="1")
+@pytest.mark.parametrize("switch", ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
+def test_offline_mode_says_so_and_names_the_switch(tmp_path: Path, switch: str) -> None:
+    answer = fetch(HUB_ID, tmp_path, "http://127.0.0.1:9", **{switch: "1"})
     assert "the hub is switched off" in answer["title"], answer
+    assert switch in answer["remedy"], answer
