@@ -58,10 +58,7 @@ def key_groups(screen: Screen[Any]) -> list[KeyGroup]:
 
 def first_key(screen: Screen[Any], binding_id: str) -> str:
     """The first key of one of the screen's bindings, to be named in a text; empty without one."""
-    for key, active in screen.active_bindings.items():
-        if active.binding.id == binding_id:
-            return key_label(key)
-    return ""
+    return next((key_label(found.key) for found in _all(screen) if found.name == binding_id), "")
 
 
 def filter_groups(groups: list[KeyGroup], text: str) -> list[KeyGroup]:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from PIL import Image
-from textual.events import Paste
+from textual.events import Key, Paste
 
 from glm4v_tui.config import InterfaceSettings, Settings
 from glm4v_tui.engine.protocol import LoadModel
@@ -496,6 +496,29 @@ async def test_images_are_seen_full_screen(cat):
         await user.until(lambda: isinstance(user.app.screen, ViewerScreen))
         await user.press("escape")
         await user.ask("What is it?")
+
+
+async def test_keys_that_arrive_with_f2_are_the_viewers(cat):
+    """A stuck link lets go of keys in one burst; none may fall into the composer behind."""
+    async with chatting(images=[cat]) as user:
+        await user.sees("1 cat.png")
+        for key in ("f2", "i"):
+            user.app.post_message(Key(key, key if len(key) == 1 else None))
+        await user.sees("PNG, 80×60")
+        assert isinstance(user.app.screen, ViewerScreen)
+        assert user.composer.text == ""
+
+
+async def test_an_image_that_vanished_is_told_once(cat):
+    async with chatting(images=[cat]) as user:
+        await user.sees("1 cat.png")
+        cat.unlink()
+        await user.send("What is it?")
+        await user.until(lambda: user.last.state is TurnState.FAILED)
+        await user.sees(f"✗ {user.last.error.title}")
+        view = user.view(user.last)
+        await user.until(lambda: view.query_one(Picture).has_card)
+        assert not view.query_one(Picture).display
 
 
 async def test_without_an_image_there_is_nothing_to_view():

@@ -84,6 +84,7 @@ async def test_it_opens_filters_scrolls_and_closes():
         await pilot.pause()
         assert "Ctrl+O" in shown(pilot.app)
         assert "View [b]" in shown(pilot.app)
+        assert "↑ ↓ scroll  ·  Esc closes" in shown(pilot.app)
         await pilot.press(*"copy ans")
         await pilot.pause()
         assert "Copy answer" in shown(pilot.app)

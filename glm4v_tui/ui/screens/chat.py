@@ -46,7 +46,8 @@ class ChatScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+o", "attach", "Attach", id="chat.attach", priority=True,
                 tooltip="Choose images in the file picker"),
-        Binding("f2", "view", "View", id="chat.view", tooltip="See the images full screen"),
+        Binding("f2", "view", "View", id="chat.view", priority=True,
+                tooltip="See the images full screen"),
         Binding("escape", "stop", "Stop", id="chat.stop", tooltip="End the answer; keep its text"),
         Binding("f4", "choose_model", "Model", id="chat.model", priority=True),
         Binding("tab", "answers", "Answers", id="chat.answers", show=False,

@@ -15,6 +15,7 @@ from textual.geometry import Region
 from textual.message import Message
 
 from glm4v_tui.engine.protocol import FinishReason
+from glm4v_tui.errors import ImageError
 from glm4v_tui.plain import plain_line, plain_text
 from glm4v_tui.session import Turn, TurnState
 from glm4v_tui.ui.widgets.one_layout import OneLayout
@@ -190,8 +191,18 @@ class TurnView(Vertical, OneLayout, can_focus=True):
             await self.mount(self._answer, before=self._foot)
         await self._answer.show(text)
 
+    def on_picture_failed(self) -> None:
+        self._hide_told_cards()
+
+    def _hide_told_cards(self) -> None:
+        """An image whose failure is the turn's is not told of a second time in its own place."""
+        is_told = isinstance(self.turn.error, ImageError)
+        for face in self.query(".pictures").results():
+            face.display = not (is_told and getattr(face, "has_card", False))
+
     def _update_foot(self) -> None:
         self._question.show(self._question_words())
+        self._hide_told_cards()
         words = self._foot_words()
         self._foot.show(words)
         self._foot.display = bool(words)
