@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import StoppingCriteria, StoppingCriteriaList
+from transformers import Cache, StoppingCriteria, StoppingCriteriaList
 
 from glm4v_tui.engine.protocol import FinishReason
 from glm4v_tui.errors import UsageError
@@ -160,7 +160,8 @@ class Decoder:
         """
 
         def note_cache(_: Any, __: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            run.cache = kwargs.get("past_key_values")
+            # By its class: ``past_key_values`` has been called ``cache`` since transformers 5.24.
+            run.cache = next((value for value in kwargs.values() if isinstance(value, Cache)), None)
 
         def stop_here(*_: Any) -> None:
             if should_stop():
