@@ -1,3 +1,41 @@
-"""glm4v-tui: look at images with a local vision-language model from a terminal."""
+"""glm4v-tui: look at images with a local vision-language model from a terminal.
+
+Plugin authors import everything from here; a name is loaded when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from glm4v_tui.chat import Box
+    from glm4v_tui.images import Facts, ImageReader, ReadImage, windowed
+    from glm4v_tui.tasks.export import Exporter, Record
+    from glm4v_tui.tasks.hookspecs import hookimpl
+    from glm4v_tui.tasks.panel import Badge, Panel, Region, Row, Table, Tone, pixel_box
+    from glm4v_tui.tasks.task import Generation, Label, Language, NoOptions, Task, Words
+    from glm4v_tui.tasks.toml_task import BoxField, load_toml_task
+
+_HOMES = {
+    "glm4v_tui.chat": ("Box",),
+    "glm4v_tui.images": ("Facts", "ImageReader", "ReadImage", "windowed"),
+    "glm4v_tui.tasks.export": ("Exporter", "Record"),
+    "glm4v_tui.tasks.hookspecs": ("hookimpl",),
+    "glm4v_tui.tasks.panel": ("Badge", "Panel", "Region", "Row", "Table", "Tone", "pixel_box"),
+    "glm4v_tui.tasks.task": ("Generation", "Label", "Language", "NoOptions", "Task", "Words"),
+    "glm4v_tui.tasks.toml_task": ("BoxField", "load_toml_task"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Badge", "Box", "BoxField", "Exporter", "Facts", "Generation", "ImageReader", "Label",
+    "Language", "NoOptions", "Panel", "ReadImage", "Record", "Region", "Row", "Table", "Task",
+    "Tone", "Words", "hookimpl", "load_toml_task", "pixel_box", "windowed",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)

@@ -44,15 +44,17 @@ class Attachment(msgspec.Struct, frozen=True):
     """The part of the upright image that is asked about; None for all of it."""
     notes: tuple[str, ...] = ()
     """What was done to it on the way to the model, in words ("turned upright", ...)."""
+    variant: str = ""
+    """What a task does to the pixels, as ``Preparation.key`` says it; empty for nothing."""
+    frame: int | None = None
+    """Of a file with several, counted from 0; None for the one that stands for the whole."""
 
     @property
     def key(self) -> str:
-        """Identity of the pixels: file content and crop."""
-        if self.crop is None:
-            return self.digest
-        return (
-            f"{self.digest}:{self.crop.left},{self.crop.top},{self.crop.right},{self.crop.bottom}"
-        )
+        """Identity of the pixels: file content, frame, crop, what a task does to them."""
+        crop = ",".join(map(str, msgspec.structs.astuple(self.crop))) if self.crop else ""
+        frame = "" if self.frame is None else f"#{self.frame}"
+        return ":".join([self.digest, *filter(None, (frame, crop, self.variant))])
 
 
 class Message(msgspec.Struct, frozen=True):

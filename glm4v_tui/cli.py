@@ -75,7 +75,9 @@ def chat_command(**options: Any) -> None:
 
 @cli.command("ask")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(), metavar="PATH ...")
-@click.option("-q", "--question", required=True, help="What to ask about the images.")
+@click.option("-q", "--question", help="What to ask about the images.")
+@click.option("--task", metavar="NAME", help="Ask what a task asks; the result is typed.")
+@click.option("--export", metavar="[FORMAT:]FILE", help="Also write the task's result there.")
 @_model_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--greedy", is_flag=True, help="Always take the most probable token.")
@@ -88,6 +90,15 @@ def ask_command(**options: Any) -> None:
     from glm4v_tui.commands import ask
 
     sys.exit(ask.run(ask.AskOptions(**options)))
+
+
+@cli.command("tasks")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def tasks_command(as_json: bool) -> None:
+    """List the tasks that can be asked for."""
+    from glm4v_tui.commands import tasks
+
+    sys.exit(tasks.run(as_json=as_json))
 
 
 @cli.command("doctor")

@@ -6,7 +6,7 @@ made from here (``python -m glm4v_tui.config``).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -15,8 +15,10 @@ from glm4v_tui import paths
 if TYPE_CHECKING:
     from pathlib import Path
 
-RESERVED = ("tasks", "plugins")
-"""Tables that are not this file's business: each task and plugin reads its own."""
+RESERVED = ("tasks",)
+"""A table whose parts are the tasks' business: each reads its own (``task_options``)."""
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -55,6 +57,8 @@ class GenerationSettings(msgspec.Struct, frozen=True):
     """Above 1, tokens that were used already become less likely."""
     seed: Seed | None = None
     """The same seed, question and settings give the same answer."""
+    language: Literal["auto", "en", "zh"] = "auto"
+    """The language that tasks ask in. `auto` is the system's."""
 
 
 class InterfaceSettings(msgspec.Struct, frozen=True):
@@ -88,11 +92,21 @@ class EngineSettings(msgspec.Struct, frozen=True):
     """Seconds that stopping an answer may take; after that the process is ended."""
 
 
+class PluginSettings(msgspec.Struct, frozen=True):
+    """Which installed plugins are loaded. Nothing of the others is imported."""
+
+    enabled: tuple[str, ...] | None = None
+    """Only these, by the names that `glm4v-tui plugin list` shows."""
+    disabled: tuple[str, ...] = ()
+    """All but these."""
+
+
 class Settings(msgspec.Struct, frozen=True):
     model: ModelSettings = ModelSettings()
     generation: GenerationSettings = GenerationSettings()
     interface: InterfaceSettings = InterfaceSettings()
     engine: EngineSettings = EngineSettings()
+    plugins: PluginSettings = PluginSettings()
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -108,6 +122,19 @@ def load_settings(path: Path | None = None) -> Settings:
     if path is None and not file.exists():
         return Settings()
     return _read(file)
+
+
+def task_options(name: str, kind: type[S], path: Path | None = None) -> S:
+    """The options that the user has set for a task: ``[tasks.NAME]``.
+
+    Raises:
+        SettingsError: as :func:`load_settings`.
+    """
+    from glm4v_tui.toml_file import read_toml
+    from glm4v_tui.toml_struct import read_table
+
+    file = path or paths.config_file()
+    return read_table(read_toml(file), kind, ("tasks", name)) if file.exists() else kind()
 
 
 def _read(path: Path) -> Settings:

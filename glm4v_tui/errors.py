@@ -10,12 +10,15 @@ GlmError                        exit code
 │   ├── ImageTruncatedError
 │   ├── ImageTooLargeError
 │   └── ImageChangedError
-└── EngineError                 4    the model or the process that runs it failed
-    ├── NoModelError
-    ├── CheckpointError
-    ├── OutOfMemoryError
-    ├── WorkerDiedError
-    └── WorkerSilentError
+├── EngineError                 4    the model or the process that runs it failed
+│   ├── NoModelError
+│   ├── CheckpointError
+│   ├── OutOfMemoryError
+│   ├── WorkerDiedError
+│   └── WorkerSilentError
+└── TaskError                   5    a task or the plugin that brings it
+    ├── PluginError                  the plugin's own code failed, or it does not fit
+    └── ResultError                  an answer is no whole result of its task
 
 Anything else that escapes is a defect of this program and is shown as one.
 """
@@ -102,3 +105,15 @@ class WorkerDiedError(EngineError):
 
 class WorkerSilentError(EngineError):
     """The worker process is there but does not answer."""
+
+
+class TaskError(GlmError):
+    exit_code = 5
+
+
+class PluginError(TaskError):
+    """A plugin's own code failed, or does not fit this program."""
+
+
+class ResultError(TaskError):
+    """An answer is not the whole result that its task asks for."""

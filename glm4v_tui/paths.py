@@ -46,6 +46,11 @@ def user_themes_dir() -> Path:
     return config_dir() / "themes"
 
 
+def user_tasks_dir() -> Path:
+    """The user's own tasks, a TOML file each."""
+    return config_dir() / "tasks"
+
+
 def state_file() -> Path:
     return state_dir() / "state.toml"
 

@@ -7,16 +7,33 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from glm4v_tui.chat import Attachment
     from glm4v_tui.engine.protocol import RgbImage
+    from glm4v_tui.tasks.plugins import Plugins
 
 
-def open_pixels(attachment: Attachment) -> RgbImage:
-    """Open an attached image for the model; for a thread: it decodes the whole file.
+class PixelOpener:
+    """Opens attached images for the model, each as its task wants it.
 
-    Raises:
-        ImageError: the file is gone, unreadable, or not the one that was attached.
+    Args:
+        plugins: Where the tasks are; may be set later, before the first question of a task.
     """
-    from glm4v_tui import images
-    from glm4v_tui.engine.protocol import RgbImage
 
-    image = images.reopen(attachment)
-    return RgbImage(image.width, image.height, image.tobytes())
+    def __init__(self, plugins: Plugins | None = None) -> None:
+        self.plugins = plugins
+
+    def __call__(self, attachment: Attachment) -> RgbImage:
+        """The pixels; for a thread: it decodes the whole file.
+
+        Raises:
+            ImageError: the file is gone, unreadable, or not the one that was attached.
+            TaskError: the task that prepares it is gone, or fails.
+        """
+        from glm4v_tui import images
+        from glm4v_tui.engine.protocol import RgbImage
+
+        preparation = None
+        if attachment.variant:
+            from glm4v_tui.tasks.call import preparation_by_key
+
+            preparation = preparation_by_key(self.plugins, attachment.variant)
+        image = images.reopen(attachment, preparation=preparation)
+        return RgbImage(image.width, image.height, image.tobytes())

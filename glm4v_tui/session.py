@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from glm4v_tui.chat import Answer, Attachment, Conversation, Message, Role, split_answer
 from glm4v_tui.engine.protocol import (
     Event,
@@ -25,6 +27,7 @@ from glm4v_tui.engine.protocol import (
     LoadModel,
     ModelInfo,
     Progress,
+    ResultForm,
     RgbImage,
     Sampling,
     TextDelta,
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from glm4v_tui.engine.engine import Engine
+    from glm4v_tui.tasks.call import TaskCall
 
 
 class TurnState(StrEnum):
@@ -70,6 +74,8 @@ class Turn:
     usage: Usage = Usage()
     timing: Timing = Timing()
     error: GlmError | None = None
+    call: TaskCall | None = None
+    """What the task behind the question asks for; None for a question in free words."""
     is_sent: bool = False
     """False while images are opened: until then there is nothing to abort."""
     asked_at: float = 0.0
@@ -168,15 +174,17 @@ class ChatSession:
     def queued(self) -> list[Turn]:
         return [turn for turn in self.turns if turn.state is TurnState.QUEUED]
 
-    async def submit(self, text: str, attachments: Sequence[Attachment] = ()) -> Turn:
+    async def submit(
+        self, text: str, attachments: Sequence[Attachment] = (), call: TaskCall | None = None
+    ) -> Turn:
         """Ask. The question waits while the model loads or answers."""
-        turn = self.add(Message(Role.USER, text, tuple(attachments)))
+        turn = self.add(Message(Role.USER, text, tuple(attachments)), call)
         await self.advance()
         return turn
 
-    def add(self, question: Message) -> Turn:
+    def add(self, question: Message, call: TaskCall | None = None) -> Turn:
         """Put a question at the end, to be sent by :meth:`advance`."""
-        turn = Turn(question)
+        turn = Turn(question, call=call)
         self.turns.append(turn)
         return turn
 
@@ -198,7 +206,7 @@ class ChatSession:
 
     async def regenerate(self, turn: Turn) -> Turn:
         """Ask the same again; the turn and what came after it can be brought back by undo."""
-        again = self.add(self.cut(turn))
+        again = self.add(self.cut(turn), turn.call)
         await self.advance()
         return again
 
@@ -233,7 +241,8 @@ class ChatSession:
 
     def prompt_of(self, turn: Turn) -> Conversation:
         """What the model is given for a turn: system prompt, remembered turns, the question."""
-        messages = [Message(Role.SYSTEM, self.system_prompt)] if self.system_prompt else []
+        system = turn.call.system_prompt if turn.call else self.system_prompt
+        messages = [Message(Role.SYSTEM, system)] if system else []
         for earlier in self.turns[: self.turns.index(turn)]:
             if earlier.is_remembered:
                 messages += [earlier.question, Message(Role.ASSISTANT, earlier.answer.text)]
@@ -316,7 +325,23 @@ class ChatSession:
         if turn.state.is_over:
             return  # stopped while its images were opened
         turn.is_sent = True
-        await self.engine.generate(Generate(turn.request_id, messages, self.sampling))
+        call = turn.call
+        form = ResultForm(call.schema, call.reasoning_tokens) if call else None
+        sampling = self.sampling if call is None else for_task(self.sampling, call)
+        await self.engine.generate(Generate(turn.request_id, messages, sampling, form))
+
+
+def for_task(sampling: Sampling, call: TaskCall) -> Sampling:
+    """How a task's result is decoded: by what the task says, else as every answer.
+
+    Results are bound to a form, where the user's penalties would fall on its quotes and braces.
+    """
+    own = {
+        name: value
+        for name, value in msgspec.structs.asdict(call.generation).items()
+        if value is not None
+    }
+    return msgspec.structs.replace(sampling, repetition_penalty=None, **own)
 
 
 def _of_earlier(error: ImageError) -> ImageError:

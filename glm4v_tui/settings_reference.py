@@ -54,5 +54,7 @@ def _toml(value: Any) -> str:
             return f"`{str(value).lower()}`"
         case str():
             return f'`"{value}"`'
+        case tuple():
+            return f"`{list(value)}`"
         case _:
             return f"`{value}`"

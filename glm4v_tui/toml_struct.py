@@ -33,6 +33,29 @@ def read_struct(file: TomlFile, kind: type[S], reserved: Iterable[str] = ()) -> 
     return value
 
 
+def read_table(file: TomlFile, kind: type[S], at: Keys) -> S:
+    """One table of a file as ``kind``; one that is not there is empty.
+
+    Args:
+        at: Where it stands: ``("tasks", "defect")``.
+
+    Raises:
+        SettingsError: as :func:`read_struct`.
+    """
+    data: Any = file.data
+    for key in at:
+        data = data.get(key, {}) if isinstance(data, dict) else data
+    problems: list[Problem] = []
+    if isinstance(data, dict):
+        value = _struct(file, kind, data, at, problems)
+    else:
+        value = None
+        problems.append(file.problem(at, f"expected a table, found {_found(data)}"))
+    if value is None or problems:
+        raise settings_error(file.path, problems)
+    return value
+
+
 def expected(kind: Any) -> str:
     """In words what a field of this type takes: ``a number, at least 0``."""
     if get_origin(kind) is Literal:  # in its own order: msgspec sorts

@@ -7,28 +7,38 @@ import contextlib
 import signal
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from glm4v_tui.commands.start import (
     EMBEDDED,
     existing_paths,
+    language_of,
     make_engine,
     model_of,
+    plugins_of,
     sampling_of,
     settings_with,
 )
-from glm4v_tui.engine.protocol import LoadModel, RgbImage, Usage
+from glm4v_tui.engine.protocol import FinishReason, LoadModel, RgbImage, Usage
 from glm4v_tui.errors import NotAnImageError, UsageError
-from glm4v_tui.plain import plain_text
+from glm4v_tui.paths import expanded
+from glm4v_tui.plain import plain_line, plain_text
 from glm4v_tui.session import ChatSession, ModelState, Turn, TurnState
+from glm4v_tui.tasks.results import ResultState
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from glm4v_tui.chat import Attachment
     from glm4v_tui.config import Settings
+    from glm4v_tui.images import OpenedImage
+    from glm4v_tui.tasks.call import TaskCall
+    from glm4v_tui.tasks.export import Exporter
+    from glm4v_tui.tasks.outcome import Outcome
+    from glm4v_tui.tasks.plugins import Plugins
+    from glm4v_tui.tasks.task import Task
 
 INTERRUPTED = 130
 
@@ -38,7 +48,9 @@ class AskOptions:
     """The command line, as it was given; None where nothing was."""
 
     paths: tuple[str, ...]
-    question: str
+    question: str | None = None
+    task: str | None = None
+    export: str | None = None
     model: str | None = None
     precision: str | None = None
     device: str | None = None
@@ -59,7 +71,7 @@ class AskTiming(msgspec.Struct, frozen=True):
 
 
 class AskResult(msgspec.Struct, frozen=True):
-    """What ``--json`` prints."""
+    """What ``--json`` prints; the last four fields with a task only."""
 
     answer: str
     thinking: str
@@ -69,6 +81,12 @@ class AskResult(msgspec.Struct, frozen=True):
     model: str
     precision: str
     device: str
+    task: str | msgspec.UnsetType = msgspec.UNSET
+    result: Any = msgspec.UNSET
+    """The result as JSON; null when it is not whole."""
+    warnings: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """What the task found doubtful."""
+    notice: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def run(options: AskOptions) -> int:
@@ -88,18 +106,24 @@ def run(options: AskOptions) -> int:
         generation__seed=options.seed,
     )
     _check(options)
-    found = existing_paths(options.paths)
-    attachments, pixels = _open_all(found)
+    plugins = plugins_of(settings)
+    for notice in plugins.notices:
+        sys.stderr.write(f"{notice}\n")
+    question = _question(options, settings, plugins, _files(options))
     is_scripted = options.scripted is not None
     model = LoadModel("script") if is_scripted else model_of(settings)
     if not is_scripted and not settings.model.checkpoint:
         sys.stderr.write(f"{EMBEDDED} --model names another.\n")
-    return asyncio.run(_Asking(options, settings, model, pixels).run(attachments))
+    return asyncio.run(_Asking(options, settings, model, question).run())
 
 
 def _check(options: AskOptions) -> None:
-    if not options.question.strip():
-        raise UsageError("There is no question", "--question is empty.", "Write one after -q.")
+    if not (options.question or "").strip() and options.task is None:
+        raise UsageError(
+            "There is no question", "", "Write one after -q, or name a task with --task."
+        )
+    if options.export is not None and options.task is None:
+        raise UsageError("Only the result of a task can be exported", "", "Name one with --task.")
     if options.temperature is not None and not options.temperature >= 0:
         raise UsageError("The temperature is not a number", "", "Give 0 or more.")
     if options.greedy and options.temperature:
@@ -110,21 +134,80 @@ def _check(options: AskOptions) -> None:
         )
 
 
-def _open_all(found: list[Path]) -> tuple[list[Attachment], dict[str, RgbImage]]:
-    """Open every image before the model is loaded: a wrong file is told at once."""
-    from glm4v_tui import images
+@dataclass(frozen=True)
+class _Question:
+    """What is asked, with every image opened: a wrong file is told before the model is loaded."""
 
-    attachments, pixels = [], {}
+    text: str
+    opened: tuple[OpenedImage, ...]
+    task: Task[Any, Any] | None = None
+    call: TaskCall | None = None
+    exporter: Exporter | None = None
+    export_to: Path | None = None
+
+    def pixels(self, attachment: Attachment) -> RgbImage:
+        image = next(one.image for one in self.opened if one.attachment.key == attachment.key)
+        return RgbImage(image.width, image.height, image.tobytes())
+
+
+def _files(options: AskOptions) -> list[Path]:
+    found = existing_paths(options.paths)
     for path in found:
         if path.is_dir():
             raise NotAnImageError(
                 "This is a folder", str(path), "Name the images in it: FOLDER/*.jpg"
             )
-        opened = images.open_image(path)
-        image = opened.image
-        attachments.append(opened.attachment)
-        pixels[opened.attachment.key] = RgbImage(image.width, image.height, image.tobytes())
-    return attachments, pixels
+    return found
+
+
+def _question(
+    options: AskOptions, settings: Settings, plugins: Plugins, files: list[Path]
+) -> _Question:
+    if options.task is None:
+        from glm4v_tui.images import open_image
+
+        return _Question(options.question or "", tuple(map(open_image, files)))
+    from glm4v_tui.tasks.asking import ask_about
+
+    task = plugins.task(options.task)
+    asked = ask_about(
+        task,
+        [(path, None) for path in files],
+        language_of(settings),
+        text=(options.question or "").strip(),
+    )
+    exporter, target = _exporter(options.export, plugins)
+    return _Question(
+        asked.text, asked.opened, task, _as_told(asked.call, options), exporter, target
+    )
+
+
+def _as_told(call: TaskCall, options: AskOptions) -> TaskCall:
+    """The call with what the command line says in place of what the task says."""
+    told = {
+        "max_new_tokens": options.max_new_tokens,
+        "temperature": 0.0 if options.greedy else options.temperature,
+        "top_p": options.top_p,
+    }
+    given = {name: value for name, value in told.items() if value is not None}
+    generation = msgspec.structs.replace(call.generation, **given)
+    return msgspec.structs.replace(call, generation=generation)
+
+
+def _exporter(wanted: str | None, plugins: Plugins) -> tuple[Exporter | None, Path | None]:
+    """``NAME:FILE``, or a FILE whose suffix tells the format."""
+    if wanted is None:
+        return None, None
+    name, colon, file = wanted.partition(":")
+    if colon and name in plugins.exporters:
+        return plugins.exporters[name], expanded(file)
+    fits = [one for one in plugins.exporters.values() if wanted.lower().endswith(one.suffix)]
+    if fits:
+        return max(fits, key=lambda one: len(one.suffix)), expanded(wanted)
+    formats = ", ".join(f"{one.name}:FILE ({one.title})" for one in plugins.exporters.values())
+    raise UsageError(
+        "The format of the export is not known", plain_line(wanted), f"Write {formats}."
+    )
 
 
 class _Asking:
@@ -135,28 +218,31 @@ class _Asking:
         options: AskOptions,
         settings: Settings,
         model: LoadModel,
-        pixels: dict[str, RgbImage],
+        question: _Question,
     ) -> None:
         self._options = options
         self._model = model
+        self._question = question
         self._printed = ""
         self._interrupted = False
         self._session = ChatSession(
             make_engine(settings, options.scripted),
-            lambda attachment: pixels[attachment.key],
+            question.pixels,
             sampling=sampling_of(settings),
             system_prompt=settings.generation.system_prompt,
         )
         self._session.on_change = self._print_new
 
-    async def run(self, attachments: list[Attachment]) -> int:
+    async def run(self) -> int:
         loop, session = asyncio.get_running_loop(), self._session
         task = asyncio.current_task()
         assert task is not None
         loop.add_signal_handler(signal.SIGINT, self._interrupt, task)
         try:
             await session.load(self._model)
-            turn = await session.submit(self._options.question, attachments)
+            asked = self._question
+            images = [one.attachment for one in asked.opened]
+            turn = await session.submit(asked.text, images, asked.call)
             async for event in session.engine.events():
                 await session.handle(event)
                 if session.model_state is ModelState.FAILED and session.model_error:
@@ -180,7 +266,7 @@ class _Asking:
             task.cancel()
 
     def _print_new(self, turn: Turn) -> None:
-        if self._options.as_json:
+        if self._options.as_json or self._question.task is not None:
             return
         text = plain_text(turn.answer.text)
         if text.startswith(self._printed):
@@ -193,12 +279,64 @@ class _Asking:
             if self._printed:
                 sys.stdout.write("\n")
             raise turn.error
+        outcome = self._outcome(turn)
         if self._options.as_json:
-            sys.stdout.write(msgspec.json.encode(self._result(turn)).decode())
+            sys.stdout.write(msgspec.json.encode(self._answer(turn, outcome)).decode())
+        elif outcome is not None:
+            sys.stdout.write("\n".join(self._lines(outcome)))
         sys.stdout.write("\n")
-        return INTERRUPTED if self._interrupted and turn.state is TurnState.STOPPED else 0
+        if self._interrupted and turn.state is TurnState.STOPPED:
+            return INTERRUPTED
+        if outcome is not None:
+            outcome.result.require()
+            self._export(outcome)
+        return 0
 
-    def _result(self, turn: Turn) -> AskResult:
+    def _outcome(self, turn: Turn) -> Outcome | None:
+        if self._question.task is None or turn.call is None:
+            return None
+        from glm4v_tui.tasks.outcome import outcome_of
+
+        is_finished = turn.reason is FinishReason.STOP
+        return outcome_of(self._question.task, turn.call, turn.raw, is_finished=is_finished)
+
+    def _lines(self, outcome: Outcome) -> list[str]:
+        from glm4v_tui.tasks.text import panel_lines
+
+        assert self._question.task is not None
+        if outcome.result.state is not ResultState.WHOLE:
+            return [plain_text(outcome.result.json)]
+        lines = list(panel_lines(outcome.panel))
+        for regions in outcome.regions:
+            for number, region in enumerate(regions, 1):
+                box = region.box
+                corners = f"{box.left},{box.top} to {box.right},{box.bottom}"
+                lines.append(f"({number}) {plain_line(region.label)}: {corners}")
+        lines += [f"Doubtful: {plain_line(warning)}" for warning in outcome.warnings]
+        return [*lines, *filter(None, (plain_line(self._question.task.notice),))]
+
+    def _export(self, outcome: Outcome) -> None:
+        asked = self._question
+        if asked.exporter is None or asked.export_to is None:
+            return
+        from glm4v_tui.tasks.outcome import record_of
+
+        assert asked.task is not None
+        assert asked.call is not None
+        model = self._session.model.name if self._session.model else ""
+        attachment = asked.opened[0].attachment
+        record = record_of(asked.task, asked.call, outcome, attachment, model=model)
+        try:
+            with asked.export_to.open("wb") as out:
+                asked.exporter.write([record], out)
+        except OSError as error:
+            raise UsageError(
+                "The export cannot be written",
+                f"{plain_line(str(asked.export_to))}: {error.strerror}",
+                "Name another file.",
+            ) from error
+
+    def _answer(self, turn: Turn, outcome: Outcome | None) -> AskResult:
         model = self._session.model
         assert model is not None
         assert turn.reason is not None
@@ -206,7 +344,17 @@ class _Asking:
             round(model.load_s, 3), turn.timing.first_token_s, turn.timing.decode_tokens_per_s
         )
         answer = turn.answer
-        return AskResult(
+        result = AskResult(
             *(answer.text, answer.thinking, turn.reason.value, turn.usage, timing),
             *(self._model.model, model.precision, model.device),
+        )
+        if outcome is None or self._question.task is None:
+            return result
+        task = self._question.task
+        return msgspec.structs.replace(
+            result,
+            task=task.name,
+            result=outcome.value,
+            warnings=outcome.warnings,
+            notice=task.notice,
         )

@@ -19,7 +19,7 @@ from glm4v_tui.commands.start import EMBEDDED, make_engine, model_of, sampling_o
 from glm4v_tui.engine.protocol import Failed, Loaded, Loading, LoadModel, WorkerExited
 from glm4v_tui.errors import GlmError
 from glm4v_tui.paths import expanded, is_there
-from glm4v_tui.pixels import open_pixels
+from glm4v_tui.pixels import PixelOpener
 from glm4v_tui.plain import plain_line, plain_text
 from glm4v_tui.session import ChatSession, ModelState, Turn, TurnState
 
@@ -52,7 +52,7 @@ class _LineChat:
         self._is_embedded = not scripted and not settings.model.checkpoint
         self._session = ChatSession(
             make_engine(settings, scripted),
-            open_pixels,
+            PixelOpener(),
             sampling=sampling_of(settings),
             system_prompt=settings.generation.system_prompt,
         )

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from glm4v_tui.engine.engine import Engine
+    from glm4v_tui.tasks.plugins import Plugins
+    from glm4v_tui.tasks.task import Language
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -78,6 +80,22 @@ def make_engine(settings: Settings, scripted: str | None = None) -> Engine:
         silent_after_s=settings.engine.silent_after_s,
         abort_within_s=settings.engine.abort_within_s,
     )
+
+
+def plugins_of(settings: Settings) -> Plugins:
+    """All that installed plugins and the user's task files bring."""
+    from glm4v_tui.tasks.plugins import load_plugins
+
+    return load_plugins(settings.plugins, sorted(paths.user_tasks_dir().glob("*.toml")))
+
+
+def language_of(settings: Settings) -> Language:
+    """The language that tasks ask in."""
+    from glm4v_tui.tasks.call import system_language
+    from glm4v_tui.tasks.task import Language
+
+    chosen = settings.generation.language
+    return system_language() if chosen == "auto" else Language(chosen)
 
 
 def existing_paths(names: Iterable[str]) -> list[Path]:

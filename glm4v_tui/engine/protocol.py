@@ -38,6 +38,15 @@ class Sampling(msgspec.Struct, frozen=True):
     seed: int | None = None
 
 
+class ResultForm(msgspec.Struct, frozen=True):
+    """What an answer is bound to while it is decoded."""
+
+    schema: str
+    """A JSON Schema: the answer is one JSON value of it."""
+    reasoning_tokens: int = 0
+    """Tokens of free text that may come before the result."""
+
+
 class RgbImage(msgspec.Struct, frozen=True):
     """An upright 8-bit picture."""
 
@@ -76,6 +85,8 @@ class Generate(msgspec.Struct, frozen=True, tag=True):
     messages: tuple[Message, ...]
     """Oldest first; the last one is the user's. All images were put before."""
     sampling: Sampling = Sampling()
+    form: ResultForm | None = None
+    """None for an answer in free text."""
 
 
 class Abort(msgspec.Struct, frozen=True, tag=True):

@@ -9,11 +9,20 @@ from glm4v_tui.images.opening import (
     MAX_MODEL_PIXELS,
     ImageFacts,
     OpenedImage,
+    Preparation,
     fit_pixels,
     inspect,
     open_image,
     reopen,
     thumbnail,
+)
+from glm4v_tui.images.pixels import windowed
+from glm4v_tui.images.readers import (
+    Facts,
+    ImageReader,
+    ReadImage,
+    install_readers,
+    installed_readers,
 )
 from glm4v_tui.images.reading import MAX_SOURCE_PIXELS
 
@@ -21,12 +30,19 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_MODEL_PIXELS",
     "MAX_SOURCE_PIXELS",
+    "Facts",
     "ImageFacts",
+    "ImageReader",
     "OpenedImage",
+    "Preparation",
+    "ReadImage",
     "fit_pixels",
     "inspect",
+    "install_readers",
+    "installed_readers",
     "is_image_name",
     "open_image",
     "reopen",
     "thumbnail",
+    "windowed",
 ]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 IMAGE_SUFFIXES = frozenset(
     (
@@ -12,7 +15,7 @@ IMAGE_SUFFIXES = frozenset(
         *(".dib", ".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".jp2", ".j2k", ".qoi", ".ico"),
     )
 )
-"""Suffixes, lower case, of files that lists offer as images."""
+"""Suffixes, lower case, of files that lists offer as images, whatever plugins there are."""
 
 RAW_SUFFIXES = frozenset(
     (
@@ -32,9 +35,18 @@ that take nearly any bytes for a picture (TGA, PCX)."""
 HEAD_BYTES = 1024
 
 
+_offered = IMAGE_SUFFIXES
+
+
+def offer_suffixes(more: Iterable[str]) -> None:
+    """Offer files with these suffixes too, in place of those offered by the last call."""
+    global _offered
+    _offered = IMAGE_SUFFIXES.union(more)
+
+
 def is_image_name(name: str) -> bool:
     """Whether a list should offer this file name as an image, in any case of the suffix."""
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 - 100,000 of them
+    return os.path.splitext(name)[1].lower() in _offered  # noqa: PTH122 - 100,000 of them
 
 
 class Foreign(NamedTuple):

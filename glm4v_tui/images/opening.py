@@ -21,6 +21,7 @@ from glm4v_tui.images.orientation import (
     upright_size,
 )
 from glm4v_tui.images.pixels import eight_bit, flattened, has_deep_color, header_note
+from glm4v_tui.images.readers import Facts, facts_of, read_of
 from glm4v_tui.images.reading import picture
 from glm4v_tui.plain import plain_line
 
@@ -58,6 +59,17 @@ class ImageFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Preparation:
+    """What a task does to a picture before the model sees it, in place of the usual."""
+
+    key: str
+    """Says what is done, wholly: the same key, the same pixels. ``Attachment.variant``."""
+    apply: Callable[[Image, Facts], Image | None]
+    """Gets the upright picture as its reader gave it, deep values and all; returns any picture
+    that Pillow converts to RGB, or None to leave this one as it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class OpenedImage:
     """A picture as the model will see it: upright 8-bit RGB, at most ``max_pixels``.
 
@@ -66,6 +78,7 @@ class OpenedImage:
 
     image: Image
     attachment: Attachment
+    facts: Facts
 
 
 def fit_pixels(width: int, height: int, max_pixels: int = MAX_MODEL_PIXELS) -> tuple[int, int]:
@@ -103,7 +116,11 @@ def inspect(path: Path) -> ImageFacts:
 
 
 def open_image(
-    path: Path, crop: Box | None = None, max_pixels: int = MAX_MODEL_PIXELS
+    path: Path,
+    crop: Box | None = None,
+    max_pixels: int = MAX_MODEL_PIXELS,
+    preparation: Preparation | None = None,
+    frame: int | None = None,
 ) -> OpenedImage:
     """Decode what the model will see.
 
@@ -111,17 +128,26 @@ def open_image(
         path: A regular file.
         crop: The part wanted, in pixels of the whole upright image; cut to its borders.
         max_pixels: A larger picture is reduced to at most this many, and a note says so.
+        preparation: What a task does to it; is given the crop only.
+        frame: Of several, counted from 0; None for the one that stands for the whole.
 
     Raises:
         ImageError: One of its kinds, saying which.
     """
     path = path.absolute()  # links stay: the name as the user knows it
     with regular_file(path) as file:
-        return _open(path, file, _digest(file), crop, max_pixels)
+        return _open(path, file, _digest(file), crop, max_pixels, preparation, frame)
 
 
-def reopen(attachment: Attachment, max_pixels: int = MAX_MODEL_PIXELS) -> Image:
+def reopen(
+    attachment: Attachment,
+    max_pixels: int = MAX_MODEL_PIXELS,
+    preparation: Preparation | None = None,
+) -> Image:
     """Decode an attached image again.
+
+    Args:
+        preparation: The one whose key is ``attachment.variant``.
 
     Raises:
         ImageChangedError: The file has other contents than when it was attached.
@@ -132,10 +158,18 @@ def reopen(attachment: Attachment, max_pixels: int = MAX_MODEL_PIXELS) -> Image:
         digest = _digest(file)
         if digest != attachment.digest:
             raise _changed(path)
-        return _open(path, file, digest, attachment.crop, max_pixels).image
+        frame = attachment.frame
+        return _open(path, file, digest, attachment.crop, max_pixels, preparation, frame).image
 
 
-def thumbnail(path: Path, max_width: int, max_height: int, crop: Box | None = None) -> Image:
+def thumbnail(
+    path: Path,
+    max_width: int,
+    max_height: int,
+    crop: Box | None = None,
+    preparation: Preparation | None = None,
+    frame: int | None = None,
+) -> Image:
     """Decode a small upright RGB picture that fits into the box, as fast as the format allows.
 
     Raises:
@@ -146,22 +180,38 @@ def thumbnail(path: Path, max_width: int, max_height: int, crop: Box | None = No
         scale = min(1.0, max_width / width, max_height / height)
         return max(1, round(width * scale)), max(1, round(height * scale))
 
-    with regular_file(path) as file, picture(path, file) as image:
-        return _decoded(image, _inside(crop, image), fit, [])
+    with regular_file(path) as file, picture(path, file, frame) as image:
+        box = _inside(crop, image)
+        if preparation is not None:
+            return _prepared(image, box, fit, [], preparation)
+        return _decoded(image, box, fit, [])
 
 
 def _open(
-    path: Path, file: BufferedReader, digest: str, crop: Box | None, max_pixels: int
+    path: Path,
+    file: BufferedReader,
+    digest: str,
+    crop: Box | None,
+    max_pixels: int,
+    preparation: Preparation | None,
+    frame: int | None,
 ) -> OpenedImage:
+    def fit(width: int, height: int) -> tuple[int, int]:
+        return fit_pixels(width, height, max_pixels)
+
     before = os.fstat(file.fileno())
-    with picture(path, file) as image:
+    with picture(path, file, frame) as image:
         box = _inside(crop, image)
+        facts = facts_of(image, box.width, box.height)
         notes = _notes(image)
-        seen = _decoded(image, box, lambda w, h: fit_pixels(w, h, max_pixels), notes)
+        if preparation is None:
+            seen = _decoded(image, box, fit, notes)
+        else:
+            seen = _prepared(image, box, fit, notes, preparation)
     after = os.fstat(file.fileno())
     if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
         raise _changed(path)  # written to while it was read: the digest is not of these pixels
-    if seen.size != (box.width, box.height):
+    if preparation is None and seen.size != (box.width, box.height):
         notes.append(f"reduced from {box.width}x{box.height} to {seen.width}x{seen.height}")
     attachment = Attachment(
         path=str(path),
@@ -170,8 +220,10 @@ def _open(
         height=box.height,
         crop=None if crop is None else box,
         notes=tuple(notes),
+        variant="" if preparation is None else preparation.key,
+        frame=frame,
     )
-    return OpenedImage(seen, attachment)
+    return OpenedImage(seen, attachment, facts)
 
 
 def _decoded(image: Image, box: Box, fit: Fit, notes: list[str]) -> Image:
@@ -192,6 +244,24 @@ def _decoded(image: Image, box: Box, fit: Fit, notes: list[str]) -> Image:
     return flattened(turn_upright(part, turned), notes)
 
 
+def _prepared(
+    image: Image, box: Box, fit: Fit, notes: list[str], preparation: Preparation
+) -> Image:
+    """The same in the way of a task. The picture is decoded at its full size."""
+    from PIL.Image import Resampling
+
+    full, turned = upright_size(image), orientation(image)
+    image.load()
+    part = image.crop(stored_box(box, full, image.size, turned))
+    part = turn_upright(part, turned)
+    if read_of(image) is not None:
+        part.info = image.info  # the window goes with it
+    made = preparation.apply(part, facts_of(image, box.width, box.height))
+    seen = flattened(eight_bit(part if made is None else made, notes), notes)
+    size = fit(*seen.size)
+    return seen if seen.size == size else seen.resize(size, Resampling.BICUBIC, reducing_gap=2.0)
+
+
 def _inside(crop: Box | None, image: Image) -> Box:
     """The crop, cut to the image's borders."""
     width, height = upright_size(image)
@@ -210,6 +280,8 @@ def _inside(crop: Box | None, image: Image) -> Box:
 
 def _notes(image: Image) -> list[str]:
     """What the header tells and decoding does not. To be called before the image is loaded."""
+    if (read := read_of(image)) is not None:
+        return list(read.notes)
     notes = []
     if (frames := _frames(image)) > 1:
         what = "pages" if _format(image) == "TIFF" else "frames of an animation"
@@ -227,6 +299,8 @@ def _format(image: Image) -> str:
 
 
 def _frames(image: Image) -> int:
+    if (read := read_of(image)) is not None:
+        return read.frames
     return 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
 
 

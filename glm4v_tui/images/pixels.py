@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
+from glm4v_tui.images.readers import read_of
+
 if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
@@ -65,11 +67,14 @@ def flattened(image: Image, notes: list[str]) -> Image:
 
 
 def _scaled(image: Image, notes: list[str]) -> Image:
-    """Map the darkest value there is to 0 and the brightest to 255."""
+    """Map the reader's window, or all values there are, to 0 to 255."""
     import numpy as np
     import PIL.Image
 
     values = np.asarray(image)
+    read = read_of(image)
+    if read is not None and read.window is not None:
+        return windowed(image, *read.window)
     low, high = _range(values)
     notes.append(f"{_depth(image)} gray: {low:g} to {high:g} scaled to 0 to 255")
     span = (high - low) or 1.0
@@ -79,6 +84,30 @@ def _scaled(image: Image, notes: list[str]) -> Image:
         part = (values[top : top + _ROWS].astype(np.float64) - low) * (255.0 / span)
         part = np.nan_to_num(part, nan=0.0, posinf=255.0, neginf=0.0).round().clip(0, 255)
         out[top : top + _ROWS] = 255 - part if flip else part
+    return PIL.Image.fromarray(out)
+
+
+def windowed(image: Image, center: float, width: float) -> Image:
+    """Map a window of values to 0 to 255 and what lies outside to its ends.
+
+    The LINEAR function of DICOM PS3.3 C.11.2.1.2.1: ((x - (c - 0.5)) / (w - 1) + 0.5) * 255.
+
+    Args:
+        image: One channel of any depth.
+        center: The value that becomes middle gray.
+        width: Values from black to white, at least 1; at 1 it is a threshold.
+    """
+    import numpy as np
+    import PIL.Image
+
+    values = np.asarray(image)
+    out = np.empty(values.shape, np.uint8)
+    slope = 255.0 / (width - 1) if width > 1 else 0.0
+    for top in range(0, len(values), _ROWS):
+        part = values[top : top + _ROWS].astype(np.float64) - (center - 0.5)
+        gray = part * slope + 127.5 if slope else np.where(part > 0, 255.0, 0.0)
+        gray = np.nan_to_num(gray, nan=0.0, posinf=255.0, neginf=0.0)
+        out[top : top + _ROWS] = gray.round().clip(0, 255)
     return PIL.Image.fromarray(out)
 
 

@@ -16,6 +16,7 @@ from glm4v_tui.errors import (
 )
 from glm4v_tui.images import formats
 from glm4v_tui.images.files import os_error
+from glm4v_tui.images.readers import as_opened, reader_for
 from glm4v_tui.plain import plain_line
 
 if TYPE_CHECKING:
@@ -25,14 +26,19 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
+    from glm4v_tui.images.readers import ImageReader
+
 MAX_SOURCE_PIXELS = 200_000_000
 """Above this a file is refused: decoded it would take over 600 MB. 12000 x 9000 is about half."""
 
 
 @contextmanager
-def picture(path: Path, file: BufferedReader) -> Iterator[Image]:
+def picture(path: Path, file: BufferedReader, frame: int | None = None) -> Iterator[Image]:
     """Read the header; what fails in there or in the body, decoding included, becomes an error
     for the user.
+
+    Args:
+        frame: Of several, counted from 0; None for the one that stands for the whole.
 
     Raises:
         NotAnImageError: The contents are of another kind.
@@ -42,13 +48,19 @@ def picture(path: Path, file: BufferedReader) -> Iterator[Image]:
     """
     head = file.read(formats.HEAD_BYTES)
     file.seek(0)
+    reader = reader_for(head, path.suffix)
     try:
-        with _opened(file) as image:
+        opened = _opened(file) if reader is None else as_opened(reader, reader.read(file, frame))
+        with opened as image:
             _check(path, image)
+            if reader is None and frame:
+                image.seek(frame)
             yield image
     except ImageError:
         raise
     except Exception as error:
+        if reader is not None:
+            raise _unread(path, reader, error) from error
         raise _explained(path, head, error) from error
 
 
@@ -94,6 +106,14 @@ def _opened(file: BufferedReader) -> Image:
     return PIL.Image.open(file, formats=readers)
 
 
+def _unread(path: Path, reader: ImageReader, error: Exception) -> ImageError:
+    if isinstance(error, MemoryError):
+        return _too_large(path, "far more pixels")
+    if isinstance(error, OSError) and error.errno is not None:
+        return os_error(path, error)
+    return _damaged(path, error, f"begins like a {reader.name} file")
+
+
 def _too_large(path: Path, size: str) -> ImageTooLargeError:
     return ImageTooLargeError(
         "The image is too large",
@@ -107,11 +127,13 @@ def _foreign(path: Path, foreign: formats.Foreign) -> NotAnImageError:
     return NotAnImageError("Not a readable image", f"{name} is {foreign.kind}.", foreign.remedy)
 
 
-def _damaged(path: Path, error: Exception) -> ImageTruncatedError:
+def _damaged(
+    path: Path, error: Exception, looks: str = "begins like an image"
+) -> ImageTruncatedError:
     name, reason = plain_line(str(path)), plain_line(str(error)) or type(error).__name__
     return ImageTruncatedError(
         "The image is cut off or damaged",
-        f"{name} begins like an image but cannot be decoded to its end ({reason}).",
+        f"{name} {looks} but cannot be decoded to its end ({reason}).",
         "Copy it again; the transfer may have stopped early.",
     )
 

@@ -176,6 +176,7 @@ class Backend:
             request.sampling,
             lambda text, tokens: emit(TextDelta(name, text, tokens)),
             should_stop,
+            request.form,
         )
         self._kv_bytes = answered.kv_bytes
         self._decoder.run.cache = None

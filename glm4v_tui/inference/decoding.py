@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import Cache, StoppingCriteria, StoppingCriteriaList
+from transformers import Cache, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from glm4v_tui.engine.protocol import FinishReason
 from glm4v_tui.errors import UsageError
@@ -24,8 +24,9 @@ from glm4v_tui.inference.token_sink import TokenSink
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from glm4v_tui.engine.protocol import Sampling
+    from glm4v_tui.engine.protocol import ResultForm, Sampling
     from glm4v_tui.inference.prompt import Prompt
+    from glm4v_tui.inference.result_form import FormBinder, ResultMask
     from glm4v_tui.inference.token_sink import OnText
 
     ShouldStop = Callable[[], bool]
@@ -74,23 +75,34 @@ class Decoder:
         self._hidden = hidden_ids_of(tokenizer, self._stop_ids)
         self._blocks = _blocks(model)
         self._accepted = frozenset(inspect.signature(model.forward).parameters)
+        self._binder: FormBinder | None = None
         self.run = AnswerRun()
 
     def answer(
-        self, prompt: Prompt, sampling: Sampling, on_text: OnText, should_stop: ShouldStop
+        self,
+        prompt: Prompt,
+        sampling: Sampling,
+        on_text: OnText,
+        should_stop: ShouldStop,
+        form: ResultForm | None = None,
     ) -> Answered:
         """Write one answer.
 
         Args:
             on_text: Told (text, tokens behind it), the first token's at once.
             should_stop: Asked before every step; True ends the answer with what is written.
+            form: What the answer is bound to; None for free text.
 
         Raises:
             UsageError: the prompt does not fit the model's context.
+            EngineError: the form cannot be used.
         """
         config = self._config(sampling, self._room(prompt, sampling.max_new_tokens))
         text = TextStream(self._decode, self._hidden)
+        mask = self._mask(form, prompt)
         sink = TokenSink(text, on_text, _THINK if prompt.opens_thinking else "")
+        if mask is not None:
+            sink.on_token = mask.take
         self.run = run = AnswerRun(sink.tokens)
         _seed(sampling.seed)
         with (
@@ -102,6 +114,7 @@ class Decoder:
                 **self._inputs(prompt),
                 generation_config=config,
                 streamer=sink,
+                logits_processor=LogitsProcessorList([] if mask is None else [mask]),
                 stopping_criteria=StoppingCriteriaList([_StopWhen(should_stop)]),
             )
         sink.finish()
@@ -112,6 +125,16 @@ class Decoder:
             last_token_at=sink.last_token_at,
             kv_bytes=run.kv_bytes(),
         )
+
+    def _mask(self, form: ResultForm | None, prompt: Prompt) -> ResultMask | None:
+        if form is None:
+            return None
+        if self._binder is None:  # not with the model: a chat without a task needs none
+            from glm4v_tui.inference.result_form import FormBinder
+
+            width = self._model.get_output_embeddings().weight.shape[0]
+            self._binder = FormBinder(self._tokenizer, width, self._stop_ids)
+        return self._binder.bind(form, opens_thinking=prompt.opens_thinking)
 
     def _inputs(self, prompt: Prompt) -> dict[str, Any]:
         inputs = dict(prompt.inputs.to(self._model.device, dtype=self._model.dtype))

@@ -39,6 +39,8 @@ class TokenSink(BaseStreamer):  # type: ignore[misc]
         self._told_at = 0.0
         self._has_seen_prompt = False
         self.on_first_token: Callable[[], None] = lambda: None
+        self.on_token: Callable[[int], None] = lambda _: None
+        """Told every id the moment it is chosen."""
         self.first_token_at: float | None = None
         self.last_token_at: float | None = None
 
@@ -63,6 +65,7 @@ class TokenSink(BaseStreamer):  # type: ignore[misc]
             self.first_token_at = now
             self.on_first_token()
         self.last_token_at = now
+        self.on_token(token)
         self.tokens.append(token)
         self._pending += self._text.feed(token)
         self._pending_tokens += 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 
-from glm4v_tui.pixels import open_pixels
+from glm4v_tui.pixels import PixelOpener
 from glm4v_tui.plain import plain_text
 from glm4v_tui.session import ChatSession
 from glm4v_tui.state import load_state
@@ -59,7 +59,7 @@ class Glm4vApp(App[None]):
         generation = launch.settings.generation
         self.session = ChatSession(
             launch.engine,
-            open_pixels,
+            PixelOpener(),
             sampling=launch.sampling,
             system_prompt=generation.system_prompt,
         )

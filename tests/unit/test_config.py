@@ -3,9 +3,10 @@
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from glm4v_tui.config import Settings, load_settings
+from glm4v_tui.config import PluginSettings, Settings, load_settings, task_options
 from glm4v_tui.errors import SettingsError
 from glm4v_tui.settings_reference import field_docs, reference
 
@@ -48,9 +49,27 @@ def test_values_are_read_from_the_users_file(tmp_path, monkeypatch):
     assert settings.generation.top_p is None
 
 
-def test_tables_of_tasks_and_plugins_are_left_alone(write):
+def test_tables_of_tasks_are_left_to_the_tasks(write):
     path = write('[tasks.retail]\nshelf = 3\n[plugins]\nenabled = ["x"]\n')
-    assert load_settings(path) == Settings()
+    assert load_settings(path) == Settings(plugins=PluginSettings(enabled=("x",)))
+
+
+class Shelf(msgspec.Struct, frozen=True):
+    shelf: int = 1
+
+
+def test_a_task_reads_its_own_table(write):
+    path = write("[tasks.retail]\nshelf = 3\n")
+    assert task_options("retail", Shelf, path) == Shelf(3)
+    assert task_options("medical", Shelf, path) == Shelf()
+
+
+def test_a_wrong_option_of_a_task_is_told_with_line_and_key(write):
+    path = write('[tasks.retail]\nshelf = "top"\nshelv = 2\n')
+    with pytest.raises(SettingsError) as caught:
+        task_options("retail", Shelf, path)
+    assert f"{path}:2: tasks.retail.shelf: expected a whole number" in caught.value.body
+    assert f'{path}:3: tasks.retail.shelv: unknown; did you mean "shelf"?' in caught.value.body
 
 
 def test_a_byte_order_mark_is_no_error(write):

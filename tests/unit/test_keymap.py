@@ -201,7 +201,9 @@ def test_clashes_are_told_where_both_keys_can_be_heard(places):
 
 def test_a_key_that_a_text_field_keeps_for_itself_is_told(places):
     told = check_keymap({"chat.regenerate": "ctrl+k"}, places)
-    assert told == ['keymap: Ctrl+K is given to "Delete to line end" of Composer and to chat.regenerate']
+    assert told == [
+        'keymap: Ctrl+K is given to "Delete to line end" of Composer and to chat.regenerate'
+    ]
     assert check_keymap({"chat.search": "ctrl+k"}, places) == []  # it has priority
 
 

@@ -1,0 +1,45 @@
+"""A panel as lines of text, for commands and plain chats."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from glm4v_tui.plain import plain_line
+from glm4v_tui.tasks.panel import Row, Table, Tone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from glm4v_tui.tasks.panel import Panel
+
+_MARKS = {Tone.PLAIN: "", Tone.GOOD: "+ ", Tone.WARN: "! ", Tone.BAD: "!! "}
+
+
+def panel_lines(panel: Panel) -> Iterator[str]:
+    """The panel's lines, safe to print."""
+    if panel.badges:
+        yield "  ".join(f"[{_MARKS[badge.tone]}{plain_line(badge.text)}]" for badge in panel.badges)
+    names = [len(part.name) for part in panel.parts if isinstance(part, Row)]
+    for part in panel.parts:
+        if isinstance(part, Row):
+            name = plain_line(part.name).ljust(max(names))
+            yield f"{name}  {_MARKS[part.tone]}{plain_line(part.value)}"
+        else:
+            yield from _table(part)
+    yield from (plain_line(note) for note in panel.notes)
+
+
+def _table(table: Table) -> Iterator[str]:
+    rows = [table.columns, *table.rows]
+    if not table.rows:
+        yield f"{plain_line(table.title)}: none"
+        return
+    yield f"{plain_line(table.title)}:"
+    cells = [[plain_line(cell) for cell in row] for row in rows]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(table.columns))]
+    yield from (f"  {_line(row, widths)}" for row in cells)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+    return "  ".join(padded).rstrip()

@@ -1,0 +1,226 @@
+"""A task in one TOML file, without Python::
+
+    name = "bottles"
+    title = "Bottles"
+    summary = "Fill level and cap of a bottle."
+    question = "How full is the bottle, and is the cap on?"
+    question_zh = "瓶子有多满？盖子盖上了吗？"
+    system_prompt = "You inspect bottles on a filling line."
+    reasoning_tokens = 0
+    max_new_tokens = 256
+
+    [fields.level]
+    type = "whole number"          # text, whole number, number, yes/no, choice, box
+    min = 0
+    max = 100
+    meaning = "percent of the bottle that is filled"
+
+    [fields.cap]
+    type = "choice"
+    choices = ["on", "off", "crooked"]
+
+    [fields.flaws]
+    type = "text"
+    list = true                    # several of them
+    optional = true                # may be left out
+
+    [[labels]]
+    name = "pass"
+    key = "p"
+
+A field of the type ``box`` is drawn on the picture.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+
+from glm4v_tui.tasks.panel import Region, pixel_box
+from glm4v_tui.tasks.task import Generation, Label, Task, Words
+from glm4v_tui.toml_file import Problem, read_toml, settings_error
+from glm4v_tui.toml_struct import read_struct
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from glm4v_tui.images import Facts
+    from glm4v_tui.toml_file import TomlFile
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Temperature = Annotated[float, msgspec.Meta(ge=0)]
+
+Thousandth = Annotated[int, msgspec.Meta(ge=0, le=999)]
+BoxField = Annotated[
+    list[Thousandth],
+    msgspec.Meta(
+        min_length=4, max_length=4, description="[x1, y1, x2, y2], 0 to 999 of width and height"
+    ),
+]
+"""A box in the result of a task, as GLM models write it."""
+
+
+class FieldFile(msgspec.Struct, frozen=True):
+    """``[fields.NAME]``."""
+
+    type: Literal["text", "whole number", "number", "yes/no", "choice", "box"] = "text"
+    meaning: str = ""
+    """Told to the model."""
+    choices: tuple[str, ...] = ()
+    min: float | None = None
+    max: float | None = None
+    """Of numbers; of texts the longest, in characters."""
+    list: bool = False
+    optional: bool = False
+
+
+class TaskFile(msgspec.Struct, frozen=True):
+    """What a task file may hold, but for ``fields`` and ``labels``."""
+
+    name: str
+    question: str
+    title: str = ""
+    summary: str = ""
+    version: str = "1"
+    question_zh: str = ""
+    system_prompt: str = ""
+    system_prompt_zh: str = ""
+    notice: str = ""
+    is_private: bool = False
+    reasoning_tokens: Count = 0
+    max_new_tokens: Count = 1024
+    temperature: Temperature = 0.0
+
+
+class LabelFile(msgspec.Struct, frozen=True):
+    """``[[labels]]``."""
+
+    name: str
+    key: str = ""
+    title: str = ""
+
+
+def load_toml_task(path: Path) -> Task[Any, Any]:
+    """Read a task file.
+
+    Raises:
+        SettingsError: with file, line and key.
+        FileNotFoundError: there is no such file.
+    """
+    file = read_toml(path)
+    head = read_struct(file, TaskFile, ("fields", "labels"))
+    fields = _fields(file)
+    labels = _labels(file)
+    result_type = _result_type(file, head.name, fields)
+    boxes = tuple(name for name, field in fields.items() if field.type == "box")
+    kind = type(
+        f"TomlTask_{re.sub(r'[^a-z0-9_]', '_', head.name)}",
+        (TomlTask,),
+        {
+            "name": head.name,
+            "title": head.title or head.name.capitalize(),
+            "summary": head.summary,
+            "version": head.version,
+            "question": Words(head.question, head.question_zh),
+            "system_prompt": Words(head.system_prompt, head.system_prompt_zh),
+            "notice": head.notice,
+            "is_private": head.is_private,
+            "labels": labels,
+            "reasoning_tokens": head.reasoning_tokens,
+            "generation": Generation(head.max_new_tokens, head.temperature),
+            "result_type": result_type,
+            "box_fields": boxes,
+        },
+    )
+    task: Task[Any, Any] = kind()
+    return task
+
+
+class TomlTask(Task[msgspec.Struct, msgspec.Struct]):
+    """The common part of all tasks from files."""
+
+    box_fields: tuple[str, ...] = ()
+
+    def regions(self, result: msgspec.Struct, facts: Facts) -> Sequence[Region]:
+        found = []
+        for name in self.box_fields:
+            value = getattr(result, name) or []
+            boxes = value if value and isinstance(value[0], list) else [value] if value else []
+            found += [Region(pixel_box(box, facts.width, facts.height), name) for box in boxes]
+        return found
+
+
+def _fields(file: TomlFile) -> dict[str, FieldFile]:
+    from glm4v_tui.toml_struct import read_table
+
+    tables = file.data.get("fields")
+    if not isinstance(tables, dict) or not tables:
+        raise settings_error(
+            file.path, [Problem("fields", "a task needs at least one [fields.NAME]")]
+        )
+    return {name: read_table(file, FieldFile, ("fields", name)) for name in tables}
+
+
+def _labels(file: TomlFile) -> tuple[Label, ...]:
+    rows = file.data.get("labels", [])
+    try:
+        found = msgspec.convert(rows, tuple[LabelFile, ...])
+    except msgspec.ValidationError as error:
+        problem = file.problem(("labels",), f"expected [[labels]] with a name each: {error}")
+        raise settings_error(file.path, [problem]) from error
+    return tuple(Label(label.name, label.key, label.title) for label in found)
+
+
+def _result_type(file: TomlFile, name: str, fields: dict[str, FieldFile]) -> type[msgspec.Struct]:
+    problems = [
+        file.problem(("fields", field), text)
+        for field, spec in fields.items()
+        if (text := _wrong(field, spec)) is not None
+    ]
+    if problems:
+        raise settings_error(file.path, problems)
+    required = [(key, _type(spec)) for key, spec in fields.items() if not spec.optional]
+    optional = [(key, _type(spec) | None, None) for key, spec in fields.items() if spec.optional]
+    return msgspec.defstruct(
+        f"Result of {name}", [*required, *optional], frozen=True, omit_defaults=False, kw_only=True
+    )
+
+
+def _wrong(name: str, spec: FieldFile) -> str | None:
+    if not name.isidentifier() or keyword.iskeyword(name):
+        return "a field's name is letters, digits and _, as a Python name"
+    if (spec.type == "choice") != bool(spec.choices):
+        return 'choices belong to the type "choice", and that needs some'
+    if spec.min is not None and spec.max is not None and spec.min > spec.max:
+        return "min is above max"
+    return None
+
+
+def _type(spec: FieldFile) -> Any:
+    single = _single(spec)
+    if spec.meaning:
+        single = Annotated[single, msgspec.Meta(description=spec.meaning)]
+    return list.__class_getitem__(single) if spec.list else single
+
+
+def _single(spec: FieldFile) -> Any:
+    match spec.type:
+        case "choice":
+            return Literal[spec.choices]
+        case "yes/no":
+            return bool
+        case "box":
+            return BoxField
+        case "text":
+            limit = int(spec.max) if spec.max is not None else None
+            return Annotated[str, msgspec.Meta(max_length=limit)] if limit else str
+        case "whole number":
+            low = None if spec.min is None else int(spec.min)
+            high = None if spec.max is None else int(spec.max)
+            return Annotated[int, msgspec.Meta(ge=low, le=high)]
+        case "number":
+            return Annotated[float, msgspec.Meta(ge=spec.min, le=spec.max)]

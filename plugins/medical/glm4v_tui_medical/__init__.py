@@ -1,0 +1,1 @@
+"""Reads medical images, DICOM files among them. Not for diagnosis."""
