@@ -49,12 +49,10 @@ def find_task(name: str, tasks: Mapping[str, AnyTask]) -> AnyTask:
     """
     if (task := tasks.get(name) or tasks.get(name.lower())) is not None:
         return task
-    near = did_you_mean(name.lower(), tasks).lstrip("; ")
-    known = f"There are {_listed(f'/{known}' for known in sorted(tasks))}." if tasks else ""
     raise UsageError(
-        f"There is no task {plain_line(name)}",
-        near[:1].upper() + near[1:] if near else known,
-        "The list of tasks says what there is. To ask about a path, begin with another word.",
+        f"There is no task {plain_line(name)}{did_you_mean(name.lower(), tasks)}",
+        f"There are: {_listed(sorted(tasks))}." if tasks else "No plugin has brought one.",
+        "A question that begins with / is for the task of that name: begin with another word.",
     )
 
 
