@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -123,7 +125,7 @@ def bench_command(arguments: tuple[str, ...]) -> None:
 def main() -> NoReturn:
     """Run a command; end with its exit code. Errors are title, reason and remedy."""
     try:
-        cli.main(standalone_mode=False)
+        _run()
     except GlmError as error:
         _report(error)
         sys.exit(error.exit_code)
@@ -138,6 +140,13 @@ def main() -> NoReturn:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        _drop_output()
+        sys.exit(141)  # as a shell counts a program that SIGPIPE has ended
+    except OSError as error:
+        _drop_output()
+        _report(GlmError("The system refused to read or write", _of_system(error), _CHECK_OUTPUT))
+        sys.exit(1)
     except Exception as error:  # noqa: BLE001 - the last stop: no traceback reaches the user
         _report_defect(error)
         sys.exit(1)
@@ -146,7 +155,34 @@ def main() -> NoReturn:
 
 def _hint(error: click.ClickException) -> str:
     ctx = getattr(error, "ctx", None)
+    meant = next((word for word in sys.argv[2:] if word in cli.commands), None)
+    if isinstance(error, click.NoSuchOption) and meant and ctx and ctx.info_name == "chat":
+        return f"The command comes first: glm4v-tui {meant} ... (glm4v-tui {meant} --help)."
     return f"See {ctx.command_path} --help." if ctx else ""
+
+
+def _run() -> None:
+    """Run the command and write out all it has printed: what fails then is still told."""
+    if sys.stdout is None:  # closed by whoever started this program
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for good
+    try:
+        cli.main(standalone_mode=False)
+    finally:
+        sys.stdout.flush()
+
+
+def _drop_output() -> None:
+    """Let go of what could not be written: the interpreter would try again as it ends."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+
+
+_CHECK_OUTPUT = "Check where the output goes: a full disk, a closed pipe."
+
+
+def _of_system(error: OSError) -> str:
+    name = f"{error.filename}: " if error.filename else ""
+    return f"{name}{error.strerror or error}"
 
 
 def _report(error: GlmError) -> None:
