@@ -11,7 +11,8 @@ import msgspec
 from glm4v_tui.errors import GlmError, PluginError
 from glm4v_tui.images import Facts, Preparation
 from glm4v_tui.plain import plain_line
-from glm4v_tui.tasks.schema import describe_form, form_of
+from glm4v_tui.tasks.form_words import describe_form
+from glm4v_tui.tasks.schema import form_of
 from glm4v_tui.tasks.task import Generation, Language, Task
 
 if TYPE_CHECKING:

@@ -164,7 +164,7 @@ def check_task(task: object) -> list[str]:
     if not isinstance(task.name, str) or not _NAME.fullmatch(task.name):
         problems.append(f"{task.name!r} is no task name: lower-case letters, digits, - and _")
     try:
-        form_of(task.result_type)
+        _check_form(task.result_type)
     except Exception as error:  # noqa: BLE001 - any class may stand there
         problems.append(f"{task.name}: its result type has no JSON form ({error})")
     try:
@@ -175,6 +175,14 @@ def check_task(task: object) -> list[str]:
     if len(set(keys)) != len(keys):
         problems.append(f"{task.name}: two labels have the same key")
     return problems
+
+
+def _check_form(result_type: Any) -> None:
+    if isinstance(result_type, dict):
+        from glm4v_tui.tasks.validating import check_schema
+
+        check_schema(result_type)
+    form_of(result_type)
 
 
 class _Found:
