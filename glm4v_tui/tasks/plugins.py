@@ -7,6 +7,8 @@ with the reason, and the others go on.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import sys
 import time
@@ -23,11 +25,11 @@ from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks import hookspecs
 from glm4v_tui.tasks.export import JSONL, Exporter
 from glm4v_tui.tasks.schema import form_of
-from glm4v_tui.tasks.task import API, Task
+from glm4v_tui.tasks.task import API, Generation, Label, Task, Words
 from glm4v_tui.toml_file import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from glm4v_tui.config import PluginSettings
@@ -141,6 +143,17 @@ def load_plugins(settings: PluginSettings, task_files: Iterable[Path] = ()) -> P
     return plugins
 
 
+def load_alone(entry: EntryPoint) -> Plugins:
+    """What one plugin brings when there is no other; nothing is installed."""
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    found, report = _Found(), _report_of(entry)
+    found.reports.append(report)
+    _load(manager, entry, report)
+    _collect(manager, entry.name, report, found)
+    return found.plugins()
+
+
 def find_plugins() -> list[EntryPoint]:
     """The installed plugins, the bundled ones first; imports nothing of them."""
     unique = {(entry.name, entry.value): entry for entry in entry_points(group=hookspecs.PROJECT)}
@@ -158,10 +171,12 @@ def check_task(task: object) -> list[str]:
     ]
     if missing:
         return [f"the task {type(task).__name__} lacks {', '.join(missing)}"]
-    problems = []
+    problems = _wrong_types(task)
+    if problems:
+        return problems
     if task.api > API:
         problems.append(f"{task.name} needs version {task.api} of the task contract, not {API}")
-    if not isinstance(task.name, str) or not _NAME.fullmatch(task.name):
+    if not _NAME.fullmatch(task.name):
         problems.append(f"{task.name!r} is no task name: lower-case letters, digits, - and _")
     try:
         form_of(task.result_type)
@@ -175,6 +190,30 @@ def check_task(task: object) -> list[str]:
     if len(set(keys)) != len(keys):
         problems.append(f"{task.name}: two labels have the same key")
     return problems
+
+
+_TYPES: dict[str, Any] = {
+    **dict.fromkeys(("name", "title", "summary", "version", "notice"), str),
+    **dict.fromkeys(("api", "reasoning_tokens"), int),
+    **dict.fromkeys(("question", "system_prompt"), Words),
+    "labels": tuple,
+    "generation": Generation,
+    "is_private": bool,
+    "options_type": type,
+}
+"""Of a task's class variables; a wrong one would fail later, where it is used."""
+
+
+def _wrong_types(task: Task[Any, Any]) -> list[str]:
+    wrong = [
+        f"the task {type(task).__name__}: {name} is to be {kind.__name__}, "
+        f"not {type(getattr(task, name)).__name__}"
+        for name, kind in _TYPES.items()
+        if not isinstance(getattr(task, name), kind)
+    ]
+    if not wrong and not all(isinstance(label, Label) for label in task.labels):
+        wrong.append(f"the task {type(task).__name__}: labels are to be Label(...)")
+    return wrong
 
 
 class _Found:
@@ -245,10 +284,12 @@ def _load(manager: pluggy.PluginManager, entry: EntryPoint, report: PluginReport
     heavy = {name for name in _HEAVY if name in sys.modules}
     started = time.monotonic()
     try:
-        plugin = entry.load()
+        with _silenced(report):
+            plugin = entry.load()
         report.seconds = time.monotonic() - started
         manager.register(plugin, entry.name)
         manager.check_pending()
+        _check_marks(plugin, report)
     except (pluggy.PluginValidationError, ValueError) as error:
         if manager.has_plugin(entry.name):
             manager.unregister(name=entry.name)
@@ -274,10 +315,32 @@ def _collect(manager: pluggy.PluginManager, name: str, report: PluginReport, fou
             if implementation.plugin_name != name:
                 continue
             try:
-                for offered in implementation.function():
-                    take(offered, report)
+                with _silenced(report):
+                    offered = list(implementation.function())
+                for one in offered:
+                    take(one, report)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
                 report.fail(f"its {hook} failed: {_said(error)}")
+
+
+def _check_marks(plugin: object, report: PluginReport) -> None:
+    """Name what looks like a hook and is none: pluggy passes over functions without the mark."""
+    for name in dir(plugin):
+        looks = name.startswith(f"{hookspecs.PROJECT}_") and callable(getattr(plugin, name))
+        if looks and not hasattr(getattr(plugin, name), f"{hookspecs.PROJECT}_impl"):
+            report.warn(f"its {name} is not marked with @hookimpl, so it is no hook")
+
+
+@contextlib.contextmanager
+def _silenced(report: PluginReport) -> Iterator[None]:
+    """Keep what a plugin prints off the screen and out of the output of commands."""
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            yield
+    finally:
+        if printed.getvalue().strip():
+            report.warn(f'it prints while it is loaded: "{plain_line(printed.getvalue())[:60]}"')
 
 
 def _load_file(path: Path, found: _Found) -> PluginReport:
