@@ -144,7 +144,7 @@ def guarded(task: AnyTask, doing: str) -> Iterator[None]:
         yield
     except GlmError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"The task {plain_line(task.name)} failed while {doing}",
             f"{type(error).__name__}: {plain_line(str(error))[:300]}",

@@ -130,7 +130,7 @@ def load_plugins(settings: PluginSettings, task_files: Iterable[Path] = ()) -> P
     for entry in find_plugins():
         report = _report_of(entry)
         found.reports.append(report)
-        if not _is_wanted(entry.name, settings):
+        if not is_wanted(entry.name, settings):
             report.fail("switched off in the settings", PluginState.DISABLED)
             continue
         _load(manager, entry, report)
@@ -275,7 +275,8 @@ def _report_of(entry: EntryPoint) -> PluginReport:
     return PluginReport(entry.name, _distribution(entry), version, entry.value)
 
 
-def _is_wanted(name: str, settings: PluginSettings) -> bool:
+def is_wanted(name: str, settings: PluginSettings) -> bool:
+    """Whether the settings allow a plugin to be loaded."""
     allowed: Collection[str] | None = settings.enabled
     return name not in settings.disabled and (allowed is None or name in allowed)
 
