@@ -101,9 +101,12 @@ def tasks_command(as_json: bool) -> None:
     sys.exit(tasks.run(as_json=as_json))
 
 
-@cli.group("plugin")
-def plugin_group() -> None:
+@cli.group("plugin", invoke_without_command=True)
+@click.pass_context
+def plugin_group(ctx: click.Context) -> None:
     """List, install, remove, check and begin plugins."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 @plugin_group.command("list")

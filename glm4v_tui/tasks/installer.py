@@ -114,6 +114,10 @@ def _refuse_foreign(environment: Environment) -> None:
         )
 
 
+_NOISE = ("Requirement already satisfied", "  Preparing metadata", "  Stored in directory")
+"""Lines of pip's that hide what matters: one for each package that is there already."""
+
+
 def run_installer(command: list[str], tell: Callable[[str], None]) -> None:
     """Run it to its end and tell each line as it comes.
 
@@ -128,7 +132,8 @@ def run_installer(command: list[str], tell: Callable[[str], None]) -> None:
             assert child.stdout is not None
             for raw in child.stdout:
                 lines.append(plain_line(raw.decode("utf-8", "replace").rstrip()))
-                tell(lines[-1])
+                if not lines[-1].startswith(_NOISE):
+                    tell(lines[-1])
     except OSError as error:
         raise PluginError("The installer cannot be started", str(error)) from error
     if child.returncode:
@@ -144,7 +149,7 @@ _CAUSES = (
     ),
     (
         r"NewConnectionError|ConnectTimeout|ConnectionError|ProxyError|getaddrinfo"
-        r"|name resolution|resolve host|dns error|[Nn]etwork (is unreachable|connectivity)"
+        r"|name resolution|resolve host|dns error|[Nn]etwork (is unreachable|connectivity|was disabled)"
         r"|error sending request|[Cc]onnection (refused|reset|timed out)",
         "The package index cannot be reached",
         "Check the network and its proxy (HTTPS_PROXY), name another index (PIP_INDEX_URL or "
@@ -153,7 +158,8 @@ _CAUSES = (
     (
         r"No matching distribution|not found in the (package registry|cache)|404 Client Error",
         "There is no such package",
-        "Check its name and version. A folder is written with ./ before it.",
+        "Check its name and version, and that the index can be reached. A folder is written with "
+        "./ before it.",
     ),
     (
         r"ResolutionImpossible|[Cc]onflict|No solution found",
@@ -177,7 +183,7 @@ _CAUSES = (
 def failure(lines: list[str], returncode: int) -> PluginError:
     """The error behind an installer's last words."""
     text = "\n".join(lines)
-    said = [line for line in lines if re.match(r"\s*(error|ERROR|×|╰|Caused by)", line)]
+    said = [line for line in lines if re.match(r"\s*(error:|ERROR:|×|╰|cause:|Caused by)", line)]
     reason = " ".join(line.strip() for line in (said or lines[-1:])[:3])[:500]
     body = reason or f"The installer ended with exit code {returncode}."
     for pattern, title, remedy in _CAUSES:

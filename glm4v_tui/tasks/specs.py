@@ -14,7 +14,7 @@ from glm4v_tui.tasks.project import read_project
 if TYPE_CHECKING:
     from pathlib import Path
 
-_PACKAGE = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:$|[\[<>=!~@;(\s].*)")
+_PACKAGE = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:[\[<>=!~@;(].*)?")
 _ADDRESS = re.compile(r"[a-z0-9+]+://|git\+")
 _ARCHIVE = re.compile(r"(?P<wheel>.*\.whl)|.*(?:\.tar\.gz|\.zip|\.tgz)")
 

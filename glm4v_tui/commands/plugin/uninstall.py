@@ -59,7 +59,9 @@ def _check_remembered(name: str, known: Sequence[Installed]) -> None:
             plain_line(str(file)),
             "Move or delete the file; nothing else belongs to it.",
         )
-    names = [*(one.name for one in known), *(one.distribution for one in known), *remembered]
+    names = [one.name for one in known if normalized(one.distribution) != OWN]
+    names += [one.distribution for one in known if normalized(one.distribution) != OWN]
+    names += remembered
     raise UsageError(
         f"There is no plugin {plain_line(name)}",
         did_you_mean(name, dict.fromkeys(names)).lstrip("; ").capitalize(),

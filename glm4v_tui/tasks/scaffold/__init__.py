@@ -65,12 +65,12 @@ def project_files(names: Names) -> dict[PurePosixPath, str]:
     kinds = {
         "pyproject.toml": "pyproject.toml",
         f"{names.module}/__init__.py": "module.py",
+        f"{names.module}/py.typed": "py.typed",
         f"tests/{test}": "test.py",
         "README.md": "README.md",
         ".gitignore": "gitignore",
     }
-    made = {PurePosixPath(place): _filled(kind, names) for place, kind in kinds.items()}
-    return made | {PurePosixPath(names.module, "py.typed"): ""}
+    return {PurePosixPath(place): _filled(kind, names) for place, kind in kinds.items()}
 
 
 def task_file(names: Names) -> str:
@@ -85,6 +85,5 @@ def _filled(kind: str, names: Names) -> str:
         distribution=names.distribution,
         module=names.module,
         title=names.title,
-        result_class=f"{names.stem}Result",
         task_class=f"{names.stem}Task",
     )
