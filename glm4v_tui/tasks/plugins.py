@@ -25,7 +25,7 @@ from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks import hookspecs
 from glm4v_tui.tasks.export import JSONL, Exporter
 from glm4v_tui.tasks.schema import form_of
-from glm4v_tui.tasks.task import API, Generation, Label, Task, Words
+from glm4v_tui.tasks.task import API, TASK_NAME, Generation, Label, Task, Words
 from glm4v_tui.toml_file import did_you_mean
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ SLOW_S = 1.0
 """A plugin that takes longer to import is named, since every start pays for it."""
 _HEAVY = ("torch", "transformers", "accelerate", "bitsandbytes")
 """What a plugin must not import into the interface's process."""
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+HOOKS = tuple(name for name in vars(hookspecs) if name.startswith(f"{hookspecs.PROJECT}_"))
+"""What a plugin may implement."""
 
 
 class PluginState(StrEnum):
@@ -157,7 +158,22 @@ def load_alone(entry: EntryPoint) -> Plugins:
 def find_plugins() -> list[EntryPoint]:
     """The installed plugins, the bundled ones first; imports nothing of them."""
     unique = {(entry.name, entry.value): entry for entry in entry_points(group=hookspecs.PROJECT)}
-    return sorted(unique.values(), key=lambda entry: (_distribution(entry) != OWN, entry.name))
+    return sorted(unique.values(), key=lambda entry: (not is_bundled(entry), entry.name))
+
+
+def is_bundled(entry: EntryPoint) -> bool:
+    """Whether a plugin comes with this program."""
+    return _distribution(entry) == OWN
+
+
+def bundled_tasks(but: str = "") -> dict[str, str]:
+    """The tasks of bundled plugins, which are loaded before all others: name -> plugin.
+
+    Args:
+        but: The name of a plugin to leave out.
+    """
+    bundled = [entry for entry in find_plugins() if is_bundled(entry) and entry.name != but]
+    return {name: entry.name for entry in bundled for name in load_alone(entry).tasks}
 
 
 def check_task(task: object) -> list[str]:
@@ -176,7 +192,7 @@ def check_task(task: object) -> list[str]:
         return problems
     if task.api > API:
         problems.append(f"{task.name} needs version {task.api} of the task contract, not {API}")
-    if not _NAME.fullmatch(task.name):
+    if not TASK_NAME.fullmatch(task.name):
         problems.append(f"{task.name!r} is no task name: lower-case letters, digits, - and _")
     try:
         form_of(task.result_type)
@@ -294,7 +310,7 @@ def _load(manager: pluggy.PluginManager, entry: EntryPoint, report: PluginReport
     except (pluggy.PluginValidationError, ValueError) as error:
         if manager.has_plugin(entry.name):
             manager.unregister(name=entry.name)
-        report.fail(_first_line(error), PluginState.INCOMPATIBLE)
+        report.fail(_misfit(error), PluginState.INCOMPATIBLE)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
         report.fail(_said(error))
     if report.seconds > SLOW_S:
@@ -324,6 +340,13 @@ def _collect(manager: pluggy.PluginManager, name: str, report: PluginReport, fou
                 report.fail(f"its {hook} failed: {_said(error)}")
 
 
+def _misfit(error: Exception) -> str:
+    """pluggy's word on hooks that do not fit, and which hook may have been meant."""
+    text = _first_line(error)
+    unknown = re.match(r"unknown hook '(\w+)'", text)
+    return f"{unknown[0]}{did_you_mean(unknown[1], HOOKS)}" if unknown else text
+
+
 def _check_marks(plugin: object, report: PluginReport) -> None:
     """Name what looks like a hook and is none: pluggy passes over functions without the mark."""
     for name in dir(plugin):
@@ -341,7 +364,7 @@ def _silenced(report: PluginReport) -> Iterator[None]:
             yield
     finally:
         if printed.getvalue().strip():
-            report.warn(f'it prints while it is loaded: "{plain_line(printed.getvalue())[:60]}"')
+            report.warn(f'it prints while it is loaded: "{_line(printed.getvalue())[:60]}"')
 
 
 def _load_file(path: Path, found: _Found) -> PluginReport:
@@ -363,5 +386,8 @@ def _said(error: BaseException) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return plain_line(" ".join(lines))[:300]
+    return _line(str(error))[:300]
+
+
+def _line(text: str) -> str:
+    return plain_line(" ".join(filter(None, map(str.strip, text.splitlines()))))

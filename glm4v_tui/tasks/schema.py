@@ -69,7 +69,7 @@ _DATA = frozenset({"enum", "const", "default", "examples", "required", "x-guidan
 def describe_form(result_type: Any, language: Language = Language.EN) -> str:
     """The fields in words, a line each, for the model: name, what it takes, what it means."""
     schema = schema_of(result_type)
-    lines = _fields(resolved(schema, schema), schema, language, "")
+    lines = _fields(_resolved(schema, schema), schema, language, "")
     return "\n".join([_INTRO[language], *lines])
 
 
@@ -78,10 +78,10 @@ def _fields(
 ) -> Iterator[str]:
     required = node.get("required", ())
     for name, raw in node.get("properties", {}).items():
-        field = resolved(raw, root)
+        field = _resolved(raw, root)
         inner = field
         if field.get("type") == "array" and isinstance(field.get("items"), dict):
-            inner = resolved(field["items"], root)
+            inner = _resolved(field["items"], root)
         parts = [_words(field, root)]
         if name not in required:
             parts.append(_OPTIONAL[language])
@@ -92,7 +92,7 @@ def _fields(
 
 
 def _words(field: Mapping[str, Any], root: Mapping[str, Any]) -> str:
-    field = resolved(field, root)
+    field = _resolved(field, root)
     if "enum" in field or "const" in field:
         return " | ".join(map(_literal, field.get("enum", [field.get("const")])))
     if "anyOf" in field:
@@ -128,7 +128,7 @@ def _range(field: Mapping[str, Any]) -> str:
     return f" of at least {low}" if low is not None else f" up to {high}" if high else ""
 
 
-def resolved(node: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
+def _resolved(node: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
     """The definition behind a ``$ref``; anything else as it is."""
     while "$ref" in node:
         name = str(node["$ref"]).rpartition("/")[2]
