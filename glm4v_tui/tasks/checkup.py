@@ -9,8 +9,14 @@ import msgspec
 from glm4v_tui.errors import SettingsError, UsageError
 from glm4v_tui.paths import expanded, is_folder, is_there
 from glm4v_tui.plain import plain_line
-from glm4v_tui.tasks import hookspecs
-from glm4v_tui.tasks.plugins import PluginState, check_task, find_plugins
+from glm4v_tui.tasks.plugins import (
+    HOOKS,
+    PluginState,
+    bundled_tasks,
+    check_task,
+    find_plugins,
+    is_bundled,
+)
 from glm4v_tui.tasks.probe import LIMIT_S, Installed, describe, probe
 from glm4v_tui.tasks.project import normalized, read_project
 from glm4v_tui.tasks.rehearsal import hints_for, rehearse
@@ -83,10 +89,13 @@ def _check_file(path: Path) -> Checkup:
         task = load_toml_task(path)
     except SettingsError as error:
         return Checkup(subject, faults=tuple(error.body.splitlines()))
-    problems = check_task(task) or rehearse(task)
-    faults = tuple(f"{path}: {problem}" for problem in problems)
-    hints = tuple(hints_for(task)) + _taken((task.name,), "")
-    return Checkup(subject, (f"task {plain_line(task.name)}",), faults, hints)
+    misfits = check_task(task)
+    faults = [f"{path}: {problem}" for problem in misfits or rehearse(task)]
+    taken = bundled_tasks()
+    if task.name in taken:
+        faults.append(f"{path}: name: the bundled plugin {taken[task.name]} has this task already")
+    hints = () if misfits else (*hints_for(task), *_taken((task.name,), ""))
+    return Checkup(subject, (f"task {plain_line(task.name)}",), tuple(faults), hints)
 
 
 def _check_project(folder: Path, limit_s: float) -> Checkup:
@@ -116,25 +125,25 @@ def _checkup(
 ) -> Checkup:
     brings = []
     for plugin, probed in found:
-        brings.append(f"plugin {plugin.name}: {probed.brings}; import {probed.seconds:.2f} s")
+        if probed.brings != "nothing":
+            taken = f"import {probed.seconds * 1000:.0f} ms"
+            brings.append(f"plugin {plugin.name}: {probed.brings}; {taken}")
         faults += tuple(f"{plugin.name}: {reason}" for reason in probed.reasons)
         if probed.state is PluginState.OK and probed.brings == "nothing":
             faults += (f"{plugin.name}: {_nothing(plugin)}",)
-        hints += tuple(f"{plugin.name}: {hint}" for hint in probed.hints)
-        hints += _taken(probed.tasks, plugin.name)
+        hints += probed.hints + _taken(probed.tasks, plugin.name)
     return Checkup(subject, tuple(brings), faults, hints)
 
 
 def _nothing(plugin: Installed) -> str:
-    hooks = [name for name in vars(hookspecs) if name.startswith(f"{hookspecs.PROJECT}_")]
-    return f"{plugin.value} has no hook, so it brings nothing; there is {', '.join(hooks)}"
+    return f"{plugin.value} has no hook, so it brings nothing; there is {', '.join(HOOKS)}"
 
 
 def _taken(tasks: tuple[str, ...], own: str) -> tuple[str, ...]:
     """Tasks that are named as a plugin that is there: most likely it has a task of the name."""
-    others = {entry.name for entry in find_plugins()} - {own}
+    others = {entry.name for entry in find_plugins() if not is_bundled(entry)} - {own}
     return tuple(
-        f"there is a plugin {name}; if it has a task of this name, that one is taken"
+        f"there is a plugin {name}; when it has a task of this name too, the first is taken"
         for name in tasks
         if name in others
     )

@@ -149,8 +149,9 @@ _CAUSES = (
     ),
     (
         r"NewConnectionError|ConnectTimeout|ConnectionError|ProxyError|getaddrinfo"
-        r"|name resolution|resolve host|dns error|[Nn]etwork (is unreachable|connectivity|was disabled)"
-        r"|error sending request|[Cc]onnection (refused|reset|timed out)",
+        r"|name resolution|resolve host|dns error"
+        r"|[Nn]etwork (is unreachable|connectivity|was disabled)|error sending request"
+        r"|[Cc]onnection (refused|reset|timed out)",
         "The package index cannot be reached",
         "Check the network and its proxy (HTTPS_PROXY), name another index (PIP_INDEX_URL or "
         "UV_INDEX_URL), or give the file of a wheel.",

@@ -22,7 +22,7 @@ import msgspec
 
 from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks import hookspecs
-from glm4v_tui.tasks.plugins import PluginState, find_plugins, load_alone
+from glm4v_tui.tasks.plugins import PluginState, bundled_tasks, find_plugins, load_alone
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
@@ -169,6 +169,9 @@ def _loaded(request: Installed) -> Probed:
         for problem in rehearse(task):
             report.warn(problem)
         hints += hints_for(task)
+    taken = bundled_tasks(but=request.name)
+    for name in set(report.tasks) & taken.keys():
+        report.warn(f"the task {name} comes from the bundled plugin {taken[name]} already")
     return Probed(
         report.state,
         tuple(report.reasons),

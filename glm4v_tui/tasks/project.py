@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from glm4v_tui.tasks import hookspecs
@@ -84,10 +85,21 @@ def _plugins(file: TomlFile, head: dict[str, Any], faults: list[Problem]) -> tup
     for name, value in entries.items():
         if not isinstance(value, str) or not _MODULE.fullmatch(value.strip()):
             faults.append(file.problem((*at, name), "expected the name of a module"))
+        elif not _is_there(file.path.parent, re.split(r"[.:]", value.strip())[0]):
+            text = f"there is no module {value.strip()}, neither here nor in src"
+            faults.append(file.problem((*at, name), text))
         else:
             version = str(head.get("version", ""))
             found.append(Installed(name, value.strip(), str(head.get("name", "")), version))
     return tuple(found)
+
+
+def _is_there(folder: Path, module: str) -> bool:
+    """Whether a module is in the project, or installed: a build may place it anywhere."""
+    places = [
+        place / name for place in (folder, folder / "src") for name in (module, f"{module}.py")
+    ]
+    return any(place.exists() for place in places) or find_spec(module) is not None
 
 
 def _check_dependency(file: TomlFile, head: dict[str, Any], hints: list[Problem]) -> None:

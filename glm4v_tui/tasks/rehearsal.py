@@ -10,9 +10,10 @@ from glm4v_tui.errors import GlmError, PluginError
 from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks.call import examined, make_call, preparation_of, wording
 from glm4v_tui.tasks.outcome import outcome_of
+from glm4v_tui.tasks.references import resolved
 from glm4v_tui.tasks.results import ResultState
 from glm4v_tui.tasks.samples import sample_of
-from glm4v_tui.tasks.schema import INTEGER, LIST_LENGTH, TEXT_LENGTH, resolved, schema_of
+from glm4v_tui.tasks.schema import schema_of
 from glm4v_tui.tasks.task import Language
 
 if TYPE_CHECKING:
@@ -106,12 +107,12 @@ def _open_ends(raw: Any, root: Any, at: tuple[str, ...]) -> Iterator[tuple[str, 
         return
     kind = node.get("type")
     if kind == "string" and not {"maxLength", "pattern", "format"} & node.keys():
-        yield place, f"has no longest length: {TEXT_LENGTH} characters are allowed"
-    if kind == "integer" and not {"minimum", "maximum"} <= node.keys():
-        yield place, f"has no range: -{INTEGER:_} to {INTEGER:_} is allowed".replace("_", " ")
+        yield place, "says nothing of its longest length, so one is set for it"
+    if kind in {"integer", "number"} and not {"minimum", "maximum"} <= node.keys():
+        yield place, "has no range, so a wide one is set for it"
     if kind == "array":
         if "maxItems" not in node:
-            yield place, f"has no greatest number: {LIST_LENGTH} are allowed"
+            yield place, "says nothing of how many there may be, so a limit is set for it"
         if isinstance(node.get("items"), dict):
             yield from _open_ends(node["items"], root, (*at, "[]"))
     for name, field in node.get("properties", {}).items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from glm4v_tui.tasks.schema import resolved
+from glm4v_tui.tasks.references import resolved
 
 _DEPTH = 6
 """Levels after which only what must be there is made: a schema may name itself."""
