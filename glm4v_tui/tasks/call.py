@@ -95,8 +95,13 @@ def preparation_of(task: AnyTask, options: msgspec.Struct) -> Preparation | None
         return None
 
     def apply(image: Image, facts: Facts) -> Image | None:
+        from PIL.Image import Image as Picture
+
         with guarded(task, "preparing the image"):
-            return task.prepare(image, facts, options)
+            made = task.prepare(image, facts, options)
+            if made is not None and not isinstance(made, Picture):
+                raise TypeError(f"prepare gave {type(made).__name__}, not an image or None")
+            return made
 
     return Preparation(f"{task.name} {task.version} {options_json(options)}", apply)
 
