@@ -11,10 +11,10 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from glm4v_tui.chat import Box
     from glm4v_tui.images import Facts, ImageReader, ReadImage, windowed
+    from glm4v_tui.tasks.contract import check_task
     from glm4v_tui.tasks.export import Exporter, Record
     from glm4v_tui.tasks.hookspecs import hookimpl
     from glm4v_tui.tasks.panel import Badge, Panel, Region, Row, Table, Tone, pixel_box
-    from glm4v_tui.tasks.plugins import check_task
     from glm4v_tui.tasks.results import read_result
     from glm4v_tui.tasks.schema import describe_form
     from glm4v_tui.tasks.task import Generation, Label, Language, NoOptions, Task, Words
@@ -26,7 +26,7 @@ _HOMES = {
     "glm4v_tui.tasks.export": ("Exporter", "Record"),
     "glm4v_tui.tasks.hookspecs": ("hookimpl",),
     "glm4v_tui.tasks.panel": ("Badge", "Panel", "Region", "Row", "Table", "Tone", "pixel_box"),
-    "glm4v_tui.tasks.plugins": ("check_task",),
+    "glm4v_tui.tasks.contract": ("check_task",),
     "glm4v_tui.tasks.results": ("read_result",),
     "glm4v_tui.tasks.schema": ("describe_form",),
     "glm4v_tui.tasks.task": ("Generation", "Label", "Language", "NoOptions", "Task", "Words"),

@@ -9,11 +9,11 @@ import msgspec
 from glm4v_tui.errors import SettingsError, UsageError
 from glm4v_tui.paths import expanded, is_folder, is_there
 from glm4v_tui.plain import plain_line
+from glm4v_tui.tasks.contract import check_task
 from glm4v_tui.tasks.plugins import (
     HOOKS,
     PluginState,
     bundled_tasks,
-    check_task,
     find_plugins,
     is_bundled,
 )

@@ -12,7 +12,7 @@ from glm4v_tui.tasks.call import examined, make_call, preparation_of, wording
 from glm4v_tui.tasks.outcome import outcome_of
 from glm4v_tui.tasks.references import resolved
 from glm4v_tui.tasks.results import ResultState
-from glm4v_tui.tasks.samples import sample_of
+from glm4v_tui.tasks.samples import samples_of
 from glm4v_tui.tasks.schema import schema_of
 from glm4v_tui.tasks.task import Language
 
@@ -37,9 +37,10 @@ def rehearse(task: AnyTask) -> list[str]:
     problems: list[str] = []
     facts, options = Facts(*_SIZE, "PNG"), task.options_type()
     image = Image.new("RGB", _SIZE, "gray")
+    preparation = preparation_of(task, options)
     call: list[TaskCall] = []
     steps: list[Callable[[], object]] = [
-        lambda: _prepared(task, image, facts, options),
+        lambda: preparation and preparation.apply(image, facts),
         lambda: examined(task, image, facts, options),
         lambda: _asked(task, options, facts),
         lambda: call.append(make_call(task, options, Language.EN, [facts])),
@@ -49,9 +50,17 @@ def rehearse(task: AnyTask) -> list[str]:
             step()
         except GlmError as error:
             problems.append(f"{error.title}: {error.body}")
-    for full in (True, False) if call else ():
-        problems += _shown(task, call[0], full=full)
-    return list(dict.fromkeys(problems))
+    failed: dict[str, str] = {}
+    for sample in samples_of(schema_of(task.result_type)) if call else ():
+        for problem in _shown(task, call[0], text := msgspec.json.encode(sample).decode()):
+            failed.setdefault(problem, text)
+    return [
+        *problems,
+        *(
+            f"{text} (with the result {plain_line(sample)[:200]})"
+            for text, sample in failed.items()
+        ),
+    ]
 
 
 def hints_for(task: AnyTask) -> list[str]:
@@ -68,35 +77,18 @@ def hints_for(task: AnyTask) -> list[str]:
     return hints
 
 
-def _prepared(task: AnyTask, image: Any, facts: Facts, options: msgspec.Struct) -> None:
-    from PIL import Image
-
-    preparation = preparation_of(task, options)
-    made = preparation.apply(image, facts) if preparation else None
-    if made is not None and not isinstance(made, Image.Image):
-        raise PluginError(
-            f"The task {task.name} failed while preparing the image",
-            f"prepare gave {type(made).__name__}, not an image or None",
-        )
-
-
 def _asked(task: AnyTask, options: msgspec.Struct, facts: Facts) -> None:
     for language in Language:
         if not wording(task, options, language, [facts]).strip():
             raise PluginError(f"The task {task.name} has no question", f"language {language}")
 
 
-def _shown(task: AnyTask, call: TaskCall, *, full: bool) -> list[str]:
-    sample = msgspec.json.encode(sample_of(schema_of(task.result_type), full=full)).decode()
+def _shown(task: AnyTask, call: TaskCall, sample: str) -> list[str]:
     outcome = outcome_of(task, call, sample, is_finished=True)
     if outcome.result.state is not ResultState.WHOLE:
         return []  # a pattern or a format that no sample is made for
     failed = f"The task {task.name} failed"
-    return [
-        f"{warning} (with the result {plain_line(sample)[:200]})"
-        for warning in outcome.warnings
-        if warning.startswith(failed)
-    ]
+    return [warning for warning in outcome.warnings if warning.startswith(failed)]
 
 
 def _open_ends(raw: Any, root: Any, at: tuple[str, ...]) -> Iterator[tuple[str, str]]:

@@ -2,35 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from glm4v_tui.tasks.references import resolved
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _DEPTH = 6
 """Levels after which only what must be there is made: a schema may name itself."""
 
 
-def sample_of(schema: dict[str, Any], *, full: bool) -> Any:
+MOST = 20
+"""Samples; a field with more choices is not tried with all."""
+
+
+def samples_of(schema: dict[str, Any]) -> Iterator[Any]:
+    """Values with everything, one for each of the choices that a field has, and one with little."""
+    longest = max(_choices(schema), default=1)
+    for turn in range(min(longest, MOST)):
+        yield sample_of(schema, full=True, turn=turn)
+    yield sample_of(schema, full=False)
+
+
+def sample_of(schema: dict[str, Any], *, full: bool, turn: int = 0) -> Any:
     """A JSON value that fits the schema; patterns and formats of texts are not looked at.
 
     Args:
+        turn: Which of the choices of each field is taken.
         full: With every optional field, one thing in every list and a word in every text. Else as
             little as the schema allows.
     """
-    return _Sample(schema, full).of(schema, 0)
+    return _Sample(schema, full, turn).of(schema, 0)
+
+
+def _choices(node: Any) -> Iterator[int]:
+    """How many choices each field has, wherever it stands."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _choices(item)
+    if isinstance(node, dict):
+        if isinstance(node.get("enum"), list):
+            yield len(node["enum"])
+        for item in node.values():
+            yield from _choices(item)
 
 
 class _Sample:
-    def __init__(self, root: dict[str, Any], full: bool) -> None:
+    def __init__(self, root: dict[str, Any], full: bool, turn: int) -> None:
         self._root = root
         self._full = full
+        self._turn = turn
 
     def of(self, raw: Any, depth: int) -> Any:
         node = resolved(raw, self._root) if isinstance(raw, dict) else {}
         if "const" in node:
             return node["const"]
         if node.get("enum"):
-            return node["enum"][0]
+            return node["enum"][self._turn % len(node["enum"])]
         for several in ("anyOf", "oneOf"):
             if node.get(several):
                 return self.of(self._chosen(node[several]), depth + 1)
