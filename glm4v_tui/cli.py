@@ -103,6 +103,78 @@ def tasks_command(as_json: bool) -> None:
     sys.exit(tasks.run(as_json=as_json))
 
 
+@cli.group("plugin", invoke_without_command=True)
+@click.pass_context
+def plugin_group(ctx: click.Context) -> None:
+    """List, install, remove, check and begin plugins."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+@plugin_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def plugin_list_command(as_json: bool) -> None:
+    """Say what every plugin brings, and what is wrong with it."""
+    from glm4v_tui.commands.plugin import inventory
+
+    sys.exit(inventory.run(as_json=as_json))
+
+
+@plugin_group.command("new")
+@click.argument("name")
+@click.option("--dir", "folder", metavar="FOLDER", help="Where to write it.")
+@click.option("--toml", "as_toml", is_flag=True, help="One task file, without Python.")
+@click.option("--force", is_flag=True, help="Overwrite files that are there.")
+def plugin_new_command(**options: Any) -> None:
+    """Begin a plugin: a small distribution that works, with its test.
+
+    With --toml: one task file, in the tasks folder unless --dir names another.
+    """
+    from glm4v_tui.commands.plugin import new
+
+    sys.exit(new.run(new.NewOptions(**options)))
+
+
+@plugin_group.command("check")
+@click.argument("plugin", metavar="PATH_OR_NAME")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--limit", "limit_s", type=click.FloatRange(min=0.1, max=600), default=30.0)
+def plugin_check_command(plugin: str, as_json: bool, limit_s: float) -> None:
+    """Say all that is wrong with a project's folder, a task file or an installed plugin.
+
+    Its code runs in a process of its own, for --limit seconds at most. Exit code 0: fit; 5: not.
+    """
+    from glm4v_tui.commands.plugin import check
+
+    sys.exit(check.run(plugin, as_json=as_json, limit_s=limit_s))
+
+
+@plugin_group.command("install")
+@click.argument("specs", nargs=-1, metavar="[SPEC ...]")
+@click.option("-e", "--editable", multiple=True, metavar="FOLDER", help="Changes in it count.")
+@click.option("-U", "--upgrade", is_flag=True, help="Take newer versions where there are some.")
+@click.option("--remembered", is_flag=True, help="What was installed here before and is missing.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def plugin_install_command(**options: Any) -> None:
+    """Install plugins into this environment, by its own installer (pip or uv).
+
+    SPEC is what pip takes: a name, NAME==VERSION, a folder, a wheel, git+https://...
+    """
+    from glm4v_tui.commands.plugin import install
+
+    sys.exit(install.run(install.InstallOptions(**options)))
+
+
+@plugin_group.command("uninstall")
+@click.argument("names", nargs=-1, required=True, metavar="NAME ...")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def plugin_uninstall_command(names: tuple[str, ...], yes: bool) -> None:
+    """Remove plugins and forget them."""
+    from glm4v_tui.commands.plugin import uninstall
+
+    sys.exit(uninstall.run(names, yes=yes))
+
+
 @cli.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--model", metavar="FOLDER_OR_HUB_ID", help="Check this checkpoint.")

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from glm4v_tui.errors import (
+    GlmError,
     ImageError,
     ImageTooLargeError,
     ImageTruncatedError,
@@ -56,7 +57,7 @@ def picture(path: Path, file: BufferedReader, frame: int | None = None) -> Itera
             if reader is None and frame:
                 image.seek(frame)
             yield image
-    except ImageError:
+    except GlmError:  # also of a task that prepares the picture
         raise
     except Exception as error:
         if reader is not None:

@@ -96,8 +96,13 @@ def preparation_of(task: AnyTask, options: msgspec.Struct) -> Preparation | None
         return None
 
     def apply(image: Image, facts: Facts) -> Image | None:
+        from PIL.Image import Image as Picture
+
         with guarded(task, "preparing the image"):
-            return task.prepare(image, facts, options)
+            made = task.prepare(image, facts, options)
+            if made is not None and not isinstance(made, Picture):
+                raise TypeError(f"prepare gave {type(made).__name__}, not an image or None")
+            return made
 
     return Preparation(f"{task.name} {task.version} {options_json(options)}", apply)
 
@@ -145,7 +150,7 @@ def guarded(task: AnyTask, doing: str) -> Iterator[None]:
         yield
     except GlmError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"The task {plain_line(task.name)} failed while {doing}",
             f"{type(error).__name__}: {plain_line(str(error))[:300]}",

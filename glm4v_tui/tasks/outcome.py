@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from glm4v_tui.tasks.panel import Panel, Region, plain_panel
 from glm4v_tui.tasks.results import Result, ResultState, read_result
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from glm4v_tui.chat import Attachment
     from glm4v_tui.tasks.call import TaskCall
@@ -51,15 +52,12 @@ def outcome_of(task: Task[Any, Any], call: TaskCall, raw: str, *, is_finished: b
         return Outcome(result, Panel())
     warnings: list[str] = []
     panel, regions = plain_panel(msgspec.to_builtins(result.value)), []
-    try:
-        with guarded(task, "checking its result"):
-            warnings += map(str, task.check(result.value, call.facts))
-        with guarded(task, "showing its result"):
-            panel = _proper(task.render(result.value))
-        with guarded(task, "placing its result"):
-            regions = [tuple(task.regions(result.value, facts)) for facts in call.facts[:1]]
-    except PluginError as error:
-        warnings.append(f"{error.title}: {error.body}")
+    with _told(warnings), guarded(task, "checking its result"):
+        warnings += map(str, task.check(result.value, call.facts))
+    with _told(warnings), guarded(task, "showing its result"):
+        panel = _proper(task.render(result.value))
+    with _told(warnings), guarded(task, "placing its result"):
+        regions = [tuple(task.regions(result.value, facts)) for facts in call.facts[:1]]
     return Outcome(result, panel, tuple(regions), tuple(warnings))
 
 
@@ -91,6 +89,15 @@ def record_of(
         facts=facts.values if facts else {},
         model=model,
     )
+
+
+@contextmanager
+def _told(warnings: list[str]) -> Iterator[None]:
+    """Go on after a failure of the task's own code: the result itself is whole."""
+    try:
+        yield
+    except PluginError as error:
+        warnings.append(f"{error.title}: {error.body}")
 
 
 def _proper(panel: object) -> Panel:

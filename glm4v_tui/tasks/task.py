@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from glm4v_tui.images import Facts
 
+TASK_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+"""What a task may be called: it is a word of a command line, a key in TOML, and after ``/``."""
 API = 1
 """Grows when a task written for the version before would not work any more."""
 
