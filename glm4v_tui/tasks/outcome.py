@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from glm4v_tui.errors import PluginError
-from glm4v_tui.tasks.call import guarded
+from glm4v_tui.tasks.call import guarded, options_of
 from glm4v_tui.tasks.export import Record
 from glm4v_tui.tasks.panel import Panel, Region, plain_panel
 from glm4v_tui.tasks.results import Result, ResultState, read_result
@@ -52,10 +52,12 @@ def outcome_of(task: Task[Any, Any], call: TaskCall, raw: str, *, is_finished: b
     warnings: list[str] = []
     panel, regions = plain_panel(msgspec.to_builtins(result.value)), []
     try:
+        with guarded(task, "reading its options"):
+            options = options_of(task, call)
         with guarded(task, "checking its result"):
-            warnings += map(str, task.check(result.value, call.facts))
+            warnings += map(str, task.check(result.value, call.facts, options))
         with guarded(task, "showing its result"):
-            panel = _proper(task.render(result.value))
+            panel = _proper(task.render(result.value, call.facts, options))
         with guarded(task, "placing its result"):
             regions = [tuple(task.regions(result.value, facts)) for facts in call.facts[:1]]
     except PluginError as error:
