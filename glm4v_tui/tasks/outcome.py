@@ -77,12 +77,13 @@ def record_of(
     """A result on its way out; of a private task without the image's path."""
     facts = call.facts[0] if call.facts else None
     regions: Sequence[Region] = outcome.regions[0] if outcome.regions else ()
+    width, height = attachment.whole_size
     return Record(
         task=task.name,
         version=task.version,
         digest=attachment.digest,
-        width=attachment.width,
-        height=attachment.height,
+        width=width,
+        height=height,
         result=outcome.value,
         path=None if task.is_private else attachment.path,
         crop=attachment.crop,
