@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from glm4v_tui.chat import Box
 from glm4v_tui.commands.start import (
     EMBEDDED,
     existing_paths,
@@ -50,6 +51,7 @@ class AskOptions:
     paths: tuple[str, ...]
     question: str | None = None
     task: str | None = None
+    crop: str | None = None
     export: str | None = None
     model: str | None = None
     precision: str | None = None
@@ -163,16 +165,18 @@ def _files(options: AskOptions) -> list[Path]:
 def _question(
     options: AskOptions, settings: Settings, plugins: Plugins, files: list[Path]
 ) -> _Question:
+    crop = _crop(options.crop)
     if options.task is None:
         from glm4v_tui.images import open_image
 
-        return _Question(options.question or "", tuple(map(open_image, files)))
+        opened = tuple(open_image(path, crop) for path in files)
+        return _Question(options.question or "", opened)
     from glm4v_tui.tasks.asking import ask_about
 
     task = plugins.task(options.task)
     asked = ask_about(
         task,
-        [(path, None) for path in files],
+        [(path, crop) for path in files],
         language_of(settings),
         text=(options.question or "").strip(),
     )
@@ -180,6 +184,21 @@ def _question(
     return _Question(
         asked.text, asked.opened, task, _as_told(asked.call, options), exporter, target
     )
+
+
+def _crop(wanted: str | None) -> Box | None:
+    """``LEFT,TOP,RIGHT,BOTTOM``; what lies outside of an image is told when that is opened."""
+    if wanted is None:
+        return None
+    try:
+        left, top, right, bottom = map(int, wanted.split(","))
+    except ValueError as error:
+        raise UsageError(
+            "The crop is not understood",
+            plain_line(wanted),
+            "Write LEFT,TOP,RIGHT,BOTTOM in pixels: --crop 0,0,640,480.",
+        ) from error
+    return Box(left, top, right, bottom)
 
 
 def _as_told(call: TaskCall, options: AskOptions) -> TaskCall:

@@ -58,8 +58,9 @@ def make_call(
         PluginError: the task's own code or form is at fault.
     """
     with guarded(task, "describing its result"):
-        schema = form_of(task.result_type)
-        form = describe_form(task.result_type, language)
+        wanted = task.form(options)
+        schema = form_of(wanted)
+        form = describe_form(wanted, language)
     prompt = task.system_prompt.in_language(language)
     return TaskCall(
         task=task.name,
@@ -88,6 +89,11 @@ def wording(
 def options_json(options: msgspec.Struct) -> str:
     """Options as JSON, the same text for the same values."""
     return msgspec.json.encode(options, order="sorted").decode()
+
+
+def options_of(task: AnyTask, call: TaskCall) -> msgspec.Struct:
+    """The options that a call was made with."""
+    return msgspec.json.decode(call.options, type=task.options_type)
 
 
 def preparation_of(task: AnyTask, options: msgspec.Struct) -> Preparation | None:

@@ -135,12 +135,19 @@ class Task(Generic[R, O]):
         """The question, for these images."""
         return self.question.in_language(language)
 
-    def check(self, result: R, facts: Sequence[Facts]) -> Sequence[str]:  # noqa: ARG002
+    def form(self, options: O) -> Any:  # noqa: ARG002
+        """The form that answers are bound to under these options: a type or a JSON Schema, as
+        ``result_type``. Every value of it is one of ``result_type``, which still reads the answer;
+        what an engine that binds nothing may write beyond it is for ``check`` to tell.
+        """
+        return self.result_type
+
+    def check(self, result: R, facts: Sequence[Facts], options: O) -> Sequence[str]:  # noqa: ARG002
         """What is doubtful about a result, in words; shown beside it."""
         return ()
 
-    def render(self, result: R) -> Panel:
-        """How a result looks."""
+    def render(self, result: R, facts: Sequence[Facts], options: O) -> Panel:  # noqa: ARG002
+        """How a result looks, and what was found in the picture beside it."""
         return plain_panel(msgspec.to_builtins(result))
 
     def regions(self, result: R, facts: Facts) -> Sequence[Region]:  # noqa: ARG002
