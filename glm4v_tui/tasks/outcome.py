@@ -56,6 +56,8 @@ def outcome_of(task: Task[Any, Any], call: TaskCall, raw: str, *, is_finished: b
             warnings += map(str, task.check(result.value, call.facts))
         with guarded(task, "showing its result"):
             panel = _proper(task.render(result.value))
+        with guarded(task, "telling how its images were shown"):
+            panel = _proper(_in_context(task, call, panel))
         with guarded(task, "placing its result"):
             regions = [tuple(task.regions(result.value, facts)) for facts in call.facts[:1]]
     except PluginError as error:
@@ -89,8 +91,16 @@ def record_of(
         warnings=outcome.warnings,
         notice=task.notice,
         facts=facts.values if facts else {},
+        options=msgspec.json.decode(call.options),
         model=model,
     )
+
+
+def _in_context(task: Task[Any, Any], call: TaskCall, panel: Panel) -> Panel:
+    """The panel with the task's words for how the images were shown."""
+    options = msgspec.json.decode(call.options, type=task.options_type)
+    badges = tuple(task.context(call.facts, options))
+    return msgspec.structs.replace(panel, badges=(*badges, *panel.badges)) if badges else panel
 
 
 def _proper(panel: object) -> Panel:

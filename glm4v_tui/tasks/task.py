@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
-from glm4v_tui.tasks.panel import Panel, Region, plain_panel
+from glm4v_tui.tasks.panel import Badge, Panel, Region, plain_panel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,6 +111,14 @@ class Task(Generic[R, O]):
         """Whether the task looks for facts in the picture itself."""
         return type(self).examine is not Task.examine
 
+    def choose(self, count: int, options: O) -> Sequence[int]:  # noqa: ARG002
+        """Which images of a series to ask about, counted from 0 in its order.
+
+        Args:
+            count: Images in the series, at least one.
+        """
+        return (count // 2,)
+
     def prepare(self, image: Image, facts: Facts, options: O) -> Image | None:  # noqa: ARG002
         """What the model is to see in place of the picture; None to leave it as it is.
 
@@ -131,6 +139,10 @@ class Task(Generic[R, O]):
     def ask(self, facts: Sequence[Facts], options: O, language: Language) -> str:  # noqa: ARG002
         """The question, for these images."""
         return self.question.in_language(language)
+
+    def context(self, facts: Sequence[Facts], options: O) -> Sequence[Badge]:  # noqa: ARG002
+        """How the images were shown to the model, to stand before the badges of the result."""
+        return ()
 
     def check(self, result: R, facts: Sequence[Facts]) -> Sequence[str]:  # noqa: ARG002
         """What is doubtful about a result, in words; shown beside it."""
