@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from glm4v_tui.errors import ImageError
 from glm4v_tui_medical.aspect import spacing
 from glm4v_tui_medical.stored import photometric
+from glm4v_tui_medical.terms import BODY_PARTS, VIEWS
 from glm4v_tui_medical.window import file_windows
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ def facts_of(header: Header) -> dict[str, Any]:
     """JSON values for tasks and records."""
     found: dict[str, Any] = {
         "modality": header.code("Modality") or None,
-        "body_part": header.code("BodyPartExamined", "") or None,
-        "view": header.code("ViewPosition") or None,
+        "body_part": _term(header, "BodyPartExamined", BODY_PARTS),
+        "view": _term(header, "ViewPosition", VIEWS),
         "plane": _plane(header),
         "photometric": photometric(header),
         "rows": header.count("Rows"),
@@ -44,6 +45,11 @@ def facts_of(header: Header) -> dict[str, Any]:
     with suppress(ImageError):
         found["pixel_spacing_mm"] = list(spacing(header) or ()) or None
     return found
+
+
+def _term(header: Header, keyword: str, known: frozenset[str]) -> str | None:
+    term = header.code(keyword)
+    return term if term in known else None
 
 
 def hashed(header: Header, keyword: str) -> str | None:
