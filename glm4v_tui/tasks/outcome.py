@@ -91,6 +91,7 @@ def record_of(
         warnings=outcome.warnings,
         notice=task.notice,
         facts=facts.values if facts else {},
+        options=msgspec.json.decode(call.options),
         model=model,
     )
 

@@ -114,6 +114,14 @@ class Task(Generic[R, O]):
         """Whether the task looks for facts in the picture itself."""
         return type(self).examine is not Task.examine
 
+    def choose(self, count: int, options: O) -> Sequence[int]:  # noqa: ARG002
+        """Which images of a series to ask about, counted from 0 in its order.
+
+        Args:
+            count: Images in the series, at least one.
+        """
+        return (count // 2,)
+
     def prepare(self, image: Image, facts: Facts, options: O) -> Image | None:  # noqa: ARG002
         """What the model is to see in place of the picture; None to leave it as it is.
 
