@@ -267,6 +267,8 @@ class ChatSession:
                 left = []
             elif earlier.leaves_images:
                 left += earlier.question.attachments
+        if turn.call is not None:  # a task is asked about the images that it was given, no others
+            left = []
         return (*messages, _with_images(turn.question, left))
 
     @property

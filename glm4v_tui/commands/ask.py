@@ -27,7 +27,6 @@ from glm4v_tui.errors import NotAnImageError, UsageError
 from glm4v_tui.paths import expanded
 from glm4v_tui.plain import plain_line, plain_text
 from glm4v_tui.session import ChatSession, ModelState, Turn, TurnState
-from glm4v_tui.tasks.results import ResultState
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -337,19 +336,10 @@ class _Asking:
         return outcome_of(self._question.task, turn.call, turn.raw, is_finished=is_finished)
 
     def _lines(self, outcome: Outcome) -> list[str]:
-        from glm4v_tui.tasks.text import panel_lines
+        from glm4v_tui.tasks.text import outcome_lines
 
         assert self._question.task is not None
-        if outcome.result.state is not ResultState.WHOLE:
-            return [plain_text(outcome.result.json)]
-        lines = list(panel_lines(outcome.panel))
-        for regions in outcome.regions:
-            for number, region in enumerate(regions, 1):
-                box = region.box
-                corners = f"{box.left},{box.top} to {box.right},{box.bottom}"
-                lines.append(f"({number}) {plain_line(region.label)}: {corners}")
-        lines += [f"Doubtful: {plain_line(warning)}" for warning in outcome.warnings]
-        return [*lines, *filter(None, (plain_line(self._question.task.notice),))]
+        return list(outcome_lines(outcome, self._question.task.notice))
 
     def _export(self, outcome: Outcome) -> None:
         asked = self._question

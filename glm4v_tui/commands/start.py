@@ -90,11 +90,9 @@ def plugins_of(settings: Settings) -> Plugins:
 
 def language_of(settings: Settings) -> Language:
     """The language that tasks ask in."""
-    from glm4v_tui.tasks.call import system_language
-    from glm4v_tui.tasks.task import Language
+    from glm4v_tui.tasks.call import language_named
 
-    chosen = settings.generation.language
-    return system_language() if chosen == "auto" else Language(chosen)
+    return language_named(settings.generation.language)
 
 
 def existing_paths(names: Iterable[str]) -> list[Path]:

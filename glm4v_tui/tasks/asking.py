@@ -109,7 +109,7 @@ def ask_about(
     return TaskQuestion(
         text or wording(task, chosen, language, facts),
         opened,
-        make_call(task, chosen, language, facts),
+        make_call(task, chosen, language, facts, text),
     )
 
 

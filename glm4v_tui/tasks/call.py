@@ -39,6 +39,8 @@ class TaskCall(msgspec.Struct, frozen=True):
     generation: Generation = Generation()
     facts: tuple[Facts, ...] = ()
     """Of the images, in their order."""
+    words: str = ""
+    """What the user asked in place of the task's own question; empty for that."""
 
 
 def system_language() -> Language:
@@ -49,8 +51,17 @@ def system_language() -> Language:
     return Language.ZH if named.lower().startswith("zh") else Language.EN
 
 
+def language_named(name: str) -> Language:
+    """The language of the setting ``generation.language``; ``auto`` is the system's."""
+    return system_language() if name == "auto" else Language(name)
+
+
 def make_call(
-    task: AnyTask, options: msgspec.Struct, language: Language, facts: Sequence[Facts]
+    task: AnyTask,
+    options: msgspec.Struct,
+    language: Language,
+    facts: Sequence[Facts],
+    words: str = "",
 ) -> TaskCall:
     """Put together what is asked.
 
@@ -71,6 +82,7 @@ def make_call(
         reasoning_tokens=task.reasoning_tokens,
         generation=task.generation,
         facts=tuple(facts),
+        words=words,
     )
 
 

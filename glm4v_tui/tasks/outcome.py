@@ -11,11 +11,11 @@ import msgspec
 from glm4v_tui.errors import PluginError
 from glm4v_tui.tasks.call import guarded, options_of
 from glm4v_tui.tasks.export import Record
-from glm4v_tui.tasks.panel import Panel, Region, plain_panel
+from glm4v_tui.tasks.panel import Panel, Region, Table, plain_panel
 from glm4v_tui.tasks.results import Result, ResultState, read_result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from glm4v_tui.chat import Attachment
     from glm4v_tui.tasks.call import TaskCall
@@ -60,7 +60,7 @@ def outcome_of(task: Task[Any, Any], call: TaskCall, raw: str, *, is_finished: b
     with _told(warnings), guarded(task, "showing its result"):
         panel = _proper(task.render(result.value, call.facts, options))
     with _told(warnings), guarded(task, "placing its result"):
-        regions = [tuple(task.regions(result.value, facts)) for facts in call.facts[:1]]
+        regions = [_placed(task.regions(result.value, facts)) for facts in call.facts[:1]]
     return Outcome(result, panel, tuple(regions), tuple(warnings))
 
 
@@ -109,4 +109,12 @@ def _proper(panel: object) -> Panel:
     if not isinstance(panel, Panel):
         raise TypeError(f"render gave {type(panel).__name__}, not a Panel")
     msgspec.convert(msgspec.to_builtins(panel), Panel)  # tells wrong types inside by their place
+    for table in panel.parts:
+        if isinstance(table, Table) and any(len(row) != len(table.columns) for row in table.rows):
+            raise ValueError(f"a row of {table.title!r} has not {len(table.columns)} cells")
     return panel
+
+
+def _placed(regions: Iterable[object]) -> tuple[Region, ...]:
+    """Regions of whole pixels; tells what is none."""
+    return tuple(msgspec.convert(msgspec.to_builtins(region), Region) for region in regions)

@@ -10,7 +10,7 @@ from glm4v_tui.errors import GlmError, ImageError
 from glm4v_tui.plain import plain_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
     from glm4v_tui.chat import Attachment, Box
     from glm4v_tui.engine.protocol import Measured
@@ -24,11 +24,17 @@ class PendingImages:
     Args:
         on_change: Called when the list, or what is known of it, has changed.
         on_refused: Called with the path and the reason when a file cannot be attached.
+        readers_there: Ends when the readers of plugins are there: files whose names are not those
+            of common formats wait for it.
     """
 
     def __init__(
-        self, on_change: Callable[[], None], on_refused: Callable[[Path, GlmError], None]
+        self,
+        on_change: Callable[[], None],
+        on_refused: Callable[[Path, GlmError], None],
+        readers_there: Callable[[], Awaitable[None]],
     ) -> None:
+        self._readers_there = readers_there
         self.attachments: list[Attachment] = []
         self.costs: dict[Size, tuple[Size, int]] = {}
         """(width, height) -> what the model will see and how many tokens that is."""
@@ -64,6 +70,8 @@ class PendingImages:
         self._on_change()
         try:
             async with self._one_by_one:
+                if path.suffix.lower() not in images.IMAGE_SUFFIXES:
+                    await self._readers_there()
                 opened = await asyncio.to_thread(images.open_image, path, crop)
         except GlmError as error:
             self.refusals += 1

@@ -3,105 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import time
-from contextlib import asynccontextmanager
 
 import pytest
 from PIL import Image
-from textual.events import Key, Paste
+from textual.events import Key
 
 from glm4v_tui.config import InterfaceSettings, Settings
-from glm4v_tui.engine.protocol import LoadModel
-from glm4v_tui.engine.scripted import Script, ScriptedAnswer, ScriptedEngine
+from glm4v_tui.engine.scripted import ScriptedAnswer
 from glm4v_tui.session import ModelState, TurnState
 from glm4v_tui.state import load_state
-from glm4v_tui.ui.app import Glm4vApp
-from glm4v_tui.ui.launch import Launch
 from glm4v_tui.ui.screens.help import HelpScreen
 from glm4v_tui.ui.screens.model import ModelScreen
 from glm4v_tui.ui.screens.picker import PickerScreen
 from glm4v_tui.ui.screens.viewer import ViewerScreen
 from glm4v_tui.ui.widgets.answer_text import AnswerText
 from glm4v_tui.ui.widgets.attachments import AttachmentStrip
-from glm4v_tui.ui.widgets.composer import Composer
 from glm4v_tui.ui.widgets.picture import Picture
 from glm4v_tui.ui.widgets.search_bar import SearchBar
 from glm4v_tui.ui.widgets.side_bar import SideBar
-from glm4v_tui.ui.widgets.turn_view import TurnView
-
-MODEL = LoadModel("x")
-SLOW = ScriptedAnswer("one two three four five six seven eight nine ten. ", 20, repeat=20)
-
-
-def quick(text):
-    return ScriptedAnswer(text, tokens_per_s=1e6)
-
-
-class User:
-    """Presses keys and looks at the screen."""
-
-    def __init__(self, app, pilot):
-        self.app, self.pilot, self.session = app, pilot, app.session
-
-    async def press(self, *keys):
-        await self.pilot.press(*keys)
-
-    async def write(self, text):
-        await self.press(*("space" if c == " " else c for c in text))
-        await self.until(lambda: self.composer.text.endswith(text))
-
-    async def send(self, question):
-        await self.write(question)
-        await self.press("enter")
-        await self.until(lambda: self.session.turns[-1:] and self.last.question.text == question)
-
-    async def ask(self, question):
-        """Ask, and wait for the whole answer to stand on the screen."""
-        await self.send(question)
-        turn = self.last
-        await self.until(lambda: turn.state.is_over and self.view(turn))
-        await self.sees(" out", *re.findall(r"\w+", turn.answer.text)[-1:])
-        return turn
-
-    async def until(self, holds, seconds=10.0):
-        deadline = time.monotonic() + seconds
-        while not holds():
-            assert time.monotonic() < deadline, f"never came:\n{self.screen}"
-            await asyncio.sleep(0.01)
-        await self.pilot.pause()
-
-    async def sees(self, *words):
-        await self.until(lambda: all(word in self.screen for word in words))
-
-    async def misses(self, *words):
-        await self.until(lambda: not any(word in self.screen for word in words))
-
-    @property
-    def screen(self):
-        strips = self.app.screen._compositor.render_strips()
-        said = [f"{toast.title} {toast.message}" for toast in self.app._notifications]
-        return "\n".join([*(strip.text.rstrip() for strip in strips), *said])
-
-    @property
-    def composer(self):
-        return self.app.screen_stack[0].query_one(Composer)
-
-    @property
-    def last(self):
-        return self.session.turns[-1]
-
-    def view(self, turn):
-        return next((v for v in self.app.query(TurnView) if v.turn is turn), None)
-
-    def paste(self, text):
-        self.app.post_message(Paste(text))
-
-    async def focus_turn(self, turn=None):
-        """Go to a turn, as Tab and the arrow keys do."""
-        view = self.view(turn or self.last)
-        self.app.screen.set_focus(view)
-        await self.until(lambda: view.has_focus)
+from tests.chat_user import SLOW, chatting, quick
 
 
 @pytest.fixture(autouse=True)
@@ -123,18 +43,6 @@ def dog(tmp_path):
     path = tmp_path / "dog.png"
     Image.linear_gradient("L").convert("RGB").resize((60, 80)).save(path)
     return path
-
-
-@asynccontextmanager
-async def chatting(*answers, size=(120, 40), images=(), model=MODEL, load_s=0.0, **options):
-    script = Script(tuple(answers or [quick("Yes.")]), load_s)
-    app = Glm4vApp(Launch(ScriptedEngine(script), model, images=tuple(images), **options))
-    async with app.run_test(size=size) as pilot:
-        user = User(app, pilot)
-        await user.until(lambda: app.query(SideBar))
-        if model and not load_s:
-            await user.sees("ready")
-        yield user
 
 
 # Asking -----------------------------------------------------------------------------------------
@@ -278,12 +186,10 @@ async def test_a_question_without_a_model_says_what_it_waits_for():
 
 
 async def test_letters_typed_before_the_composer_is_there_are_kept():
-    app = Glm4vApp(Launch(ScriptedEngine(Script((quick("Yes."),))), MODEL))
-    async with app.run_test(size=(120, 40)) as pilot:
-        app.screen.set_focus(None)
-        await pilot.press("h", "i")
-        await pilot.pause()
-        assert app.screen.query_one(Composer).text == "hi"
+    async with chatting() as user:
+        user.app.screen.set_focus(None)
+        await user.press("h", "i")
+        await user.until(lambda: user.composer.text == "hi")
 
 
 async def test_help_is_there_in_every_screen(cat):

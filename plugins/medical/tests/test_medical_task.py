@@ -118,7 +118,7 @@ def test_without_a_window_there_is_no_badge_of_one(tmp_path):
     PIL.Image.new("L", (9, 9)).save(path)
     question = asked(path, window="lung")
     panel = TASK.render(report(), question.call.facts, MedicalOptions(window="lung"))
-    assert [badge.text for badge in panel.badges] == ["routine"]
+    assert [badge.text for badge in panel.badges] == ["soon"]
 
 
 # slices -----------------------------------------------------------------------------------------
@@ -183,7 +183,9 @@ def test_what_is_doubtful(said, facts, doubt):
 
 
 def test_the_panel_in_lines():
-    lines = "\n".join(panel_lines(TASK.render(report(NODULE, urgency="urgent"), (), MedicalOptions())))
+    lines = "\n".join(
+        panel_lines(TASK.render(report(NODULE, urgency="urgent"), (), MedicalOptions()))
+    )
     assert lines.startswith("[!! urgent]")
     assert "nodule  upper lobe  left           –     likely" in lines
     assert "Findings: none" in "\n".join(panel_lines(TASK.render(report(), (), MedicalOptions())))
