@@ -48,6 +48,13 @@ class Attachment(msgspec.Struct, frozen=True):
     """What a task does to the pixels, as ``Preparation.key`` says it; empty for nothing."""
     frame: int | None = None
     """Of a file with several, counted from 0; None for the one that stands for the whole."""
+    whole: tuple[int, int] | None = None
+    """(width, height) of the whole upright image where only a part of it is attached."""
+
+    @property
+    def whole_size(self) -> tuple[int, int]:
+        """(width, height) in pixels of the image that ``crop`` is measured in."""
+        return self.whole or (self.width, self.height)
 
     @property
     def key(self) -> str:

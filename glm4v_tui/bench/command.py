@@ -47,3 +47,33 @@ def picture(file: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         save_screen(Path(file).absolute(), home / "plate.png", home)
+
+
+@bench.command()
+@click.option("--fonts", type=click.Path(exists=True), required=True, help="Folder to draw with.")
+@click.option("--task", "names", multiple=True, help="Only this one; may be repeated.")
+@click.option("--images", type=click.IntRange(min=1), default=100, show_default=True)
+@click.option("--first", type=click.IntRange(min=0), default=0, help="Number of the first image.")
+@click.option("--random", "is_random", is_flag=True, help="Draw tokens at a temperature of 1.5.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a task.")
+def tasks(
+    fonts: str, names: tuple[str, ...], images: int, first: int, is_random: bool, as_json: bool
+) -> None:
+    """How many results of the bundled tasks are right, on the embedded model; on the CPU."""
+    import tempfile
+    from pathlib import Path
+
+    import msgspec
+
+    from glm4v_tui.bench.task_scenes import SCENES
+    from glm4v_tui.bench.tasks import measure_task, table
+
+    if unknown := set(names) - SCENES.keys():
+        raise click.BadParameter(f"{', '.join(unknown)}; known: {', '.join(SCENES)}")
+    for name in names or SCENES:
+        _tell(f"{name}, {images} images")
+        with tempfile.TemporaryDirectory() as folder:
+            tally = measure_task(
+                *(name, images, Path(fonts), Path(folder)), is_random=is_random, first_seed=first
+            )
+        click.echo(msgspec.json.encode(tally).decode() if as_json else table(tally))

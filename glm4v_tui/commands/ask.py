@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from glm4v_tui.chat import Box
 from glm4v_tui.commands.start import (
     EMBEDDED,
     existing_paths,
@@ -49,6 +50,7 @@ class AskOptions:
     paths: tuple[str, ...]
     question: str | None = None
     task: str | None = None
+    crop: str | None = None
     export: str | None = None
     model: str | None = None
     precision: str | None = None
@@ -108,7 +110,8 @@ def run(options: AskOptions) -> int:
     plugins = plugins_of(settings)
     for notice in plugins.notices:
         sys.stderr.write(f"{notice}\n")
-    question = _question(options, settings, plugins, _files(options))
+    task = plugins.task(options.task) if options.task is not None else None
+    question = _question(options, settings, plugins, task, _files(options, task))
     is_scripted = options.scripted is not None
     model = LoadModel("script") if is_scripted else model_of(settings)
     if not is_scripted and not settings.model.checkpoint:
@@ -149,29 +152,47 @@ class _Question:
         return RgbImage(image.width, image.height, image.tobytes())
 
 
-def _files(options: AskOptions) -> list[Path]:
-    found = existing_paths(options.paths)
-    for path in found:
-        if path.is_dir():
-            raise NotAnImageError(
-                "This is a folder", str(path), "Name the images in it: FOLDER/*.jpg"
-            )
-    return found
+def _files(options: AskOptions, task: Task[Any, Any] | None) -> list[Path]:
+    """The images that were named, those of one scan in its order; of a folder those that the task
+    chooses of the series in it."""
+    from glm4v_tui.images import in_order
+
+    found: list[Path] = []
+    for path in existing_paths(options.paths):
+        found += _in_folder(path, task) if path.is_dir() else [path]
+    return in_order(found)
+
+
+def _in_folder(folder: Path, task: Task[Any, Any] | None) -> tuple[Path, ...]:
+    from glm4v_tui.tasks.asking import choose_of
+
+    choice = None if task is None else choose_of(task, folder)
+    if choice is None:
+        raise NotAnImageError(
+            "This is a folder", plain_line(str(folder)), "Name the images in it: FOLDER/*.jpg"
+        )
+    sys.stderr.write(f"{choice.words}\n")
+    return choice.files
 
 
 def _question(
-    options: AskOptions, settings: Settings, plugins: Plugins, files: list[Path]
+    options: AskOptions,
+    settings: Settings,
+    plugins: Plugins,
+    task: Task[Any, Any] | None,
+    files: list[Path],
 ) -> _Question:
-    if options.task is None:
+    crop = _crop(options.crop)
+    if task is None:
         from glm4v_tui.images import open_image
 
-        return _Question(options.question or "", tuple(map(open_image, files)))
+        opened = tuple(open_image(path, crop) for path in files)
+        return _Question(options.question or "", opened)
     from glm4v_tui.tasks.asking import ask_about
 
-    task = plugins.task(options.task)
     asked = ask_about(
         task,
-        [(path, None) for path in files],
+        [(path, crop) for path in files],
         language_of(settings),
         text=(options.question or "").strip(),
     )
@@ -179,6 +200,21 @@ def _question(
     return _Question(
         asked.text, asked.opened, task, _as_told(asked.call, options), exporter, target
     )
+
+
+def _crop(wanted: str | None) -> Box | None:
+    """``LEFT,TOP,RIGHT,BOTTOM``; what lies outside of an image is told when that is opened."""
+    if wanted is None:
+        return None
+    try:
+        left, top, right, bottom = map(int, wanted.split(","))
+    except ValueError as error:
+        raise UsageError(
+            "The crop is not understood",
+            plain_line(wanted),
+            "Write LEFT,TOP,RIGHT,BOTTOM in pixels: --crop 0,0,640,480.",
+        ) from error
+    return Box(left, top, right, bottom)
 
 
 def _as_told(call: TaskCall, options: AskOptions) -> TaskCall:

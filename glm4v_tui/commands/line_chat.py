@@ -67,7 +67,10 @@ class _LineChat:
         self._session.on_change = self._follow
         self._attached: list[Attachment] = []
         self._written: dict[str, str] = {}
-        self._told_quarter = -1
+        self._told_loading = ""
+        self._read: set[str] = set()
+        """Turns whose reading was told."""
+        self._is_leaving = False
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()
         self._event_taken = asyncio.Event()
         self._is_interrupted = False
@@ -90,9 +93,19 @@ class _LineChat:
             await self._obey(line.strip())
         if not self._is_interrupted:
             await self._answered()
+        self._is_leaving = True
         await self._session.engine.close()
         await listening
-        return INTERRUPTED if self._is_interrupted else 0
+        return INTERRUPTED if self._is_interrupted else self._exit_code()
+
+    def _exit_code(self) -> int:
+        """0 when the last question has its answer, else that of why not."""
+        if not self._session.turns:
+            return 0
+        error = self._session.turns[-1].error or (
+            None if self._session.is_idle else self._session.model_error
+        )
+        return error.exit_code if error is not None else 0
 
     def _read_lines(self, loop: asyncio.AbstractEventLoop) -> None:
         """Runs in a thread that may be left behind waiting when the program ends."""
@@ -213,7 +226,8 @@ class _LineChat:
 
     async def _listen(self) -> None:
         async for event in self._session.engine.events():
-            self._tell(event)
+            if not self._is_leaving:
+                self._tell(event)
             await self._session.handle(event)
             await self._tell_results()
             self._event_taken.set()
@@ -237,7 +251,7 @@ class _LineChat:
     def _tell(self, event: Event) -> None:
         match event:
             case Loading(stage=stage, done=done, total=total):
-                self._tell_loading(stage, 4 * done // total if total else 0)
+                self._tell_loading(stage, 4 * done // total if total else None)
             case Loaded(model=model):
                 _say(f"Ready: {plain_line(model.name)}, {model.precision}, {model.device}.")
             case Failed(request_id=None, title=title, body=body, remedy=remedy):
@@ -245,15 +259,19 @@ class _LineChat:
             case WorkerExited(expected=False, detail=detail):
                 _say(f"The model's process is gone: {detail}.")
 
-    def _tell_loading(self, stage: str, quarter: int) -> None:
-        if quarter != self._told_quarter:
-            self._told_quarter = quarter
-            _say(f"Loading ({plain_line(stage)}): {quarter * 25} percent.")
+    def _tell_loading(self, stage: str, quarter: int | None) -> None:
+        share = "" if quarter is None else f": {quarter * 25} percent"
+        words = f"Loading ({plain_line(stage)}){share}."
+        if words != self._told_loading:
+            self._told_loading = words
+            _say(words)
 
     def _follow(self, turn: Turn) -> None:
         """Write the lines of the answer that are complete, and the rest when it is over."""
         if turn.state is TurnState.READING:
-            _say("Reading the question.")
+            if turn.request_id not in self._read:
+                self._read.add(turn.request_id)
+                _say("Reading the question.")
             return
         text = "" if turn.call else plain_text(turn.answer.text)
         end = len(text) if turn.state.is_over else text.rfind("\n") + 1

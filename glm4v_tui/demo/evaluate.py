@@ -23,7 +23,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndByte
 from glm4v_tui.demo.examples import Example, make_example, make_pair
 from glm4v_tui.demo.questions.declines import NOT_SHOWN, OUT_OF_DOMAIN, UNKNOWN_IMAGE
 from glm4v_tui.demo.questions.dialogue import Turn
-from glm4v_tui.demo.scenes.canvas import looks
+from glm4v_tui.demo.scenes.canvas import looks, overlap
 
 SIZES = ((640, 480), (480, 640), (512, 512), (720, 405), (600, 400), (340, 300))
 """Widths and heights of the images, in pixels, before the processor resizes them."""
@@ -135,15 +135,6 @@ def right(expected: Turn, answer: str) -> bool:
 def _first_word(text: str) -> str:
     """`Yes` or `No`; what the defects are is measured by questions of their own."""
     return text.split(",")[0].strip(".")
-
-
-def overlap(a: list[float], b: list[float]) -> float:
-    """Intersection over union of two boxes [x1, y1, x2, y2]; a line counts as one unit wide."""
-    width = min(a[2], b[2]) - max(a[0], b[0]) + 1
-    height = min(a[3], b[3]) - max(a[1], b[1]) + 1
-    shared = max(0.0, width) * max(0.0, height)
-    areas = [(c[2] - c[0] + 1) * (c[3] - c[1] + 1) for c in (a, b)]
-    return shared / (sum(areas) - shared)
 
 
 def _without_boxes(text: str) -> object:

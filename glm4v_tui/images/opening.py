@@ -201,6 +201,7 @@ def _open(
 
     before = os.fstat(file.fileno())
     with picture(path, file, frame) as image:
+        full = upright_size(image)
         box = _inside(crop, image)
         facts = facts_of(image, box.width, box.height)
         notes = _notes(image)
@@ -222,6 +223,7 @@ def _open(
         notes=tuple(notes),
         variant="" if preparation is None else preparation.key,
         frame=frame,
+        whole=None if crop is None else full,
     )
     return OpenedImage(seen, attachment, facts)
 

@@ -11,7 +11,8 @@ import msgspec
 from glm4v_tui.errors import GlmError, PluginError
 from glm4v_tui.images import Facts, Preparation
 from glm4v_tui.plain import plain_line
-from glm4v_tui.tasks.schema import describe_form, form_of
+from glm4v_tui.tasks.form_words import describe_form
+from glm4v_tui.tasks.schema import form_of
 from glm4v_tui.tasks.task import Generation, Language, Task
 
 if TYPE_CHECKING:
@@ -68,8 +69,9 @@ def make_call(
         PluginError: the task's own code or form is at fault.
     """
     with guarded(task, "describing its result"):
-        schema = form_of(task.result_type)
-        form = describe_form(task.result_type, language)
+        wanted = task.form(options)
+        schema = form_of(wanted)
+        form = describe_form(wanted, language)
     prompt = task.system_prompt.in_language(language)
     return TaskCall(
         task=task.name,
@@ -101,14 +103,24 @@ def options_json(options: msgspec.Struct) -> str:
     return msgspec.json.encode(options, order="sorted").decode()
 
 
+def options_of(task: AnyTask, call: TaskCall) -> msgspec.Struct:
+    """The options that a call was made with."""
+    return msgspec.json.decode(call.options, type=task.options_type)
+
+
 def preparation_of(task: AnyTask, options: msgspec.Struct) -> Preparation | None:
     """What the task does to pictures; None for a task that leaves them alone."""
     if not task.prepares:
         return None
 
     def apply(image: Image, facts: Facts) -> Image | None:
+        from PIL.Image import Image as Picture
+
         with guarded(task, "preparing the image"):
-            return task.prepare(image, facts, options)
+            made = task.prepare(image, facts, options)
+            if made is not None and not isinstance(made, Picture):
+                raise TypeError(f"prepare gave {type(made).__name__}, not an image or None")
+            return made
 
     return Preparation(f"{task.name} {task.version} {options_json(options)}", apply)
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from glm4v_tui.errors import PluginError
-from glm4v_tui.tasks.call import guarded
+from glm4v_tui.tasks.call import guarded, options_of
 from glm4v_tui.tasks.export import Record
 from glm4v_tui.tasks.panel import Panel, Region, Table, plain_panel
 from glm4v_tui.tasks.results import Result, ResultState, read_result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from glm4v_tui.chat import Attachment
     from glm4v_tui.tasks.call import TaskCall
@@ -51,15 +52,15 @@ def outcome_of(task: Task[Any, Any], call: TaskCall, raw: str, *, is_finished: b
         return Outcome(result, Panel())
     warnings: list[str] = []
     panel, regions = plain_panel(msgspec.to_builtins(result.value)), []
-    try:
-        with guarded(task, "checking its result"):
-            warnings += map(str, task.check(result.value, call.facts))
-        with guarded(task, "showing its result"):
-            panel = _proper(task.render(result.value))
-        with guarded(task, "placing its result"):
-            regions = [_placed(task.regions(result.value, facts)) for facts in call.facts[:1]]
-    except PluginError as error:
-        warnings.append(f"{error.title}: {error.body}")
+    options: Any = task.options_type()
+    with _told(warnings), guarded(task, "reading its options"):
+        options = options_of(task, call)
+    with _told(warnings), guarded(task, "checking its result"):
+        warnings += map(str, task.check(result.value, call.facts, options))
+    with _told(warnings), guarded(task, "showing its result"):
+        panel = _proper(task.render(result.value, call.facts, options))
+    with _told(warnings), guarded(task, "placing its result"):
+        regions = [_placed(task.regions(result.value, facts)) for facts in call.facts[:1]]
     return Outcome(result, panel, tuple(regions), tuple(warnings))
 
 
@@ -75,12 +76,13 @@ def record_of(
     """A result on its way out; of a private task without the image's path."""
     facts = call.facts[0] if call.facts else None
     regions: Sequence[Region] = outcome.regions[0] if outcome.regions else ()
+    width, height = attachment.whole_size
     return Record(
         task=task.name,
         version=task.version,
         digest=attachment.digest,
-        width=attachment.width,
-        height=attachment.height,
+        width=width,
+        height=height,
         result=outcome.value,
         path=None if task.is_private else attachment.path,
         crop=attachment.crop,
@@ -89,8 +91,18 @@ def record_of(
         warnings=outcome.warnings,
         notice=task.notice,
         facts=facts.values if facts else {},
+        options=msgspec.json.decode(call.options),
         model=model,
     )
+
+
+@contextmanager
+def _told(warnings: list[str]) -> Iterator[None]:
+    """Go on after a failure of the task's own code: the result itself is whole."""
+    try:
+        yield
+    except PluginError as error:
+        warnings.append(f"{error.title}: {error.body}")
 
 
 def _proper(panel: object) -> Panel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from glm4v_tui.images import Facts
 
+TASK_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+"""What a task may be called: it is a word of a command line, a key in TOML, and after ``/``."""
 API = 1
 """Grows when a task written for the version before would not work any more."""
 
@@ -111,6 +114,14 @@ class Task(Generic[R, O]):
         """Whether the task looks for facts in the picture itself."""
         return type(self).examine is not Task.examine
 
+    def choose(self, count: int, options: O) -> Sequence[int]:  # noqa: ARG002
+        """Which images of a series to ask about, counted from 0 in its order.
+
+        Args:
+            count: Images in the series, at least one.
+        """
+        return (count // 2,)
+
     def prepare(self, image: Image, facts: Facts, options: O) -> Image | None:  # noqa: ARG002
         """What the model is to see in place of the picture; None to leave it as it is.
 
@@ -132,12 +143,19 @@ class Task(Generic[R, O]):
         """The question, for these images."""
         return self.question.in_language(language)
 
-    def check(self, result: R, facts: Sequence[Facts]) -> Sequence[str]:  # noqa: ARG002
+    def form(self, options: O) -> Any:  # noqa: ARG002
+        """The form that answers are bound to under these options: a type or a JSON Schema, as
+        ``result_type``. Every value of it is one of ``result_type``, which still reads the answer;
+        what an engine that binds nothing may write beyond it is for ``check`` to tell.
+        """
+        return self.result_type
+
+    def check(self, result: R, facts: Sequence[Facts], options: O) -> Sequence[str]:  # noqa: ARG002
         """What is doubtful about a result, in words; shown beside it."""
         return ()
 
-    def render(self, result: R) -> Panel:
-        """How a result looks."""
+    def render(self, result: R, facts: Sequence[Facts], options: O) -> Panel:  # noqa: ARG002
+        """How a result looks, and what was found in the picture beside it."""
         return plain_panel(msgspec.to_builtins(result))
 
     def regions(self, result: R, facts: Facts) -> Sequence[Region]:  # noqa: ARG002

@@ -39,7 +39,7 @@ class Glm4vApp(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-tall")]
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "help", "Help", id="app.help"),
+        Binding("f1", "help", "Help", id="app.help", priority=True),
         Binding("ctrl+c", "interrupt", "Interrupt", id="app.interrupt", show=False, priority=True,
                 tooltip="Copy the selection, or stop the answer; twice to quit"),
         Binding("ctrl+q", "quit", "Quit", id="app.quit", show=False, priority=True),
@@ -155,7 +155,9 @@ class Glm4vApp(App[None]):
     def action_help(self) -> None:
         from glm4v_tui.ui.screens.help import HelpScreen
 
-        if not isinstance(self.screen, HelpScreen):
+        if isinstance(self.screen, HelpScreen):
+            self.screen.dismiss(None)
+        else:
             self.push_screen(HelpScreen())
 
     def action_interrupt(self) -> None:

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from glm4v_tui.demo.batches import GRIDS
-from glm4v_tui.demo.evaluate import overlap, right
+from glm4v_tui.demo.evaluate import right
 from glm4v_tui.demo.examples import FAMILIES, make_example, make_pair
 from glm4v_tui.demo.questions.dialogue import Turn
-from glm4v_tui.demo.scenes.canvas import Look
+from glm4v_tui.demo.scenes.canvas import Look, overlap
 from glm4v_tui.demo.scenes.colours import COLOURS, palettes
 from glm4v_tui.demo.tokenizer import CELL
 

@@ -434,15 +434,15 @@ async def test_boxes_stand_on_the_picture_with_the_numbers_of_the_table(part):
         assert max(first) == pytest.approx(100 * scale, abs=1)
 
 
-async def test_j_shows_the_json_and_the_panel_again_and_y_copies(part):
+async def test_shift_j_shows_the_json_and_the_panel_again_and_y_copies(part):
     async with chatting(quick(ANSWER), images=[part], load_plugins=plugins(Parts())) as user:
         turn = await ask_task(user, "/parts")
         await user.focus_turn(turn)
-        await user.press("j")
+        await user.press("J")
         await user.sees('"product": "ceramic tile",')
         await user.misses("grade 4")
         assert "Not for the safety of lives." in user.screen
-        await user.press("j")
+        await user.press("J")
         await user.sees("grade 4")
         await user.misses('"product"')
         await user.press("y")

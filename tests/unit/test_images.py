@@ -126,7 +126,9 @@ def test_a_crop_of_a_huge_jpeg_keeps_its_own_pixels(tmp_path: Path) -> None:
 def test_a_crop_is_cut_to_the_borders_and_refused_outside(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     quarters().save(path)
-    assert open_image(path, Box(-5, 30, 900, 900)).attachment.crop == Box(0, 30, 80, 40)
+    part = open_image(path, Box(-5, 30, 900, 900)).attachment
+    assert part.crop == Box(0, 30, 80, 40)
+    assert (part.whole_size, open_image(path).attachment.whole_size) == ((80, 40), (80, 40))
     with pytest.raises(ImageError, match="outside"):
         open_image(path, Box(80, 0, 90, 10))
 

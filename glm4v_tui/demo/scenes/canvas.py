@@ -1,6 +1,7 @@
 """What every family shares: the size of an image, backgrounds, fonts and the nine-field grid."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -78,6 +79,15 @@ def box_of(box: Box, canvas: Canvas) -> list[int]:
         _thousandth(right / canvas.width),
         _thousandth(bottom / canvas.height),
     ]
+
+
+def overlap(a: Sequence[float], b: Sequence[float]) -> float:
+    """Intersection over union of two boxes [x1, y1, x2, y2]; a line counts as one unit wide."""
+    width = min(a[2], b[2]) - max(a[0], b[0]) + 1
+    height = min(a[3], b[3]) - max(a[1], b[1]) + 1
+    shared = max(0.0, width) * max(0.0, height)
+    areas = [(c[2] - c[0] + 1) * (c[3] - c[1] + 1) for c in (a, b)]
+    return shared / (sum(areas) - shared)
 
 
 def gradient(canvas: Canvas, start: RGB, end: RGB) -> Image.Image:

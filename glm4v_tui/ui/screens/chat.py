@@ -10,9 +10,10 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.screen import Screen
 
-from glm4v_tui.demo import SAMPLES
+from glm4v_tui.demo import CHECKPOINT, SAMPLES
 from glm4v_tui.plain import plain_text
 from glm4v_tui.session import ModelState
+from glm4v_tui.ui.bound_keys import bound_key
 from glm4v_tui.ui.bridge import carry_events
 from glm4v_tui.ui.notices import tell_error
 from glm4v_tui.ui.widgets.model_bar import ModelBar
@@ -53,7 +54,7 @@ class ChatScreen(Screen[None]):
                 tooltip="See the images full screen"),
         Binding("escape", "stop", "Stop", id="chat.stop", tooltip="End the answer; keep its text"),
         Binding("f4", "choose_model", "Model", id="chat.model", priority=True),
-        Binding("tab", "answers", "Answers", id="chat.answers", show=False,
+        Binding("tab", "answers", "Answers", id="chat.answers", show=False, priority=True,
                 tooltip="Go to the newest answer, where single keys copy, edit and ask again"),
         # Priority: the composer would take it for "select all".
         Binding("f7", "choose_task", "Tasks", id="chat.tasks", priority=True,
@@ -90,6 +91,8 @@ class ChatScreen(Screen[None]):
         self._is_complete = False
         self._silent_s = 0.0
         self._told_error: GlmError | None = None
+        self._last_good = ""
+        """The model that was loaded last; offered again where another one fails."""
         session.on_change = self._note_change
 
     # From the first frame to the whole screen -----------------------------------------------
@@ -150,7 +153,9 @@ class ChatScreen(Screen[None]):
         from glm4v_tui.ui.screens.model import ModelScreen
 
         settings = self._launch.settings.model
-        await self.app.push_screen(ModelScreen(self._session.command, settings), self._take_model)
+        known = [self._last_good, str(CHECKPOINT)]
+        screen = ModelScreen(self._session.command, settings, [name for name in known if name])
+        await self.app.push_screen(screen, self._take_model)
 
     def _take_model(self, command: LoadModel | None) -> None:
         if command is not None:
@@ -163,11 +168,15 @@ class ChatScreen(Screen[None]):
     async def _unload(self) -> None:
         await self._session.unload()
         self.show_state()
-        self.notify("The model's memory is free. The next question loads it again.", markup=False)
+        waiting = len(self._session.queued)
+        also = f" {waiting} that wait are asked with it." if waiting else ""
+        words = f"The model's memory is free. The next question loads it again.{also}"
+        self.notify(words, markup=False)
 
     def on_model_changed(self) -> None:
         self._silent_s = 0.0
         if self._session.model_state is ModelState.READY:
+            self._last_good = self._session.command.model if self._session.command else ""
             self._measure()
         error = self._session.model_error
         if error is not None and error is not self._told_error:
@@ -193,7 +202,8 @@ class ChatScreen(Screen[None]):
         session = self._session
         self._bar.show(session, self._silent_s)
         length = session.model.context_length if session.model else None
-        self._status.show_context(session.context_used, self._question.image_tokens, length)
+        coming = self._question.image_tokens + self._question.cost_of(session.images_left)
+        self._status.show_context(session.context_used, coming, length)
 
     # Asking ---------------------------------------------------------------------------------
 
@@ -203,9 +213,28 @@ class ChatScreen(Screen[None]):
 
     async def _ask(self, question: Message, call: TaskCall | None) -> None:
         self._session.add(question, call)
+        self._warn_of(question)
         # In a worker: opening images must not hold up what the screen has to do meanwhile.
         self.run_worker(self._session.advance(), group="commands")
         await self._show_turns()
+
+    def _warn_of(self, question: Message) -> None:
+        """Say what keeps a question from being answered, or from being answered well."""
+        has_image = question.attachments or any(t.question.attachments for t in self._session.turns)
+        if self._session.model_state in {ModelState.FAILED, ModelState.NONE}:
+            key = bound_key(self, "chat.model")
+            words = f"No model is loaded: {key} chooses one, and the question waits for it."
+        elif self._is_embedded and not has_image:
+            key = bound_key(self, "chat.attach")
+            words = f"This question has no image, and the embedded model guesses then: {key}."
+        else:
+            return
+        self.notify(words, severity="warning", markup=False)
+
+    @property
+    def _is_embedded(self) -> bool:
+        command = self._session.command
+        return command is not None and command.model == str(CHECKPOINT)
 
     async def _show_turns(self) -> None:
         await self.query(Welcome).remove()
@@ -242,13 +271,15 @@ class ChatScreen(Screen[None]):
 
     def _edit(self, turn: Turn) -> None:
         if self._may_cut():
-            self._bring_back(turn, self._session.cut)
+            self._bring_back(turn, self._session.cut, is_edit=True)
 
-    def _bring_back(self, turn: Turn, take: Callable[[Turn], Message]) -> None:
+    def _bring_back(
+        self, turn: Turn, take: Callable[[Turn], Message], *, is_edit: bool = False
+    ) -> None:
         """Take a question out of the conversation, to be written anew."""
         question = take(turn)
         text = self._desk.command_text(turn.call) if turn.call else question.text
-        self._question.rewrite(text, question.attachments)
+        self._question.rewrite(text, question.attachments, is_edit=is_edit)
         self.call_next(self._show_turns)
 
     def action_new_chat(self) -> None:
@@ -265,6 +296,7 @@ class ChatScreen(Screen[None]):
 
     def action_undo(self) -> None:
         if self._session.undo():
+            self._question.forget_edit()
             self.call_next(self._show_turns)
         else:
             idle = self._session.is_idle
@@ -331,6 +363,7 @@ class ChatScreen(Screen[None]):
 
     def on_turn_view_requested(self, message: TurnView.Requested) -> None:
         view = message.view
+        self.call_next(message.taken.set)
         match message.what:
             case "copy":
                 self._copy(view.answer_text, "The result" if view.turn.call else "The answer")
@@ -378,6 +411,15 @@ class ChatScreen(Screen[None]):
         else:
             self._question.composer.focus()
 
+    def on_key(self, event: events.Key) -> None:
+        """Letters typed before the composer is there are for the composer."""
+        if self.focused is None and event.is_printable and event.character:
+            event.stop()
+            self._question.composer.insert(event.character)
+
+    def on_question_area_folder_named(self, message: QuestionArea.FolderNamed) -> None:
+        self._open_picker(message.folder)
+
     def on_search_bar_wanted(self, message: SearchBar.Wanted) -> None:
         message.bar.show_count(*self._log.find(message.text, message.step))
 
@@ -398,8 +440,7 @@ class ChatScreen(Screen[None]):
         return self._question.attachments or self._last_images()
 
     def _last_images(self) -> tuple[Attachment, ...]:
-        asked = (turn.question.attachments for turn in reversed(self._session.turns))
-        return next((images for images in asked if images), ())
+        return self._session.images
 
     def _measure(self) -> None:
         sizes = self._question.unmeasured
@@ -441,7 +482,8 @@ class ChatScreen(Screen[None]):
     def _view(self, images: tuple[Attachment, ...], marks: tuple[Mark, ...] = ()) -> None:
         """Show images full screen; the marks are places in the first."""
         if not images:
-            self.notify("No image yet: Ctrl+O chooses one.", markup=False)
+            key = bound_key(self, "chat.attach")
+            self.notify(f"No image yet: {key} chooses one.", markup=False)
             return
         from glm4v_tui.ui.screens.viewer import ViewerItem, ViewerScreen
 

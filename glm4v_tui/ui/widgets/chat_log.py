@@ -92,5 +92,5 @@ class ChatLog(VerticalScroll, OneLayout, can_focus=False):
 
     def go_to(self, view: TurnView) -> None:
         self.release_anchor()
-        view.focus(scroll_visible=False)
+        self.screen.set_focus(view, scroll_visible=False)  # now, not when the app gets to it
         self.scroll_to_widget(view, animate=False)

@@ -12,8 +12,8 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from glm4v_tui import chat
-from glm4v_tui.errors import GlmError
-from glm4v_tui.paths import is_there
+from glm4v_tui.errors import GlmError, ImageError
+from glm4v_tui.paths import is_folder, is_there
 from glm4v_tui.plain import plain_line, plain_text
 from glm4v_tui.ui.notices import tell_error
 from glm4v_tui.ui.pending_images import PendingImages
@@ -35,6 +35,20 @@ if TYPE_CHECKING:
     Images = tuple[chat.Attachment, ...]
 
 
+_MOST = 5
+"""Refused images that are named."""
+
+
+@dataclass(frozen=True)
+class _Edit:
+    """A question that was brought back, and what it has pushed aside."""
+
+    draft: str
+    images: tuple[chat.Attachment, ...]
+    text: str
+    """What the composer held then."""
+
+
 class QuestionArea(Vertical):
     """Composer and attached images. Opens, refuses and counts images; the screen asks.
 
@@ -51,6 +65,12 @@ class QuestionArea(Vertical):
         call: TaskCall | None = None
         """What the task asks for; None for a question in free words."""
 
+    @dataclass
+    class FolderNamed(Message):
+        """A folder was pasted or dropped."""
+
+        folder: Path
+
     class ImagesChanged(Message):
         """Other images are attached, or more is known of their cost."""
 
@@ -58,7 +78,10 @@ class QuestionArea(Vertical):
         super().__init__()
         self._desk = desk
         self._last_images = last_images
-        self._pending = PendingImages(self._note_images, self._tell_refusal, self._readers_there)
+        self._pending = PendingImages(self._note_images, self._note_refusal, self._readers_there)
+        self._refused: list[tuple[Path, GlmError]] = []
+        """Of the images that are being opened now."""
+        self._edit: _Edit | None = None
         self._in_order = asyncio.Lock()
         self._preparing = ""
         """The task whose question is being put together."""
@@ -79,7 +102,11 @@ class QuestionArea(Vertical):
     @property
     def image_tokens(self) -> int:
         """What the attached images will add to the context, as far as it is known."""
-        return self._pending.tokens
+        return self._pending.cost_of(self._pending.attachments)
+
+    def cost_of(self, images: Iterable[chat.Attachment]) -> int:
+        """The tokens of other images, as far as they are known."""
+        return self._pending.cost_of(images)
 
     @property
     def unmeasured(self) -> tuple[tuple[int, int], ...]:
@@ -94,12 +121,29 @@ class QuestionArea(Vertical):
         """Attach files, or parts of them, in this order; each is shown or refused aloud."""
         self.run_worker(self._pending.hold(self._open_images(list(images))), group="attach")
 
-    def rewrite(self, text: str, attachments: Sequence[chat.Attachment]) -> None:
-        """Bring a question back to be written anew, above what is being written."""
-        draft = self.composer.text
+    def rewrite(
+        self, text: str, attachments: Sequence[chat.Attachment], *, is_edit: bool = False
+    ) -> None:
+        """Bring a question back to be written anew, above what is being written.
+
+        Args:
+            is_edit: :meth:`forget_edit` is to bring back what stood here before.
+        """
+        draft, images = self.composer.text, self.attachments
         self.composer.replace_text("\n".join(filter(None, (text, draft))))
-        self.composer.focus()
+        self.screen.set_focus(self.composer)
         self._pending.put_back(tuple(map(without_task, attachments)))
+        self._edit = _Edit(draft, images, self.composer.text) if is_edit else None
+
+    def forget_edit(self) -> None:
+        """Bring back what stood here before the question that is being edited.
+
+        What has been changed since is somebody's work, and stays.
+        """
+        edit, self._edit = self._edit, None
+        if edit is not None and self.composer.text == edit.text:
+            self.composer.replace_text(edit.draft)
+            self._pending.replace(edit.images)
 
     # Sending --------------------------------------------------------------------------------
 
@@ -133,6 +177,7 @@ class QuestionArea(Vertical):
             tell_error(self, error)
             self.rewrite(text, images)
             return
+        self._edit = None
         if asked is None:
             question = chat.Message(chat.Role.USER, text.strip(), images)
             self.post_message(self.Asked(question))
@@ -178,6 +223,7 @@ class QuestionArea(Vertical):
     async def _open_images(self, images: list[tuple[Path, chat.Box | None]]) -> None:
         for path, crop in images:
             await self._pending.add(path, crop)
+        self._tell_refusals()
 
     def on_composer_detach_requested(self) -> None:
         if (removed := self._pending.remove_last()) is not None:
@@ -206,7 +252,10 @@ class QuestionArea(Vertical):
             tell_error(self, absent_message(pasted.absent, folder, Host.this(os.environ)))
         if pasted.text:
             self.composer.insert(plain_text(pasted.text))
-        await self._open_images([(path, None) for path in pasted.paths])
+        folders = [path for path in pasted.paths if is_folder(path)]
+        if folders:
+            self.post_message(self.FolderNamed(folders[0]))
+        await self._open_images([(path, None) for path in pasted.paths if path not in folders])
 
     def _note_images(self) -> None:
         pending = self._pending
@@ -214,6 +263,22 @@ class QuestionArea(Vertical):
         preparing = [f"preparing {self._preparing}"] if self._preparing else []
         strip.show_images(pending.attachments, pending.costs, [*pending.opening, *preparing])
         self.post_message(self.ImagesChanged())
+
+    def _note_refusal(self, path: Path, error: GlmError) -> None:
+        self._refused.append((path, error))
+
+    def _tell_refusals(self) -> None:
+        """One error in full, several in a line each: they must not cover the screen."""
+        refused, self._refused = self._refused, []
+        if len(refused) == 1:
+            ((path, error),) = refused
+            title = f"{plain_line(path.name)}: {error.title}"
+            tell_error(self, type(error)(title, error.body, error.remedy))
+        elif refused:
+            lines = [f"{plain_line(path.name)}: {error.title}" for path, error in refused]
+            more = [f"… and {len(lines) - _MOST} more"] if len(lines) > _MOST else []
+            title = f"{len(lines)} images were not attached"
+            tell_error(self, ImageError(title, "\n".join(lines[:_MOST] + more)))
 
     async def _readers_there(self) -> None:
         """Wait for the plugins: one of them may read what Pillow cannot."""
@@ -227,10 +292,6 @@ class QuestionArea(Vertical):
         names = self._desk.names
         self.composer.completions = [f"/{name}" for name in names]
         self.query_one(TaskHint).show_names(self.composer.text, names)
-
-    def _tell_refusal(self, path: Path, error: GlmError) -> None:
-        title = f"{plain_line(path.name)}: {error.title}"
-        tell_error(self, type(error)(title, error.body, error.remedy))
 
 
 def _earlier_questions() -> list[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -33,6 +35,12 @@ if TYPE_CHECKING:
     from glm4v_tui.ui.widgets.result_view import ResultView
 
 
+_key = partial(Binding, priority=True)
+"""A key that works the moment it arrives, before those after it are handed to anybody: over a slow
+link they come in a burst, and each is to act on the turn that the one before has led to."""
+
+_TAKEN_WITHIN_S = 0.25
+
 _FENCED = re.compile(r"^ {0,3}(`{3,}|~{3,}).*\n((?:.*\n)*?)(?: {0,3}\1|\Z)", re.MULTILINE)
 
 
@@ -40,16 +48,16 @@ class TurnView(Vertical, OneLayout, can_focus=True):
     """Shows a turn and follows it while the answer grows (:meth:`follow`)."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "request('copy')", "Copy answer", id="turn.copy"),
-        Binding("c", "request('copy_code')", "Copy code", id="turn.copy_code"),
-        Binding("e", "request('edit')", "Edit", id="turn.edit", tooltip="Ask this differently"),
-        Binding("r", "request('regenerate')", "Again", id="turn.regenerate"),
-        Binding("v", "request('view')", "View images", id="turn.view"),
-        Binding("t", "toggle_thinking", "Thinking", id="turn.thinking"),
-        Binding("j", "toggle_json", "JSON", id="turn.json",
-                tooltip="The result of a task as it was written, or its panel"),
-        Binding("up,k", "request('previous')", "Previous turn", id="turn.previous", show=False),
-        Binding("down", "request('next')", "Next turn", id="turn.next", show=False),
+        _key("y", "request('copy')", "Copy answer", id="turn.copy"),
+        _key("c", "request('copy_code')", "Copy code", id="turn.copy_code"),
+        _key("e", "request('edit')", "Edit", id="turn.edit", tooltip="Ask this differently"),
+        _key("r", "request('regenerate')", "Again", id="turn.regenerate"),
+        _key("v", "request('view')", "View images", id="turn.view"),
+        _key("t", "toggle_thinking", "Thinking", id="turn.thinking"),
+        _key("J", "toggle_json", "JSON", id="turn.json",
+             tooltip="The result of a task as it was written, or its panel"),
+        _key("up,k", "request('previous')", "Previous turn", id="turn.previous", show=False),
+        _key("down,j", "request('next')", "Next turn", id="turn.next", show=False),
     ]  # fmt: skip
 
     DEFAULT_CSS = """
@@ -78,6 +86,8 @@ class TurnView(Vertical, OneLayout, can_focus=True):
 
         view: TurnView
         what: str
+        taken: asyncio.Event = field(default_factory=asyncio.Event)
+        """To be set when it has been done, or begun."""
 
     def __init__(self, turn: Turn, picture_height: int = 16, desk: TaskDesk | None = None) -> None:
         super().__init__()
@@ -160,8 +170,11 @@ class TurnView(Vertical, OneLayout, can_focus=True):
                 return self._result is not None
         return True
 
-    def action_request(self, what: str) -> None:
-        self.post_message(self.Requested(self, what))
+    async def action_request(self, what: str) -> None:
+        request = self.Requested(self, what)
+        self.post_message(request)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(request.taken.wait(), _TAKEN_WITHIN_S)
 
     async def action_toggle_thinking(self) -> None:
         self._is_unfolded = not self._is_unfolded
@@ -292,7 +305,7 @@ class TurnView(Vertical, OneLayout, can_focus=True):
     def _foot_words(self) -> Content:
         turn = self.turn
         if turn.error is not None:
-            body = [part for part in (turn.error.body, turn.error.remedy) if part]
+            body = [part for part in (turn.error.body, turn.error.remedy, _lost(turn)) if part]
             return Content.assemble(
                 (f"✗ {plain_text(turn.error.title)}", "bold $text-error"),
                 *(f"\n{plain_text(part)}" for part in body),
@@ -305,6 +318,13 @@ class TurnView(Vertical, OneLayout, can_focus=True):
         if self._result is not None and self._result.outcome is None:
             return Content("reading the result …")
         return Content(" · ".join(_finish_words(turn)))
+
+
+def _lost(turn: Turn) -> str:
+    """What a failure means for the images of its question."""
+    if not turn.question.attachments or turn.leaves_images or turn.is_remembered:
+        return ""
+    return "Its images are not part of the conversation; attach them again to ask about them."
 
 
 def _finish_words(turn: Turn) -> list[str]:
