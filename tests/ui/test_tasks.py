@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from textual.events import Key
 from textual.widgets import OptionList
 
 from glm4v_tui import (
@@ -64,10 +65,10 @@ class Parts(Task[Sheet, msgspec.Struct]):
     result_type = Sheet
     notice = "Not for the safety of lives."
 
-    def check(self, result, facts):
+    def check(self, result, facts, options):
         return ["the grade is low"] if result.grade < 5 else []
 
-    def render(self, result, *_):
+    def render(self, result, facts, options):
         rows = tuple((flaw.kind, flaw.place) for flaw in result.flaws)
         return Panel(
             (Badge("fail", Tone.BAD), Badge(f"grade {result.grade}")),
@@ -282,6 +283,16 @@ async def test_a_begun_name_is_shown_and_tab_completes_it():
         assert user.composer.has_focus
 
 
+async def test_tab_completes_what_came_before_it_in_one_burst():
+    async with chatting(load_plugins=plugins(Parts())) as user:
+        await user.until(lambda: user.composer.completions)
+        for key in "/pa":
+            user.app.post_message(Key({"/": "slash"}.get(key, key), key))
+        user.app.post_message(Key("tab", None))
+        user.app.post_message(Key("x", "x"))
+        await user.until(lambda: user.composer.text == "/parts x")
+
+
 # Choosing ---------------------------------------------------------------------------------------
 
 
@@ -484,7 +495,7 @@ async def test_a_result_fits_every_size(part):
 
 async def test_a_table_wider_than_the_screen_stands_in_lines(part):
     class Wide(Parts):
-        def render(self, result, *_):
+        def render(self, result, facts, options):
             columns = tuple(f"column{n}" for n in range(12))
             return Panel(parts=(Table("Wide", columns, (tuple(f"value{n}" for n in range(12)),)),))
 
@@ -581,9 +592,13 @@ async def test_again_edit_and_undo_keep_the_task(part):
         await user.sees("part.png  200×100")
         await user.press("f9")
         await user.sees("grade 4")
+        assert user.last.call == first.call
+        await user.focus_turn()
+        await user.press("e")
+        await user.until(lambda: user.composer.text == "/parts")
         await user.press("enter")
-        await user.until(lambda: len(user.session.turns) == 2 and outcome(user, user.last))
-        assert user.last.call.task == "parts"
+        await user.until(lambda: user.session.turns and outcome(user, user.last))
+        assert user.last.call == first.call
 
 
 async def test_edit_brings_back_the_words_and_the_choices(part):
