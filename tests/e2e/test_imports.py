@@ -15,6 +15,11 @@ NOT_BEFORE_THE_FIRST_FRAME = {
     "huggingface_hub",
     "safetensors",
     "httpx",
+    "pluggy",
+    "jsonschema",
+    "glm4v_tui_defect",
+    "glm4v_tui_medical",
+    "glm4v_tui_retail",
 }
 
 

@@ -468,7 +468,10 @@ async def test_the_notice_stays_however_far_one_scrolls(part):
         await user.ask("Tell me more.")
         await user.misses("ceramic tile")
         assert "Not for the safety of lives." in user.screen
-        await user.press("ctrl+n")
+        await user.press("f2")
+        await user.until(lambda: isinstance(user.app.screen, ViewerScreen))
+        await user.sees("Not for the safety of lives. · 1/1 part.png")
+        await user.press("escape", "ctrl+n")
         await user.misses("Not for the safety of lives.")
 
 

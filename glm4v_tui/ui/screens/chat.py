@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from glm4v_tui.tasks.call import TaskCall
     from glm4v_tui.ui.bridge import ImagesMeasured, MemoryRead, WorkerFellSilent
     from glm4v_tui.ui.launch import Launch
-    from glm4v_tui.ui.region_marks import Mark
     from glm4v_tui.ui.screens.picker import PickResult
     from glm4v_tui.ui.screens.viewer import AskAbout
     from glm4v_tui.ui.task_desk import TaskDesk
@@ -374,7 +373,7 @@ class ChatScreen(Screen[None]):
             case "regenerate":
                 self._ask_again(view.turn)
             case "view":
-                self._view(view.turn.question.attachments, view.marks)
+                self._view(view.turn.question.attachments, [view])
             case "previous":
                 self._go_to(view, -1)
             case "next":
@@ -487,23 +486,26 @@ class ChatScreen(Screen[None]):
     def action_view(self) -> None:
         images = self._images_in_view()
         views = [view for view in self._log.views if view.turn.question.attachments == images]
-        marks = next((view.marks for view in reversed(views) if view.marks), ())
-        self._view(images, marks)
+        self._view(images, views)
 
-    def _view(self, images: tuple[Attachment, ...], marks: tuple[Mark, ...] = ()) -> None:
-        """Show images full screen; the marks are places in the first."""
+    def _view(self, images: tuple[Attachment, ...], views: Sequence[TurnView]) -> None:
+        """Show images full screen, with what the newest result in these turns says of them."""
         if not images:
             key = bound_key(self, "chat.attach")
             self.notify(f"No image yet: {key} chooses one.", markup=False)
             return
         from glm4v_tui.ui.screens.viewer import ViewerItem, ViewerScreen
 
+        marks = next((view.marks for view in reversed(views) if view.marks), ())
+        calls = (view.turn.call for view in reversed(views) if view.turn.call is not None)
+        notice = next(filter(None, map(self._desk.notice_of, calls)), "")
         items = [
             ViewerItem(
                 Path(image.path),
                 image.crop,
                 marks=() if index else marks,
                 variant=image.variant,
+                notice=notice,
             )
             for index, image in enumerate(images)
         ]

@@ -47,6 +47,8 @@ class ViewerItem:
     """Places in it that a result names."""
     variant: str = ""
     """What a task does to the pixels (``Attachment.variant``)."""
+    notice: str = ""
+    """What the task wants to be said with its results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +287,7 @@ class ViewerScreen(ModalScreen[ViewerResult | None]):
 
     def _line_parts(self) -> list[str]:
         name = plain_line(self.item.label or self.item.path.name)
-        parts = [f"{self._index + 1}/{len(self._items)} {name}"]
+        parts = [*filter(None, [self.item.notice]), f"{self._index + 1}/{len(self._items)} {name}"]
         view = self._view
         if view is None:
             return parts
