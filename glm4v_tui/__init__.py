@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from glm4v_tui.tasks.hookspecs import hookimpl
     from glm4v_tui.tasks.panel import Badge, Panel, Region, Row, Table, Tone, pixel_box
     from glm4v_tui.tasks.task import Generation, Label, Language, NoOptions, Task, Words
-    from glm4v_tui.tasks.toml_task import BoxField, load_toml_task
+    from glm4v_tui.tasks.toml_fields import BoxField
+    from glm4v_tui.tasks.toml_task import load_toml_task
 
 _HOMES = {
     "glm4v_tui.chat": ("Box",),
@@ -24,7 +25,8 @@ _HOMES = {
     "glm4v_tui.tasks.hookspecs": ("hookimpl",),
     "glm4v_tui.tasks.panel": ("Badge", "Panel", "Region", "Row", "Table", "Tone", "pixel_box"),
     "glm4v_tui.tasks.task": ("Generation", "Label", "Language", "NoOptions", "Task", "Words"),
-    "glm4v_tui.tasks.toml_task": ("BoxField", "load_toml_task"),
+    "glm4v_tui.tasks.toml_fields": ("BoxField",),
+    "glm4v_tui.tasks.toml_task": ("load_toml_task",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -7,9 +7,9 @@ with the reason, and the others go on.
 
 from __future__ import annotations
 
-import re
 import sys
 import time
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.metadata import EntryPoint, entry_points
@@ -21,9 +21,9 @@ from glm4v_tui.errors import GlmError, UsageError
 from glm4v_tui.images import ImageReader, install_readers
 from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks import hookspecs
+from glm4v_tui.tasks.checking import check_task
 from glm4v_tui.tasks.export import JSONL, Exporter
-from glm4v_tui.tasks.schema import form_of
-from glm4v_tui.tasks.task import API, Task
+from glm4v_tui.tasks.task import Task
 from glm4v_tui.toml_file import did_you_mean
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ SLOW_S = 1.0
 """A plugin that takes longer to import is named, since every start pays for it."""
 _HEAVY = ("torch", "transformers", "accelerate", "bitsandbytes")
 """What a plugin must not import into the interface's process."""
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
 class PluginState(StrEnum):
@@ -131,9 +130,10 @@ def load_plugins(settings: PluginSettings, task_files: Iterable[Path] = ()) -> P
         if not _is_wanted(entry.name, settings):
             report.fail("switched off in the settings", PluginState.DISABLED)
             continue
-        _load(manager, entry, report)
-        if report.state is not PluginState.FAILED:
-            _collect(manager, entry.name, report, found)
+        with redirect_stdout(sys.stderr):  # what a plugin prints is no output of a command
+            _load(manager, entry, report)
+            if report.state in {PluginState.OK, PluginState.WARNED}:
+                _collect(manager, entry.name, report, found)
     for path in task_files:
         found.reports.append(_load_file(path, found))
     plugins = found.plugins()
@@ -145,44 +145,6 @@ def find_plugins() -> list[EntryPoint]:
     """The installed plugins, the bundled ones first; imports nothing of them."""
     unique = {(entry.name, entry.value): entry for entry in entry_points(group=hookspecs.PROJECT)}
     return sorted(unique.values(), key=lambda entry: (_distribution(entry) != OWN, entry.name))
-
-
-def check_task(task: object) -> list[str]:
-    """What is wrong with a task, in words; empty when it fits the contract."""
-    if not isinstance(task, Task):
-        return [f"{type(task).__name__} is no Task: subclass glm4v_tui.Task and offer an instance"]
-    missing = [
-        name
-        for name in ("name", "title", "summary", "question", "result_type")
-        if not hasattr(task, name)
-    ]
-    if missing:
-        return [f"the task {type(task).__name__} lacks {', '.join(missing)}"]
-    problems = []
-    if task.api > API:
-        problems.append(f"{task.name} needs version {task.api} of the task contract, not {API}")
-    if not isinstance(task.name, str) or not _NAME.fullmatch(task.name):
-        problems.append(f"{task.name!r} is no task name: lower-case letters, digits, - and _")
-    try:
-        _check_form(task.result_type)
-    except Exception as error:  # noqa: BLE001 - any class may stand there
-        problems.append(f"{task.name}: its result type has no JSON form ({error})")
-    try:
-        task.options_type()
-    except Exception as error:  # noqa: BLE001
-        problems.append(f"{task.name}: every option needs a default ({error})")
-    keys = [label.key for label in task.labels if label.key]
-    if len(set(keys)) != len(keys):
-        problems.append(f"{task.name}: two labels have the same key")
-    return problems
-
-
-def _check_form(result_type: Any) -> None:
-    if isinstance(result_type, dict):
-        from glm4v_tui.tasks.validating import check_schema
-
-        check_schema(result_type)
-    form_of(result_type)
 
 
 class _Found:
@@ -219,6 +181,8 @@ class _Found:
     def add_exporter(self, exporter: object, report: PluginReport) -> None:
         if not isinstance(exporter, Exporter):
             report.warn(f"{type(exporter).__name__} is no Exporter")
+        elif not exporter.suffix.startswith("."):
+            report.warn(f"the suffix of {exporter.name} begins with no dot")
         elif exporter.name in self.exporters:
             report.warn(f"there is an exporter {exporter.name} already")
         else:
@@ -254,20 +218,32 @@ def _load(manager: pluggy.PluginManager, entry: EntryPoint, report: PluginReport
     started = time.monotonic()
     try:
         plugin = entry.load()
-        report.seconds = time.monotonic() - started
-        manager.register(plugin, entry.name)
-        manager.check_pending()
-    except (pluggy.PluginValidationError, ValueError) as error:
-        if manager.has_plugin(entry.name):
-            manager.unregister(name=entry.name)
-        report.fail(_first_line(error), PluginState.INCOMPATIBLE)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
         report.fail(_said(error))
+    else:
+        _register(manager, plugin, report)
+    report.seconds = time.monotonic() - started
     if report.seconds > SLOW_S:
         report.warn(f"its import took {report.seconds:.1f} s")
     brought = [name for name in _HEAVY if name in sys.modules and name not in heavy]
     if brought:
         report.warn(f"it imports {', '.join(brought)} with itself; import them where they are used")
+
+
+def _register(manager: pluggy.PluginManager, plugin: object, report: PluginReport) -> None:
+    """Add a plugin whose hooks are those of the contract; any other leaves no trace."""
+    if manager.has_plugin(report.name):
+        report.fail(f"another plugin is called {report.name} already", PluginState.INCOMPATIBLE)
+        return
+    try:
+        manager.register(plugin, report.name)
+        manager.check_pending()
+    except (pluggy.PluginValidationError, ValueError) as error:
+        report.fail(_first_line(error), PluginState.INCOMPATIBLE)
+    except Exception as error:  # noqa: BLE001 - its attributes are a stranger's code as well
+        report.fail(_said(error))
+    if report.state is not PluginState.OK and manager.has_plugin(report.name):
+        manager.unregister(name=report.name)
 
 
 def _collect(manager: pluggy.PluginManager, name: str, report: PluginReport, found: _Found) -> None:
@@ -282,7 +258,7 @@ def _collect(manager: pluggy.PluginManager, name: str, report: PluginReport, fou
             if implementation.plugin_name != name:
                 continue
             try:
-                for offered in implementation.function():
+                for offered in implementation.function() or ():
                     take(offered, report)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
                 report.fail(f"its {hook} failed: {_said(error)}")
@@ -296,7 +272,7 @@ def _load_file(path: Path, found: _Found) -> PluginReport:
         found.add_task(load_toml_task(path), report)
     except GlmError as error:
         report.fail(error.body or error.title)
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - one file must not keep the others out
         report.fail(_said(error))
     return report
 
