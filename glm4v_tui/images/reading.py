@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from glm4v_tui.errors import (
+    GlmError,
     ImageError,
     ImageTooLargeError,
     ImageTruncatedError,
@@ -16,7 +17,7 @@ from glm4v_tui.errors import (
 )
 from glm4v_tui.images import formats
 from glm4v_tui.images.files import os_error
-from glm4v_tui.images.readers import as_opened, reader_for
+from glm4v_tui.images.readers import opened_by, reader_for
 from glm4v_tui.plain import plain_line
 
 if TYPE_CHECKING:
@@ -50,13 +51,13 @@ def picture(path: Path, file: BufferedReader, frame: int | None = None) -> Itera
     file.seek(0)
     reader = reader_for(head, path.suffix)
     try:
-        opened = _opened(file) if reader is None else as_opened(reader, reader.read(file, frame))
+        opened = _opened(file) if reader is None else opened_by(reader, file, frame)
         with opened as image:
             _check(path, image)
             if reader is None and frame:
                 image.seek(frame)
             yield image
-    except ImageError:
+    except GlmError:  # also that of a task which prepares the picture
         raise
     except Exception as error:
         if reader is not None:

@@ -82,7 +82,10 @@ def wording(
         PluginError: the task's own code is at fault.
     """
     with guarded(task, "wording its question"):
-        return str(task.ask(facts, options, language))
+        text = task.ask(facts, options, language)
+        if not isinstance(text, str) or not text.strip():
+            raise TypeError(f"ask gave {text!r}, which is no question")
+        return text
 
 
 def options_json(options: msgspec.Struct) -> str:
@@ -97,7 +100,10 @@ def preparation_of(task: AnyTask, options: msgspec.Struct) -> Preparation | None
 
     def apply(image: Image, facts: Facts) -> Image | None:
         with guarded(task, "preparing the image"):
-            return task.prepare(image, facts, options)
+            made = task.prepare(image, facts, options)
+            if made is not None and not (_is_picture(made) and made.width and made.height):
+                raise TypeError(f"prepare gave {type(made).__name__}, not a picture")
+            return made
 
     return Preparation(f"{task.name} {task.version} {options_json(options)}", apply)
 
@@ -138,6 +144,12 @@ def examined(task: AnyTask, image: Image, facts: Facts, options: msgspec.Struct)
     return msgspec.structs.replace(facts, values=facts.values | found)
 
 
+def _is_picture(value: object) -> bool:
+    from PIL.Image import Image
+
+    return isinstance(value, Image)
+
+
 @contextmanager
 def guarded(task: AnyTask, doing: str) -> Iterator[None]:
     """Run a task's own code; whatever it raises becomes one error that names the task."""
@@ -145,7 +157,7 @@ def guarded(task: AnyTask, doing: str) -> Iterator[None]:
         yield
     except GlmError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"The task {plain_line(task.name)} failed while {doing}",
             f"{type(error).__name__}: {plain_line(str(error))[:300]}",

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from glm4v_tui.errors import PluginError
+from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks.call import guarded
 from glm4v_tui.tasks.export import Record
-from glm4v_tui.tasks.panel import Panel, Region, plain_panel
+from glm4v_tui.tasks.panel import Panel, Region, Table, plain_panel
 from glm4v_tui.tasks.results import Result, ResultState, read_result
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from glm4v_tui.chat import Attachment
     from glm4v_tui.tasks.call import TaskCall
@@ -31,7 +32,7 @@ class Outcome:
     regions: tuple[tuple[Region, ...], ...] = ()
     """For each image; those of the first when the task looks at one."""
     warnings: tuple[str, ...] = ()
-    """What the task found doubtful, and what failed in showing it."""
+    """What the task found doubtful, and what failed in showing it; one line each."""
 
     @property
     def value(self) -> Any:
@@ -49,18 +50,25 @@ def outcome_of(task: Task[Any, Any], call: TaskCall, raw: str, *, is_finished: b
     result = read_result(task, raw, is_finished=is_finished)
     if result.state is not ResultState.WHOLE:
         return Outcome(result, Panel())
-    warnings: list[str] = []
-    panel, regions = plain_panel(msgspec.to_builtins(result.value)), []
-    try:
-        with guarded(task, "checking its result"):
-            warnings += map(str, task.check(result.value, call.facts))
-        with guarded(task, "showing its result"):
-            panel = _proper(task.render(result.value))
-        with guarded(task, "placing its result"):
-            regions = [tuple(task.regions(result.value, facts)) for facts in call.facts[:1]]
-    except PluginError as error:
-        warnings.append(f"{error.title}: {error.body}")
-    return Outcome(result, panel, tuple(regions), tuple(warnings))
+    value, failures = result.value, list[str]()
+
+    def asked(doing: str, ask: Callable[[], Any], otherwise: Any) -> Any:
+        """What the task says; each of its faults is told, and none hides what else it says."""
+        try:
+            with guarded(task, doing):
+                return ask()
+        except PluginError as error:
+            failures.append(plain_line(f"{error.title}: {error.body}"))
+            return otherwise
+
+    usual = plain_panel(msgspec.to_builtins(value))
+    doubts = asked("checking its result", lambda: _lines(task.check(value, call.facts)), ())
+    panel = asked("showing its result", lambda: _panel(task.render(value)), usual)
+    regions = [
+        asked("placing its result", lambda: _regions(task.regions(value, facts)), ())  # noqa: B023
+        for facts in call.facts[:1]
+    ]
+    return Outcome(result, panel, tuple(regions), (*doubts, *failures))
 
 
 def record_of(
@@ -93,8 +101,23 @@ def record_of(
     )
 
 
-def _proper(panel: object) -> Panel:
+def _lines(said: object) -> tuple[str, ...]:
+    """What ``check`` gave; also where it gave one text, or nothing."""
+    if isinstance(said, str):
+        said = [said]
+    return tuple(plain_line(str(one)) for one in said or ())  # type: ignore[attr-defined]
+
+
+def _panel(panel: object) -> Panel:
+    """What ``render`` gave, with its wrong types told by their place."""
     if not isinstance(panel, Panel):
         raise TypeError(f"render gave {type(panel).__name__}, not a Panel")
-    msgspec.convert(msgspec.to_builtins(panel), Panel)  # tells wrong types inside by their place
-    return panel
+    proper = msgspec.convert(msgspec.to_builtins(panel), Panel)
+    for part in proper.parts:
+        if isinstance(part, Table) and any(len(row) != len(part.columns) for row in part.rows):
+            raise ValueError(f"a row of {part.title} has not as many cells as there are columns")
+    return proper
+
+
+def _regions(regions: Iterable[Region] | None) -> tuple[Region, ...]:
+    return msgspec.convert(msgspec.to_builtins(list(regions or ())), tuple[Region, ...])

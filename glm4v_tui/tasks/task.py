@@ -51,6 +51,7 @@ class Generation(msgspec.Struct, frozen=True):
     """How results are decoded. None leaves a value to the user's settings."""
 
     max_new_tokens: int | None = None
+    """Of the result; ``reasoning_tokens`` come on top."""
     temperature: float | None = None
     """0 is greedy: always the most probable token."""
     top_p: float | None = None
