@@ -83,7 +83,9 @@ class Task(Generic[R, O]):
     """What is asked about the image."""
     result_type: ClassVar[Any]
     """A ``msgspec.Struct``, or a JSON Schema as a dict. Answers are bound to it while they are
-    decoded. Fields without a default are always written; those with one may be left out."""
+    decoded, so it must have an end: no value of any kind, no type that holds itself. Texts, lists
+    and numbers that say no limit get one (see ``bounds``). Fields without a default are always
+    written; those with one may be left out."""
     version: ClassVar[str] = "1"
     """Change it when the same answer would mean something else."""
     api: ClassVar[int] = API
