@@ -36,10 +36,10 @@ class Look(Task[Finding, Options]):
     generation = Generation(max_new_tokens=64, temperature=0)
     notice = "Only a test."
 
-    def check(self, result, facts):
+    def check(self, result, facts, options):
         return ["small"] if result.kind == "dent" else []
 
-    def render(self, result):
+    def render(self, result, facts, options):
         return Panel((Badge(result.kind, Tone.BAD),), (Row("Note", result.note),))
 
     def regions(self, result, facts):
