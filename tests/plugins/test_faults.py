@@ -89,6 +89,8 @@ def asked(zoo, tmp_path):
     Image.new("RGB", (40, 30), "red").save(image)
     script.write_text(f"[[answers]]\ntext = '{ANSWER}'\ntokens_per_s = 1e6\n")
 
+    zoo.settings("[plugins]\ndisabled = ['heavy']")  # torch takes seconds
+
     def ask(name):
         return zoo.program("ask", image, "--task", name, "--json", "--scripted", script)
 
