@@ -9,9 +9,9 @@ from tests.plugins.environment import task_code, write_plugin
 
 ANSWER = '{"color": "red"}'
 SLOW_METHODS = """
-    def check(self, result, facts):
+    def check(self, result, facts, options):
         raise SystemExit("check")
-    def render(self, result):
+    def render(self, result, facts, options):
         return "no panel"
     def regions(self, result, facts):
         raise ValueError("regions")

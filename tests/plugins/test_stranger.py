@@ -50,10 +50,12 @@ def test_a_task_file_is_written_used_and_removed(separate):
 
 OWN_TEST = """
 def test_an_answer_becomes_a_result() -> None:
+    from glm4v_tui_tile_holes import Options
+
     answer = '{"defect": "hole", "place": "left", "certain": 40}'
     result = read_result(TASK, answer, is_finished=True).require()
     assert result == Result("hole", "left", 40)
-    assert TASK.check(result, [])
+    assert TASK.check(result, [], Options())
 """
 
 

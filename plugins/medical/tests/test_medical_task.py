@@ -183,7 +183,9 @@ def test_what_is_doubtful(said, facts, doubt):
 
 
 def test_the_panel_in_lines():
-    lines = "\n".join(panel_lines(TASK.render(report(NODULE, urgency="urgent"), (), MedicalOptions())))
+    lines = "\n".join(
+        panel_lines(TASK.render(report(NODULE, urgency="urgent"), (), MedicalOptions()))
+    )
     assert lines.startswith("[!! urgent]")
     assert "nodule  upper lobe  left           –     likely" in lines
     assert "Findings: none" in "\n".join(panel_lines(TASK.render(report(), (), MedicalOptions())))
