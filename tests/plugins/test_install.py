@@ -184,6 +184,7 @@ def test_a_package_without_a_plugin_is_told_and_not_remembered(separate):
     done = separate.program("plugin", "install", "-y", "work/plain")
     assert done.returncode == 5
     assert "plain is installed, and it brings no plugin" in done.stdout
+    assert done.stdout.endswith("-y plain\n")  # the command that removes it
     assert all(one["name"] != "plain" for one in remembered(separate))
     separate.pip("uninstall", "-q", "-y", "plain")
 
