@@ -14,6 +14,7 @@ from glm4v_tui.engine.scripted import Script, ScriptedAnswer, ScriptedEngine
 from glm4v_tui.ui.app import Glm4vApp
 from glm4v_tui.ui.launch import Launch
 from glm4v_tui.ui.widgets.composer import Composer
+from glm4v_tui.ui.widgets.search_bar import SearchBar
 from glm4v_tui.ui.widgets.side_bar import SideBar
 from glm4v_tui.ui.widgets.turn_view import TurnView
 
@@ -37,6 +38,10 @@ class User:
     async def write(self, text):
         await self.press(*("space" if c == " " else c for c in text))
         await self.until(lambda: self.composer.text.endswith(text))
+
+    async def write_in_search(self, text):
+        await self.until(lambda: self.app.query(SearchBar))
+        await self.press(*("space" if c == " " else c for c in text))
 
     async def send(self, question):
         await self.write(question)

@@ -32,8 +32,6 @@ PRESETS: dict[str, dict[str, str]] = {
         "chat.page_up": "pageup,ctrl+b",
         "chat.page_down": "pagedown,ctrl+f",
         "chat.search": "ctrl+underscore,alt+f",
-        "turn.next": "down,j",
-        "turn.json": "J",
     },
     "emacs": {
         "chat.stop": "escape,ctrl+g",

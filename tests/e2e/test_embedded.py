@@ -11,6 +11,9 @@ from glm4v_tui.demo import SAMPLES
 from .stage import ask
 from .terminal import environment
 
+BAD = "fe7b86"
+"""The color of what is bad in the theme of the start."""
+
 
 def test_a_first_start_answers_about_a_sample_image(stage):
     chat = stage.start()
@@ -22,6 +25,35 @@ def test_a_first_start_answers_about_a_sample_image(stage):
     chat.wait_for("the model sees", timeout=60)
     ask(chat, "What defect is there, and where?")
     chat.wait_for("hole is at the middle left", timeout=60)
+
+
+def test_a_task_is_asked_by_its_name_and_talked_about(stage):
+    chat = stage.start(SAMPLES / "part-tile-1.png")
+    chat.wait_for("the model sees", timeout=60)
+    ask(chat, "/defect")
+    chat.wait_for(r"Part inspection", timeout=60)
+    chat.wait_for(r"1 +hole +middle left", timeout=60)
+    cells = [chat.cell(column, row) for row in range(12, 29) for column in range(4, 48)]
+    assert [cell.data for cell in cells if cell.bg == BAD and cell.data.strip("▀▄█ ")] == ["1"]
+    assert sum(BAD in (cell.fg, cell.bg) for cell in cells) > 20, "the box around it"
+    ask(chat, "Is there a defect?")
+    chat.wait_for(r"Yes", timeout=60)
+    chat.press("f7")
+    chat.wait_for("/defect")
+
+
+def test_plain_asks_a_task(stage):
+    done = subprocess.run(
+        [sys.executable, "-m", "glm4v_tui", "--plain", str(SAMPLES / "part-tile-1.png")],
+        input="/tasks\n/task defct\n/defect\n",
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment(stage.folder),
+    )
+    assert "/defect: " in done.stdout
+    assert 'There is no task defct; did you mean "defect"?' in done.stdout
+    assert "middle left" in done.stdout.partition("Reading the question.")[2]
 
 
 @pytest.mark.parametrize(

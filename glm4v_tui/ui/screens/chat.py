@@ -405,6 +405,17 @@ class ChatScreen(Screen[None]):
         self.query_one(SearchBar).focus_input()
 
     def action_answers(self) -> None:
+        if self.focused is self._question.composer and self._question.composer.may_complete:
+            self._question.composer.call_later(self._complete_or_leave)
+        else:
+            self._leave_composer()
+
+    def _complete_or_leave(self) -> None:
+        """Runs after the letters that came before the key."""
+        if not self._question.composer.complete():
+            self._leave_composer()
+
+    def _leave_composer(self) -> None:
         views = self._log.views
         if views and self.focused is self._question.composer:
             self._log.go_to(views[-1])

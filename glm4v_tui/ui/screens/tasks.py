@@ -211,8 +211,9 @@ class TaskScreen(ModalScreen[str | None]):
             Content.styled(f" {value} ", "bold $primary on $primary 20%" if value == now else "")
             for value in map(plain_line, values)
         ]
-        keys = f"{first_key(self, 'tasks.value_before')} {first_key(self, 'tasks.value_next')} "
-        mark = (keys if is_here else " " * len(keys), "$text-accent")
+        names = ("tasks.value_before", "tasks.value_next") if is_here else ("tasks.next_option",)
+        keys = " ".join(first_key(self, key) for key in names)
+        mark = (f"{keys:<4}", "$text-accent")
         label = (f"{plain_line(name).replace('_', ' ')}: ", "bold")
         return Content.assemble(mark, label, Content("").join(shown))
 

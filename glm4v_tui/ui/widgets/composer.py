@@ -141,17 +141,18 @@ class Composer(TextArea):
         if event.is_printable:
             return
         active = self.screen.active_bindings.get(event.key)
-        if active is None:
-            return
-        if active.binding.id == "chat.answers" and self._complete():
-            event.stop()
-            event.prevent_default()
-        elif active.node is self and active.binding.id:
+        if active is not None and active.node is self and active.binding.id:
             event.stop()
             event.prevent_default()
             await self.run_action(active.binding.action)
 
-    def _complete(self) -> bool:
+    @property
+    def may_complete(self) -> bool:
+        """Whether the text, or the letters on their way here, may be a name that was begun."""
+        has_letters = not self.text and self.message_queue_size > 0
+        return bool(self.completions) and (self.text.startswith("/") or has_letters)
+
+    def complete(self) -> bool:
         """Write a begun name as far as all that fit agree; False when nothing fits."""
         fitting = [name for name in self.completions if name.startswith(self.text.lower())]
         if not self.text or not fitting:

@@ -77,7 +77,6 @@ class TurnView(Vertical, OneLayout, can_focus=True):
         .beside > .pictures { width: auto; min-width: 8; }
         .beside.-marked > .pictures { max-width: 66%; }
         .legend { width: 1fr; height: auto; padding: 0 0 0 2; display: none; }
-        .notice { color: $text-warning; height: auto; padding: 0 0 0 1; text-style: bold; }
     }
     """
 
@@ -109,8 +108,6 @@ class TurnView(Vertical, OneLayout, can_focus=True):
         yield self._question
         if self.turn.question.attachments and self._picture_height:
             yield from self._compose_pictures()
-        if self.notice:
-            yield Words(self.notice, classes="notice")
         yield self._foot
 
     async def on_mount(self) -> None:
@@ -138,11 +135,6 @@ class TurnView(Vertical, OneLayout, can_focus=True):
     def title(self) -> str:
         """Of the task; empty for a question in free words."""
         return self._desk.title_of(self.turn.call) if self._desk and self.turn.call else ""
-
-    @property
-    def notice(self) -> str:
-        """What the task wants to be said with every result."""
-        return self._desk.notice_of(self.turn.call) if self._desk and self.turn.call else ""
 
     @property
     def answer_text(self) -> str:
