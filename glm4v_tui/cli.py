@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -102,6 +104,78 @@ def tasks_command(as_json: bool) -> None:
     sys.exit(tasks.run(as_json=as_json))
 
 
+@cli.group("plugin", invoke_without_command=True)
+@click.pass_context
+def plugin_group(ctx: click.Context) -> None:
+    """List, install, remove, check and begin plugins."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+@plugin_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def plugin_list_command(as_json: bool) -> None:
+    """Say what every plugin brings, and what is wrong with it."""
+    from glm4v_tui.commands.plugin import inventory
+
+    sys.exit(inventory.run(as_json=as_json))
+
+
+@plugin_group.command("new")
+@click.argument("name")
+@click.option("--dir", "folder", metavar="FOLDER", help="Where to write it.")
+@click.option("--toml", "as_toml", is_flag=True, help="One task file, without Python.")
+@click.option("--force", is_flag=True, help="Overwrite files that are there.")
+def plugin_new_command(**options: Any) -> None:
+    """Begin a plugin: a small distribution that works, with its test.
+
+    With --toml: one task file, in the tasks folder unless --dir names another.
+    """
+    from glm4v_tui.commands.plugin import new
+
+    sys.exit(new.run(new.NewOptions(**options)))
+
+
+@plugin_group.command("check")
+@click.argument("plugin", metavar="PATH_OR_NAME")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--limit", "limit_s", type=click.FloatRange(min=0.1, max=600), default=30.0)
+def plugin_check_command(plugin: str, as_json: bool, limit_s: float) -> None:
+    """Say all that is wrong with a project's folder, a task file or an installed plugin.
+
+    Its code runs in a process of its own, for --limit seconds at most. Exit code 0: fit; 5: not.
+    """
+    from glm4v_tui.commands.plugin import check
+
+    sys.exit(check.run(plugin, as_json=as_json, limit_s=limit_s))
+
+
+@plugin_group.command("install")
+@click.argument("specs", nargs=-1, metavar="[SPEC ...]")
+@click.option("-e", "--editable", multiple=True, metavar="FOLDER", help="Changes in it count.")
+@click.option("-U", "--upgrade", is_flag=True, help="Take newer versions where there are some.")
+@click.option("--remembered", is_flag=True, help="What was installed here before and is missing.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def plugin_install_command(**options: Any) -> None:
+    """Install plugins into this environment, by its own installer (pip or uv).
+
+    SPEC is what pip takes: a name, NAME==VERSION, a folder, a wheel, git+https://...
+    """
+    from glm4v_tui.commands.plugin import install
+
+    sys.exit(install.run(install.InstallOptions(**options)))
+
+
+@plugin_group.command("uninstall")
+@click.argument("names", nargs=-1, required=True, metavar="NAME ...")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def plugin_uninstall_command(names: tuple[str, ...], yes: bool) -> None:
+    """Remove plugins and forget them."""
+    from glm4v_tui.commands.plugin import uninstall
+
+    sys.exit(uninstall.run(names, yes=yes))
+
+
 @cli.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--model", metavar="FOLDER_OR_HUB_ID", help="Check this checkpoint.")
@@ -124,7 +198,7 @@ def bench_command(arguments: tuple[str, ...]) -> None:
 def main() -> NoReturn:
     """Run a command; end with its exit code. Errors are title, reason and remedy."""
     try:
-        cli.main(standalone_mode=False)
+        _run()
     except GlmError as error:
         _report(error)
         sys.exit(error.exit_code)
@@ -139,6 +213,13 @@ def main() -> NoReturn:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        _drop_output()
+        sys.exit(141)  # as a shell counts a program that SIGPIPE has ended
+    except OSError as error:
+        _drop_output()
+        _report(GlmError("The system refused to read or write", _of_system(error), _CHECK_OUTPUT))
+        sys.exit(1)
     except Exception as error:  # noqa: BLE001 - the last stop: no traceback reaches the user
         _report_defect(error)
         sys.exit(1)
@@ -147,7 +228,34 @@ def main() -> NoReturn:
 
 def _hint(error: click.ClickException) -> str:
     ctx = getattr(error, "ctx", None)
+    meant = next((word for word in sys.argv[2:] if word in cli.commands), None)
+    if isinstance(error, click.NoSuchOption) and meant and ctx and ctx.info_name == "chat":
+        return f"The command comes first: glm4v-tui {meant} ... (glm4v-tui {meant} --help)."
     return f"See {ctx.command_path} --help." if ctx else ""
+
+
+def _run() -> None:
+    """Run the command and write out all it has printed: what fails then is still told."""
+    if sys.stdout is None:  # closed by whoever started this program
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for good
+    try:
+        cli.main(standalone_mode=False)
+    finally:
+        sys.stdout.flush()
+
+
+def _drop_output() -> None:
+    """Let go of what could not be written: the interpreter would try again as it ends."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+
+
+_CHECK_OUTPUT = "Check where the output goes: a full disk, a closed pipe."
+
+
+def _of_system(error: OSError) -> str:
+    name = f"{error.filename}: " if error.filename else ""
+    return f"{name}{error.strerror or error}"
 
 
 def _report(error: GlmError) -> None:

@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from glm4v_tui.errors import ImageMissingError
-from glm4v_tui.images import IMAGE_SUFFIXES
-from glm4v_tui.images.formats import RAW_SUFFIXES
+from glm4v_tui.images.formats import RAW_SUFFIXES, offered_suffixes
 from glm4v_tui.plain import plain_line
 
 if TYPE_CHECKING:
@@ -30,8 +29,9 @@ if TYPE_CHECKING:
 MAX_PASTE = 1 << 20
 """Longer text is not looked at for paths."""
 
-_SUFFIXES = IMAGE_SUFFIXES | RAW_SUFFIXES | {".heic", ".heif", ".dcm", ".svg", ".pdf", ".psd"}
-"""What a name must end in to be taken for a file that is not there."""
+_OTHERS = RAW_SUFFIXES | {".heic", ".heif", ".dcm", ".svg", ".pdf", ".psd"}
+"""What a name may end in, besides the suffixes of images, to be taken for a file that is not
+there."""
 
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\[^\\/]+\\")
 _URI = re.compile(r"file:/", re.IGNORECASE)
@@ -225,7 +225,8 @@ def _windows_words(text: str) -> list[str]:
 
 def _has_suffix(name: str) -> bool:
     stem, suffix = os.path.splitext(re.split(r"[\\/]", name)[-1])  # noqa: PTH122 - Windows names too
-    return bool(stem) and suffix.lower().rstrip() in _SUFFIXES
+    ending = suffix.lower().rstrip()
+    return bool(stem) and (ending in _OTHERS or ending in offered_suffixes())
 
 
 def _uri_parts(uri: str) -> tuple[str, str]:

@@ -55,6 +55,11 @@ def state_file() -> Path:
     return state_dir() / "state.toml"
 
 
+def remembered_plugins_file() -> Path:
+    """What ``plugin install`` has installed, to do it again in another environment."""
+    return state_dir() / "plugins.toml"
+
+
 def log_dir() -> Path:
     return state_dir() / "log"
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 
+UNSAFE_CHARACTERS = (
+    r"\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and newline, DEL, C1
+    r"\u200e\u200f\u202a-\u202e\u2066-\u2069"  # direction overrides and isolates
+    r"\u2028\u2029\ufeff"  # line and paragraph separators, an invisible mark
+)
+"""As a regular expression's character class has them between its brackets."""
+
 _UNSAFE = re.compile(
     # ESC sequences whole, so that no "[31m" stays behind: CSI, OSC/DCS/SOS/PM/APC, two-byte ones
     r"\x1b\[[0-?]*[ -/]*(?:[@-~]|\Z)"  # also one that a growing text has not finished
     r"|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
     r"|\x1b[ -/]*[0-~]?"
     r"|\x9b[0-?]*[ -/]*[@-~]"
-    # C0 but tab and newline, DEL, C1
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
-    # direction overrides and isolates, invisible marks, line and paragraph separators
-    r"|[\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff]"
+    rf"|[{UNSAFE_CHARACTERS}]"
     # surrogates: bytes of a file name that are not UTF-8
     r"|[\ud800-\udfff]"
 )

@@ -36,7 +36,7 @@ from glm4v_tui.engine.protocol import (
     WorkerExited,
     error_of,
 )
-from glm4v_tui.errors import GlmError, ImageError, WorkerDiedError
+from glm4v_tui.errors import GlmError, ImageError, WorkerDiedError, WorkerSilentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -98,6 +98,16 @@ class Turn:
         """True when later questions are asked with this turn before them."""
         return bool(self.answer.text) and self.state.is_over
 
+    @property
+    def leaves_images(self) -> bool:
+        """True when it has no answer, and its images go on to the next question.
+
+        Those of a turn that failed of itself do not: they, or their cost, may be why.
+        """
+        if not self.state.is_over or self.is_remembered:
+            return False
+        return self.error is None or isinstance(self.error, WorkerDiedError | WorkerSilentError)
+
 
 class ModelState(StrEnum):
     NONE = "none"
@@ -138,6 +148,8 @@ class ChatSession:
         self.loading: Loading | None = None
         self._open_pixels = open_pixels
         self._undo: list[list[Turn]] = []
+        self._is_held = False
+        """After :meth:`unload`, until somebody asks: the queue must not load the model again."""
         self.on_change: Callable[[Turn], None] = _ignore
         """Called after a turn's state or text has changed."""
 
@@ -146,14 +158,17 @@ class ChatSession:
     async def load(self, command: LoadModel) -> None:
         """Load a model; questions asked meanwhile wait for it."""
         self.command = command
+        self._is_held = False
         self.model_state, self.model, self.model_error = ModelState.LOADING, None, None
         self.loading = Loading("start")
         await self.engine.load(command)
 
     async def unload(self) -> None:
-        """Give the memory back. The next question loads the model again."""
+        """Give the memory back. The next question loads the model again; others wait for it."""
+        self._is_held = True
         await self.engine.unload()
-        self.model_state = ModelState.GONE
+        if self.model_state is not ModelState.FAILED:
+            self.model_state = ModelState.GONE
 
     @property
     def context_used(self) -> int:
@@ -184,6 +199,7 @@ class ChatSession:
 
     def add(self, question: Message, call: TaskCall | None = None) -> Turn:
         """Put a question at the end, to be sent by :meth:`advance`."""
+        self._is_held = False
         turn = Turn(question, call=call)
         self.turns.append(turn)
         return turn
@@ -243,10 +259,36 @@ class ChatSession:
         """What the model is given for a turn: system prompt, remembered turns, the question."""
         system = turn.call.system_prompt if turn.call else self.system_prompt
         messages = [Message(Role.SYSTEM, system)] if system else []
+        left: list[Attachment] = []
         for earlier in self.turns[: self.turns.index(turn)]:
             if earlier.is_remembered:
-                messages += [earlier.question, Message(Role.ASSISTANT, earlier.answer.text)]
-        return (*messages, turn.question)
+                answer = Message(Role.ASSISTANT, earlier.answer.text)
+                messages += [_with_images(earlier.question, left), answer]
+                left = []
+            elif earlier.leaves_images:
+                left += earlier.question.attachments
+        if turn.call is not None:  # a task is asked about the images that it was given, no others
+            left = []
+        return (*messages, _with_images(turn.question, left))
+
+    @property
+    def images_left(self) -> tuple[Attachment, ...]:
+        """Images of questions without an answer, which the next question is asked with."""
+        left: list[Attachment] = []
+        for turn in self.turns:
+            left = [] if turn.is_remembered else left
+            left += turn.question.attachments if turn.leaves_images else ()
+        return tuple(left)
+
+    @property
+    def images(self) -> tuple[Attachment, ...]:
+        """The newest images that a question asked now would be about."""
+        asked = (
+            turn.question.attachments
+            for turn in reversed(self.turns)
+            if turn.leaves_images or not turn.state.is_over or turn.is_remembered
+        )
+        return next((images for images in asked if images), ())
 
     # What the engine says -------------------------------------------------------------------
 
@@ -299,6 +341,7 @@ class ChatSession:
         # A process that died while it loaded may live the next time; a bad checkpoint stays bad.
         died = isinstance(self.model_error, WorkerDiedError)
         ready = died or self.model_state in {ModelState.READY, ModelState.GONE}
+        ready = ready and not self._is_held
         while ready and self.current is None and self.queued:
             turn = self.queued[0]
             turn.asked_at = time.monotonic()
@@ -342,6 +385,13 @@ def for_task(sampling: Sampling, call: TaskCall) -> Sampling:
         if value is not None
     }
     return msgspec.structs.replace(sampling, repetition_penalty=None, **own)
+
+
+def _with_images(question: Message, images: Sequence[Attachment]) -> Message:
+    """The question with images of earlier ones before its own, each once."""
+    own = {image.key for image in question.attachments}
+    more = {image.key: image for image in images if image.key not in own}
+    return Message(question.role, question.text, (*more.values(), *question.attachments))
 
 
 def _of_earlier(error: ImageError) -> ImageError:

@@ -49,7 +49,7 @@ def save_state(state: State, path: Path | None = None) -> str | None:
 
     file = path or paths.state_file()
     try:
-        _replace(file, tomli_w.dumps(msgspec.to_builtins(state)).encode())
+        replace_file(file, tomli_w.dumps(msgspec.to_builtins(state)).encode())
     except (OSError, UnicodeError) as error:
         return warning(file, "written", error)
     return None
@@ -80,7 +80,12 @@ def _decode(path: Path, data: bytes) -> tuple[State, str | None]:
     return msgspec.convert(texts, State), None
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file of the program's own whole, or not at all.
+
+    Raises:
+        OSError: it cannot be written; what was there stays.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:

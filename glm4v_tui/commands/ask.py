@@ -27,7 +27,6 @@ from glm4v_tui.errors import NotAnImageError, UsageError
 from glm4v_tui.paths import expanded
 from glm4v_tui.plain import plain_line, plain_text
 from glm4v_tui.session import ChatSession, ModelState, Turn, TurnState
-from glm4v_tui.tasks.results import ResultState
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,7 +110,8 @@ def run(options: AskOptions) -> int:
     plugins = plugins_of(settings)
     for notice in plugins.notices:
         sys.stderr.write(f"{notice}\n")
-    question = _question(options, settings, plugins, _files(options))
+    task = plugins.task(options.task) if options.task is not None else None
+    question = _question(options, settings, plugins, task, _files(options, task))
     is_scripted = options.scripted is not None
     model = LoadModel("script") if is_scripted else model_of(settings)
     if not is_scripted and not settings.model.checkpoint:
@@ -152,28 +152,44 @@ class _Question:
         return RgbImage(image.width, image.height, image.tobytes())
 
 
-def _files(options: AskOptions) -> list[Path]:
-    found = existing_paths(options.paths)
-    for path in found:
-        if path.is_dir():
-            raise NotAnImageError(
-                "This is a folder", str(path), "Name the images in it: FOLDER/*.jpg"
-            )
-    return found
+def _files(options: AskOptions, task: Task[Any, Any] | None) -> list[Path]:
+    """The images that were named, those of one scan in its order; of a folder those that the task
+    chooses of the series in it."""
+    from glm4v_tui.images import in_order
+
+    found: list[Path] = []
+    for path in existing_paths(options.paths):
+        found += _in_folder(path, task) if path.is_dir() else [path]
+    return in_order(found)
+
+
+def _in_folder(folder: Path, task: Task[Any, Any] | None) -> tuple[Path, ...]:
+    from glm4v_tui.tasks.asking import choose_of
+
+    choice = None if task is None else choose_of(task, folder)
+    if choice is None:
+        raise NotAnImageError(
+            "This is a folder", plain_line(str(folder)), "Name the images in it: FOLDER/*.jpg"
+        )
+    sys.stderr.write(f"{choice.words}\n")
+    return choice.files
 
 
 def _question(
-    options: AskOptions, settings: Settings, plugins: Plugins, files: list[Path]
+    options: AskOptions,
+    settings: Settings,
+    plugins: Plugins,
+    task: Task[Any, Any] | None,
+    files: list[Path],
 ) -> _Question:
     crop = _crop(options.crop)
-    if options.task is None:
+    if task is None:
         from glm4v_tui.images import open_image
 
         opened = tuple(open_image(path, crop) for path in files)
         return _Question(options.question or "", opened)
     from glm4v_tui.tasks.asking import ask_about
 
-    task = plugins.task(options.task)
     asked = ask_about(
         task,
         [(path, crop) for path in files],
@@ -320,19 +336,10 @@ class _Asking:
         return outcome_of(self._question.task, turn.call, turn.raw, is_finished=is_finished)
 
     def _lines(self, outcome: Outcome) -> list[str]:
-        from glm4v_tui.tasks.text import panel_lines
+        from glm4v_tui.tasks.text import outcome_lines
 
         assert self._question.task is not None
-        if outcome.result.state is not ResultState.WHOLE:
-            return [plain_text(outcome.result.json)]
-        lines = list(panel_lines(outcome.panel))
-        for regions in outcome.regions:
-            for number, region in enumerate(regions, 1):
-                box = region.box
-                corners = f"{box.left},{box.top} to {box.right},{box.bottom}"
-                lines.append(f"({number}) {plain_line(region.label)}: {corners}")
-        lines += [f"Doubtful: {plain_line(warning)}" for warning in outcome.warnings]
-        return [*lines, *filter(None, (plain_line(self._question.task.notice),))]
+        return list(outcome_lines(outcome, self._question.task.notice))
 
     def _export(self, outcome: Outcome) -> None:
         asked = self._question

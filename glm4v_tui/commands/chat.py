@@ -11,6 +11,7 @@ from glm4v_tui.commands.start import (
     existing_paths,
     make_engine,
     model_of,
+    plugins_of,
     sampling_of,
     settings_with,
 )
@@ -88,6 +89,7 @@ def _run_screen(settings: Settings, found: list[Path], options: ChatOptions) -> 
             sampling=sampling_of(settings),
             is_remote=is_ssh(os.environ),
             notices=pixels,
+            load_plugins=lambda: plugins_of(settings),
         )
     )
     app.run()

@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glm4v_tui.commands.ask import INTERRUPTED
-from glm4v_tui.commands.start import EMBEDDED, make_engine, model_of, sampling_of
+from glm4v_tui.commands.start import EMBEDDED, make_engine, model_of, plugins_of, sampling_of
 from glm4v_tui.engine.protocol import Failed, Loaded, Loading, LoadModel, WorkerExited
 from glm4v_tui.errors import GlmError
 from glm4v_tui.paths import expanded, is_there
 from glm4v_tui.pixels import PixelOpener
 from glm4v_tui.plain import plain_line, plain_text
 from glm4v_tui.session import ChatSession, ModelState, Turn, TurnState
+from glm4v_tui.toml_file import did_you_mean
+from glm4v_tui.ui.task_desk import TaskDesk
 
 if TYPE_CHECKING:
     from glm4v_tui.chat import Attachment
@@ -33,6 +35,9 @@ Write a question and press Enter. Commands:
 /attach PATH   attach an image to the next question; a pasted path alone does the same
 /images        say what is attached
 /detach        take the last attached image away
+/tasks         list the tasks
+/task NAME     ask a task about the attached images, or about the last ones; /NAME does the same.
+               Words after the name take the place of its question
 /again         answer the last question anew
 /new           begin a new conversation
 /undo          bring back what /again or /new removed
@@ -50,16 +55,22 @@ class _LineChat:
         self._settings = settings
         self._model = LoadModel("script") if scripted else model_of(settings)
         self._is_embedded = not scripted and not settings.model.checkpoint
+        opener = PixelOpener()
+        language = settings.generation.language
+        self._desk = TaskDesk(lambda: plugins_of(settings), language, opener)
         self._session = ChatSession(
             make_engine(settings, scripted),
-            PixelOpener(),
+            opener,
             sampling=sampling_of(settings),
             system_prompt=settings.generation.system_prompt,
         )
         self._session.on_change = self._follow
         self._attached: list[Attachment] = []
         self._written: dict[str, str] = {}
-        self._told_quarter = -1
+        self._told_loading = ""
+        self._read: set[str] = set()
+        """Turns whose reading was told."""
+        self._is_leaving = False
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()
         self._event_taken = asyncio.Event()
         self._is_interrupted = False
@@ -69,6 +80,9 @@ class _LineChat:
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
         listening = asyncio.create_task(self._listen())
         _say("Plain chat. /help says what can be done.")
+        await self._desk.ready()
+        for notice in self._desk.new_notices():
+            _say(notice)
         for path in images:
             await self._attach(path)
         if self._is_embedded:
@@ -79,9 +93,19 @@ class _LineChat:
             await self._obey(line.strip())
         if not self._is_interrupted:
             await self._answered()
+        self._is_leaving = True
         await self._session.engine.close()
         await listening
-        return INTERRUPTED if self._is_interrupted else 0
+        return INTERRUPTED if self._is_interrupted else self._exit_code()
+
+    def _exit_code(self) -> int:
+        """0 when the last question has its answer, else that of why not."""
+        if not self._session.turns:
+            return 0
+        error = self._session.turns[-1].error or (
+            None if self._session.is_idle else self._session.model_error
+        )
+        return error.exit_code if error is not None else 0
 
     def _read_lines(self, loop: asyncio.AbstractEventLoop) -> None:
         """Runs in a thread that may be left behind waiting when the program ends."""
@@ -119,6 +143,10 @@ class _LineChat:
                 self._tell_images()
             case "/detach":
                 _say(f"Detached {_name(self._attached.pop())}." if self._attached else "No image.")
+            case "/tasks":
+                await self._tell_tasks()
+            case "/task":
+                await self._ask_task(f"/{rest.strip()}")
             case "/again" if self._session.turns and self._session.is_idle:
                 await self._session.regenerate(self._session.turns[-1])
             case "/new" if self._session.is_idle:
@@ -131,8 +159,12 @@ class _LineChat:
                 await self._session.load(LoadModel(rest.strip(), "auto", device))
             case "/again" | "/new" | "/model":
                 _say("That cannot be done now. /help says what can.")
+            case _ if command[1:] in self._desk.names and command[:1] == "/":
+                await self._ask_task(line)
             case _ if command[:1] == "/" and "/" not in command[1:] and not is_there(Path(command)):
-                _say(f"There is no command {plain_line(command)}. /help lists them.")
+                near = did_you_mean(command[1:], self._desk.names)
+                _say(f"There is no command {plain_line(command)}{near}")
+                _say("/help and /tasks list what there is.")
             case _:
                 await self._ask(line)
 
@@ -147,6 +179,30 @@ class _LineChat:
         if pasted.text:
             attached, self._attached = self._attached, []
             await self._session.submit(pasted.text, attached)
+
+    async def _tell_tasks(self) -> None:
+        tasks = (await self._desk.ready()).tasks
+        for name in self._desk.names:
+            _say(f"/{name}: {plain_line(str(tasks[name].summary))}")
+        if not tasks:
+            _say("There are no tasks; glm4v-tui plugin list says why.")
+
+    async def _ask_task(self, line: str) -> None:
+        from glm4v_tui.tasks.command import command_in
+
+        if (command := command_in(line)) is None:
+            _say("Name a task: /tasks lists them.")
+            return
+        asked = (turn.question.attachments for turn in reversed(self._session.turns))
+        images = tuple(self._attached) or next((images for images in asked if images), ())
+        try:
+            task = await self._desk.find(command)
+            question = await self._desk.ask(task, command.rest, images)
+        except GlmError as error:
+            _say(str(error))
+            return
+        self._attached = []
+        await self._session.submit(question.text, question.attachments, question.call)
 
     async def _attach(self, path: Path) -> None:
         from glm4v_tui import images
@@ -170,14 +226,32 @@ class _LineChat:
 
     async def _listen(self) -> None:
         async for event in self._session.engine.events():
-            self._tell(event)
+            if not self._is_leaving:
+                self._tell(event)
             await self._session.handle(event)
+            await self._tell_results()
             self._event_taken.set()
+
+    async def _tell_results(self) -> None:
+        """Say the results of tasks whose answers are over."""
+        from glm4v_tui.tasks.text import outcome_lines
+
+        for turn in self._session.turns:
+            is_new = turn.state.is_over and turn.request_id not in self._written
+            if turn.call is None or not turn.raw or not is_new:
+                continue
+            self._written[turn.request_id] = turn.raw
+            outcome = await self._desk.outcome(turn)
+            _say("\n".join(outcome_lines(outcome, self._desk.notice_of(turn.call))))
+            try:
+                outcome.result.require()
+            except GlmError as error:
+                _say(str(error))
 
     def _tell(self, event: Event) -> None:
         match event:
             case Loading(stage=stage, done=done, total=total):
-                self._tell_loading(stage, 4 * done // total if total else 0)
+                self._tell_loading(stage, 4 * done // total if total else None)
             case Loaded(model=model):
                 _say(f"Ready: {plain_line(model.name)}, {model.precision}, {model.device}.")
             case Failed(request_id=None, title=title, body=body, remedy=remedy):
@@ -185,17 +259,21 @@ class _LineChat:
             case WorkerExited(expected=False, detail=detail):
                 _say(f"The model's process is gone: {detail}.")
 
-    def _tell_loading(self, stage: str, quarter: int) -> None:
-        if quarter != self._told_quarter:
-            self._told_quarter = quarter
-            _say(f"Loading ({plain_line(stage)}): {quarter * 25} percent.")
+    def _tell_loading(self, stage: str, quarter: int | None) -> None:
+        share = "" if quarter is None else f": {quarter * 25} percent"
+        words = f"Loading ({plain_line(stage)}){share}."
+        if words != self._told_loading:
+            self._told_loading = words
+            _say(words)
 
     def _follow(self, turn: Turn) -> None:
         """Write the lines of the answer that are complete, and the rest when it is over."""
         if turn.state is TurnState.READING:
-            _say("Reading the question.")
+            if turn.request_id not in self._read:
+                self._read.add(turn.request_id)
+                _say("Reading the question.")
             return
-        text = plain_text(turn.answer.text)
+        text = "" if turn.call else plain_text(turn.answer.text)
         end = len(text) if turn.state.is_over else text.rfind("\n") + 1
         written = self._written.get(turn.request_id, "")
         if end > len(written) and text.startswith(written):

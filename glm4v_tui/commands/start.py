@@ -12,6 +12,7 @@ from glm4v_tui.config import Settings, load_settings
 from glm4v_tui.engine.protocol import LoadModel, Sampling
 from glm4v_tui.errors import ImageMissingError
 from glm4v_tui.paths import expanded, is_there
+from glm4v_tui.plain import plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,9 +29,7 @@ EMBEDDED = (
 )
 
 
-_MISSING = (
-    "Check the name; paths are of this host. Options go after a command: glm4v-tui ask --help."
-)
+_MISSING = "Check the name; paths are of this host."
 
 
 def settings_with(**overrides: object) -> Settings:
@@ -91,11 +90,9 @@ def plugins_of(settings: Settings) -> Plugins:
 
 def language_of(settings: Settings) -> Language:
     """The language that tasks ask in."""
-    from glm4v_tui.tasks.call import system_language
-    from glm4v_tui.tasks.task import Language
+    from glm4v_tui.tasks.call import language_named
 
-    chosen = settings.generation.language
-    return system_language() if chosen == "auto" else Language(chosen)
+    return language_named(settings.generation.language)
 
 
 def existing_paths(names: Iterable[str]) -> list[Path]:
@@ -104,10 +101,15 @@ def existing_paths(names: Iterable[str]) -> list[Path]:
     Raises:
         ImageMissingError: one of them does not exist.
     """
-    found = [expanded(name) for name in names]
+    named = list(names)
+    if not all(named):
+        raise ImageMissingError(
+            "There is no such file", "An empty name was given.", "Is a shell variable not set?"
+        )
+    found = [expanded(name) for name in named]
     for path in found:
         if not is_there(path):
-            raise ImageMissingError("There is no such file", str(path), _MISSING)
+            raise ImageMissingError("There is no such file", plain_line(str(path)), _MISSING)
     return [path.absolute() for path in found]
 
 

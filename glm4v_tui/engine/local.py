@@ -60,6 +60,8 @@ class LocalEngine(Engine):
         """Held while one model makes place for another: a load that comes meanwhile waits."""
         self._is_loading = False
         self._requests: set[str] = set()
+        self._killed_why = ""
+        """Why this side has ended a worker by force; empty while it has not."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -149,6 +151,7 @@ class LocalEngine(Engine):
     async def _enforce_abort(self, worker: WorkerProcess, request_id: str) -> None:
         await asyncio.sleep(self._abort_within_s)
         if worker is self._worker and request_id in self._requests:
+            self._killed_why = f"It did not stop within {self._abort_within_s:g} s, and was ended."
             worker.kill()
 
     # What comes from it ---------------------------------------------------------------------
@@ -166,9 +169,11 @@ class LocalEngine(Engine):
     def _note_end(self, worker: WorkerProcess, detail: str) -> None:
         if worker is self._worker:
             self._worker = None
-            body = f"{detail[0].upper()}{detail[1:]}."
-            if "SIGKILL" in detail:
-                body += " When memory runs out, the system ends processes this way."
+            body, self._killed_why = self._killed_why, ""
+            if not body:
+                body = f"{detail[0].upper()}{detail[1:]}."
+                if "SIGKILL" in detail:
+                    body += " When memory runs out, the system ends processes this way."
             self._fail_what_runs(FailureKind.WORKER_DIED, "The model's process ended", body, _AGAIN)
         self._events.put_nowait(WorkerExited(detail, expected=worker.ending_expected))
 

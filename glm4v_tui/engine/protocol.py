@@ -19,6 +19,7 @@ from glm4v_tui.errors import (
     CheckpointError,
     EngineError,
     GlmError,
+    ImageError,
     OutOfMemoryError,
     UsageError,
     WorkerDiedError,
@@ -115,6 +116,7 @@ class FailureKind(StrEnum):
     CHECKPOINT = "checkpoint"
     OUT_OF_MEMORY = "out_of_memory"
     USAGE = "usage"
+    IMAGE = "image"
     WORKER_DIED = "worker_died"
     WORKER_SILENT = "worker_silent"
     INTERNAL = "internal"
@@ -256,6 +258,7 @@ _ERRORS: dict[FailureKind, type[GlmError]] = {
     FailureKind.CHECKPOINT: CheckpointError,
     FailureKind.OUT_OF_MEMORY: OutOfMemoryError,
     FailureKind.USAGE: UsageError,
+    FailureKind.IMAGE: ImageError,
     FailureKind.WORKER_DIED: WorkerDiedError,
     FailureKind.WORKER_SILENT: WorkerSilentError,
     FailureKind.INTERNAL: EngineError,

@@ -10,6 +10,7 @@ It keeps the promises of the protocol and knows nothing about images. A script i
     first_token_s = 0.2
     repeat = 1                   # the text this many times over
     fail = ""                    # a title: fail with it after the text
+    cut = false                  # end as at the length limit
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class ScriptedAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     first_token_s: float = 0.0
     repeat: int = 1
     fail: str = ""
+    cut: bool = False
 
 
 class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,7 +143,8 @@ class ScriptedEngine(Engine):
     async def _play_answer(self, request: Generate, answer: ScriptedAnswer) -> None:
         loop = asyncio.get_running_loop()
         tokens = _TOKEN.findall(answer.text * answer.repeat)
-        written, reason, start = 0, FinishReason.STOP, loop.time()
+        end = FinishReason.LENGTH if answer.cut else FinishReason.STOP
+        written, reason, start = 0, end, loop.time()
         try:
             async with self._turn:
                 start = loop.time() + answer.first_token_s
@@ -152,7 +155,7 @@ class ScriptedEngine(Engine):
         except asyncio.CancelledError:
             reason = FinishReason.ABORT
         del self._playing[request.request_id]
-        if answer.fail and reason is FinishReason.STOP:
+        if answer.fail and reason is not FinishReason.ABORT:
             failed = Failed(FailureKind.INTERNAL, answer.fail, request_id=request.request_id)
             self._events.put_nowait(failed)
             return

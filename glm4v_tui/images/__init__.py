@@ -25,6 +25,7 @@ from glm4v_tui.images.readers import (
     installed_readers,
 )
 from glm4v_tui.images.reading import MAX_SOURCE_PIXELS
+from glm4v_tui.images.series import in_order, series_in
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -37,12 +38,14 @@ __all__ = [
     "Preparation",
     "ReadImage",
     "fit_pixels",
+    "in_order",
     "inspect",
     "install_readers",
     "installed_readers",
     "is_image_name",
     "open_image",
     "reopen",
+    "series_in",
     "thumbnail",
     "windowed",
 ]

@@ -44,6 +44,11 @@ def offer_suffixes(more: Iterable[str]) -> None:
     _offered = IMAGE_SUFFIXES.union(more)
 
 
+def offered_suffixes() -> frozenset[str]:
+    """Lower case, with their dots: what lists offer, with what plugins read."""
+    return _offered
+
+
 def is_image_name(name: str) -> bool:
     """Whether a list should offer this file name as an image, in any case of the suffix."""
     return os.path.splitext(name)[1].lower() in _offered  # noqa: PTH122 - 100,000 of them

@@ -31,6 +31,8 @@ def has_deep_color(image: Image) -> bool:
 
 def header_note(image: Image) -> str | None:
     """What ``eight_bit`` will do to the pixels, as far as the header tells."""
+    if (read := read_of(image)) is not None and read.window is not None:
+        return None  # the reader's own notes say how its values are shown
     if is_deep(image):
         return f"{_depth(image)} gray: scaled by its own range"
     if image.mode in ("CMYK", "LAB"):
@@ -91,6 +93,7 @@ def windowed(image: Image, center: float, width: float) -> Image:
     """Map a window of values to 0 to 255 and what lies outside to its ends.
 
     The LINEAR function of DICOM PS3.3 C.11.2.1.2.1: ((x - (c - 0.5)) / (w - 1) + 0.5) * 255.
+    Low values become bright where the picture's reader, or a TIFF, says so.
 
     Args:
         image: One channel of any depth.
@@ -103,11 +106,13 @@ def windowed(image: Image, center: float, width: float) -> Image:
     values = np.asarray(image)
     out = np.empty(values.shape, np.uint8)
     slope = 255.0 / (width - 1) if width > 1 else 0.0
+    flip = _is_white_zero(image)
     for top in range(0, len(values), _ROWS):
         part = values[top : top + _ROWS].astype(np.float64) - (center - 0.5)
         gray = part * slope + 127.5 if slope else np.where(part > 0, 255.0, 0.0)
         gray = np.nan_to_num(gray, nan=0.0, posinf=255.0, neginf=0.0)
-        out[top : top + _ROWS] = gray.round().clip(0, 255)
+        gray = gray.round().clip(0, 255)
+        out[top : top + _ROWS] = 255 - gray if flip else gray
     return PIL.Image.fromarray(out)
 
 
@@ -127,7 +132,10 @@ def _depth(image: Image) -> str:
 
 
 def _is_white_zero(image: Image) -> bool:
-    """Whether a TIFF says that 0 is white; Pillow inverts 8-bit ones itself, 16-bit ones not."""
+    """Whether low values are bright, as a reader says, or a TIFF; of those Pillow inverts 8-bit
+    ones itself, 16-bit ones not."""
+    if (read := read_of(image)) is not None:
+        return read.is_inverted
     tags: Any = getattr(image, "tag_v2", {})
     return image.mode.startswith("I;16") and tags.get(262) == 0
 

@@ -45,6 +45,8 @@ class ReadImage:
     """Facts for tasks; JSON values only."""
     window: tuple[float, float] | None = None
     """(center, width) to show deep values by, in their unit; None scales by their own range."""
+    is_inverted: bool = False
+    """Whether deep values are shown with the low ones bright."""
     frames: int = 1
     frame: int = 0
     """Which of them this is, counted from 0."""
@@ -56,7 +58,8 @@ class ReadImage:
 class ImageReader:
     """A format.
 
-    What its functions raise becomes an error for the user; an ``ImageError`` is shown as it is.
+    What its functions raise becomes an error for the user. An ``ImageError`` of ``read`` is shown
+    with the file's name before its body, which begins as a sentence goes on: ``is a report.``
     """
 
     name: str
@@ -68,9 +71,9 @@ class ImageReader:
     the one that stands best for the whole."""
     magic: tuple[tuple[int, bytes], ...] = ()
     """(offset, bytes), any of which marks a file of this format; within the first 1,024 bytes."""
-    order: Callable[[Sequence[Path]], Sequence[Path]] | None = None
-    """Puts files of this format that belong together into their own order (the slices of a scan),
-    leaving out none. None where there is no order but that of names."""
+    order: Callable[[Sequence[Path]], Sequence[Sequence[Path]]] | None = None
+    """Tells apart which files of this format belong together (the slices of a scan), each series
+    in its own order, leaving out none. None where there is no order but that of names."""
 
 
 _installed: tuple[ImageReader, ...] = ()

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from glm4v_tui.errors import (
+    GlmError,
     ImageError,
     ImageTooLargeError,
     ImageTruncatedError,
@@ -50,13 +51,13 @@ def picture(path: Path, file: BufferedReader, frame: int | None = None) -> Itera
     file.seek(0)
     reader = reader_for(head, path.suffix)
     try:
-        opened = _opened(file) if reader is None else as_opened(reader, reader.read(file, frame))
+        opened = _opened(file) if reader is None else _read(path, reader, file, frame)
         with opened as image:
             _check(path, image)
             if reader is None and frame:
                 image.seek(frame)
             yield image
-    except ImageError:
+    except GlmError:  # also of a task that prepares the picture
         raise
     except Exception as error:
         if reader is not None:
@@ -104,6 +105,15 @@ def _opened(file: BufferedReader) -> Image:
     import PIL.Image
 
     return PIL.Image.open(file, formats=readers)
+
+
+def _read(path: Path, reader: ImageReader, file: BufferedReader, frame: int | None) -> Image:
+    """Let a plugin's reader read; its own errors get the name of the file, which it is not told."""
+    try:
+        return as_opened(reader, reader.read(file, frame))
+    except ImageError as error:
+        body = f"{plain_line(str(path))} {error.body}"
+        raise type(error)(error.title, body, error.remedy) from error
 
 
 def _unread(path: Path, reader: ImageReader, error: Exception) -> ImageError:

@@ -119,6 +119,7 @@ class Backend:
         self._writer = PromptWriter(processor, image_token_id)
         self._decoder = Decoder(model, processor.tokenizer, report.context_length)
         self._cost = ImageCost(processor, image_token_id)
+        self._decoder.prepare_forms()
         if self._gpus:
             self._warm_up()
         return placement.precision, placement.device, parameters

@@ -17,7 +17,12 @@ from transformers import Cache, LogitsProcessorList, StoppingCriteria, StoppingC
 
 from glm4v_tui.engine.protocol import FinishReason
 from glm4v_tui.errors import UsageError
-from glm4v_tui.inference.sampling import hidden_ids_of, set_sampling, stop_ids_of
+from glm4v_tui.inference.sampling import (
+    hidden_ids_of,
+    leave_to_the_form,
+    set_sampling,
+    stop_ids_of,
+)
 from glm4v_tui.inference.text_stream import TextStream
 from glm4v_tui.inference.token_sink import TokenSink
 
@@ -32,6 +37,8 @@ if TYPE_CHECKING:
     ShouldStop = Callable[[], bool]
 
 _THINK = "<think>\n"
+_LARGE = 16_384
+"""Tokens of a vocabulary from which on binding answers is prepared ahead: a second for 150,000."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +78,15 @@ class Decoder:
         self._model = model
         self._tokenizer = tokenizer
         self._context_length = context_length
-        self._stop_ids = stop_ids_of(model.generation_config, tokenizer)
+        self._defaults = model.generation_config
+        # generate() fills what is None from the model's: there must be nothing that forbids.
+        model.generation_config = deepcopy(model.generation_config)
+        leave_to_the_form(model.generation_config)
+        self._stop_ids = stop_ids_of(self._defaults, tokenizer)
         self._hidden = hidden_ids_of(tokenizer, self._stop_ids)
         self._blocks = _blocks(model)
         self._accepted = frozenset(inspect.signature(model.forward).parameters)
+        self._width: int = model.get_output_embeddings().weight.shape[0]
         self._binder: FormBinder | None = None
         self.run = AnswerRun()
 
@@ -97,7 +109,7 @@ class Decoder:
             UsageError: the prompt does not fit the model's context.
             EngineError: the form cannot be used.
         """
-        config = self._config(sampling, self._room(prompt, sampling.max_new_tokens))
+        config = self._config(sampling, self._room(prompt, sampling.max_new_tokens), form)
         text = TextStream(self._decode, self._hidden)
         mask = self._mask(form, prompt)
         sink = TokenSink(text, on_text, _THINK if prompt.opens_thinking else "")
@@ -129,12 +141,19 @@ class Decoder:
     def _mask(self, form: ResultForm | None, prompt: Prompt) -> ResultMask | None:
         if form is None:
             return None
-        if self._binder is None:  # not with the model: a chat without a task needs none
+        return self._form_binder().bind(form, opens_thinking=prompt.opens_thinking)
+
+    def prepare_forms(self) -> None:
+        """Begin what the first bound answer needs, in a thread, where it would take long."""
+        if self._width >= _LARGE:
+            self._form_binder()
+
+    def _form_binder(self) -> FormBinder:
+        if self._binder is None:  # not with a small model: a chat without a task needs none
             from glm4v_tui.inference.result_form import FormBinder
 
-            width = self._model.get_output_embeddings().weight.shape[0]
-            self._binder = FormBinder(self._tokenizer, width, self._stop_ids)
-        return self._binder.bind(form, opens_thinking=prompt.opens_thinking)
+            self._binder = FormBinder(self._tokenizer, self._width, self._stop_ids)
+        return self._binder
 
     def _inputs(self, prompt: Prompt) -> dict[str, Any]:
         inputs = dict(prompt.inputs.to(self._model.device, dtype=self._model.dtype))
@@ -157,8 +176,8 @@ class Decoder:
             raise _too_long(prompt, self._context_length)
         return min(wanted, room)
 
-    def _config(self, sampling: Sampling, max_new_tokens: int) -> Any:
-        config = deepcopy(self._model.generation_config)
+    def _config(self, sampling: Sampling, max_new_tokens: int, form: ResultForm | None) -> Any:
+        config = deepcopy(self._defaults)
         config.max_length = None
         config.max_new_tokens = max_new_tokens
         config.num_beams = 1
@@ -168,6 +187,8 @@ class Decoder:
         if config.pad_token_id is None:
             config.pad_token_id = config.eos_token_id[0] if config.eos_token_id else 0
         set_sampling(config, sampling)
+        if form is not None:
+            leave_to_the_form(config)
         return config
 
     def _reason(self, tokens: list[int], should_stop: ShouldStop) -> FinishReason:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from glm4v_tui.errors import CheckpointError, EngineError, GlmError, OutOfMemoryError
+from glm4v_tui.errors import CheckpointError, EngineError, GlmError, ImageError, OutOfMemoryError
 
 
 class _Row(NamedTuple):
@@ -87,8 +87,8 @@ _TABLE = (
          EngineError, "Text and images of the prompt do not fit together",
          "Start a new conversation; a question must not spell the model's own image tokens."),
     _Row(r"absolute aspect ratio must be smaller",
-         EngineError, "An image is too long and thin for this model",
-         "Ask about a crop of it."),
+         ImageError, "An image is too long and thin for this model",
+         "Ask about a crop of it (F2, then c)."),
     _Row(r"TemplateError|UndefinedError|raise_exception",
          EngineError, "The model's chat template refuses this conversation",
          "Start a new conversation without a system prompt."),

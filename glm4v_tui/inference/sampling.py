@@ -31,6 +31,20 @@ def set_sampling(config: Any, sampling: Sampling) -> None:
             config.do_sample = True
 
 
+_FORBIDDING = (
+    "no_repeat_ngram_size", "bad_words_ids", "min_length", "min_new_tokens", "suppress_tokens",
+    "begin_suppress_tokens", "forced_bos_token_id", "forced_eos_token_id", "sequence_bias",
+    "exponential_decay_length_penalty", "repetition_penalty",
+)  # fmt: skip
+"""Settings of checkpoints that forbid or force tokens, or make quotes and braces unlikely."""
+
+
+def leave_to_the_form(config: Any) -> None:
+    """Let nothing but the form of a bound answer forbid a token: else none might be left."""
+    for name in _FORBIDDING:
+        setattr(config, name, None)
+
+
 def stop_ids_of(generation_config: Any, tokenizer: Any) -> frozenset[int]:
     ends = generation_config.eos_token_id
     if ends is None:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from glm4v_tui import images
 from glm4v_tui.config import task_options
-from glm4v_tui.tasks.call import TaskCall, examined, make_call, preparation_of, wording
+from glm4v_tui.tasks.call import (
+    TaskCall,
+    examined,
+    guarded,
+    make_call,
+    preparation_of,
+    wording,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +38,49 @@ class TaskQuestion:
     @property
     def attachments(self) -> tuple[Attachment, ...]:
         return tuple(image.attachment for image in self.opened)
+
+
+@dataclass(frozen=True)
+class SeriesChoice:
+    """What of a folder is asked about."""
+
+    files: tuple[Path, ...]
+    """In the order of the series."""
+    places: tuple[int, ...]
+    """Of these files in the series, counted from 0."""
+    count: int
+    """Images in the series."""
+    left_out: int
+    """Other, smaller series in the folder."""
+
+    @property
+    def words(self) -> str:
+        """What is asked about, without a name: tasks may be private."""
+        numbers = ", ".join(str(place + 1) for place in self.places)
+        others = f"; {self.left_out} smaller series left out" if self.left_out else ""
+        return f"The folder is a series of {self.count} images, asked about: {numbers}{others}."
+
+
+def choose_of(
+    task: Task[Any, Any], folder: Path, options: msgspec.Struct | None = None
+) -> SeriesChoice | None:
+    """The images that a task asks about of the series in a folder; None when there is no series.
+
+    Raises:
+        ImageError: the folder or its files cannot be read.
+        SettingsError: ``[tasks.NAME]`` is wrong.
+        PluginError: the task's own code is at fault.
+    """
+    series = images.series_in(folder)
+    if not series:
+        return None
+    chosen = task_options(task.name, task.options_type) if options is None else options
+    with guarded(task, "choosing images of a series"):
+        places = tuple(sorted(set(task.choose(len(series[0]), chosen))))
+        if not places or not 0 <= places[0] <= places[-1] < len(series[0]):
+            raise ValueError(f"it chose {places} of {len(series[0])}")
+        files = tuple(series[0][place] for place in places)
+    return SeriesChoice(files, places, len(series[0]), len(series) - 1)
 
 
 def ask_about(
@@ -59,7 +109,7 @@ def ask_about(
     return TaskQuestion(
         text or wording(task, chosen, language, facts),
         opened,
-        make_call(task, chosen, language, facts),
+        make_call(task, chosen, language, facts, text),
     )
 
 

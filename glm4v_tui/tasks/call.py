@@ -11,7 +11,8 @@ import msgspec
 from glm4v_tui.errors import GlmError, PluginError
 from glm4v_tui.images import Facts, Preparation
 from glm4v_tui.plain import plain_line
-from glm4v_tui.tasks.schema import describe_form, form_of
+from glm4v_tui.tasks.form_words import describe_form
+from glm4v_tui.tasks.schema import form_of
 from glm4v_tui.tasks.task import Generation, Language, Task
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class TaskCall(msgspec.Struct, frozen=True):
     generation: Generation = Generation()
     facts: tuple[Facts, ...] = ()
     """Of the images, in their order."""
+    words: str = ""
+    """What the user asked in place of the task's own question; empty for that."""
 
 
 def system_language() -> Language:
@@ -48,8 +51,17 @@ def system_language() -> Language:
     return Language.ZH if named.lower().startswith("zh") else Language.EN
 
 
+def language_named(name: str) -> Language:
+    """The language of the setting ``generation.language``; ``auto`` is the system's."""
+    return system_language() if name == "auto" else Language(name)
+
+
 def make_call(
-    task: AnyTask, options: msgspec.Struct, language: Language, facts: Sequence[Facts]
+    task: AnyTask,
+    options: msgspec.Struct,
+    language: Language,
+    facts: Sequence[Facts],
+    words: str = "",
 ) -> TaskCall:
     """Put together what is asked.
 
@@ -70,6 +82,7 @@ def make_call(
         reasoning_tokens=task.reasoning_tokens,
         generation=task.generation,
         facts=tuple(facts),
+        words=words,
     )
 
 
@@ -101,8 +114,13 @@ def preparation_of(task: AnyTask, options: msgspec.Struct) -> Preparation | None
         return None
 
     def apply(image: Image, facts: Facts) -> Image | None:
+        from PIL.Image import Image as Picture
+
         with guarded(task, "preparing the image"):
-            return task.prepare(image, facts, options)
+            made = task.prepare(image, facts, options)
+            if made is not None and not isinstance(made, Picture):
+                raise TypeError(f"prepare gave {type(made).__name__}, not an image or None")
+            return made
 
     return Preparation(f"{task.name} {task.version} {options_json(options)}", apply)
 
@@ -150,7 +168,7 @@ def guarded(task: AnyTask, doing: str) -> Iterator[None]:
         yield
     except GlmError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"The task {plain_line(task.name)} failed while {doing}",
             f"{type(error).__name__}: {plain_line(str(error))[:300]}",

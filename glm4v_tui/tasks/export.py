@@ -36,6 +36,8 @@ class Record(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     notice: str = ""
     facts: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    """What was set for the task: what it did to the picture, for one."""
     model: str = ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,11 @@ import msgspec
 from glm4v_tui.errors import PluginError
 from glm4v_tui.tasks.call import guarded, options_of
 from glm4v_tui.tasks.export import Record
-from glm4v_tui.tasks.panel import Panel, Region, plain_panel
+from glm4v_tui.tasks.panel import Panel, Region, Table, plain_panel
 from glm4v_tui.tasks.results import Result, ResultState, read_result
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from glm4v_tui.chat import Attachment
     from glm4v_tui.tasks.call import TaskCall
@@ -51,17 +52,15 @@ def outcome_of(task: Task[Any, Any], call: TaskCall, raw: str, *, is_finished: b
         return Outcome(result, Panel())
     warnings: list[str] = []
     panel, regions = plain_panel(msgspec.to_builtins(result.value)), []
-    try:
-        with guarded(task, "reading its options"):
-            options = options_of(task, call)
-        with guarded(task, "checking its result"):
-            warnings += map(str, task.check(result.value, call.facts, options))
-        with guarded(task, "showing its result"):
-            panel = _proper(task.render(result.value, call.facts, options))
-        with guarded(task, "placing its result"):
-            regions = [tuple(task.regions(result.value, facts)) for facts in call.facts[:1]]
-    except PluginError as error:
-        warnings.append(f"{error.title}: {error.body}")
+    options: Any = task.options_type()
+    with _told(warnings), guarded(task, "reading its options"):
+        options = options_of(task, call)
+    with _told(warnings), guarded(task, "checking its result"):
+        warnings += map(str, task.check(result.value, call.facts, options))
+    with _told(warnings), guarded(task, "showing its result"):
+        panel = _proper(task.render(result.value, call.facts, options))
+    with _told(warnings), guarded(task, "placing its result"):
+        regions = [_placed(task.regions(result.value, facts)) for facts in call.facts[:1]]
     return Outcome(result, panel, tuple(regions), tuple(warnings))
 
 
@@ -92,12 +91,30 @@ def record_of(
         warnings=outcome.warnings,
         notice=task.notice,
         facts=facts.values if facts else {},
+        options=msgspec.json.decode(call.options),
         model=model,
     )
+
+
+@contextmanager
+def _told(warnings: list[str]) -> Iterator[None]:
+    """Go on after a failure of the task's own code: the result itself is whole."""
+    try:
+        yield
+    except PluginError as error:
+        warnings.append(f"{error.title}: {error.body}")
 
 
 def _proper(panel: object) -> Panel:
     if not isinstance(panel, Panel):
         raise TypeError(f"render gave {type(panel).__name__}, not a Panel")
     msgspec.convert(msgspec.to_builtins(panel), Panel)  # tells wrong types inside by their place
+    for table in panel.parts:
+        if isinstance(table, Table) and any(len(row) != len(table.columns) for row in table.rows):
+            raise ValueError(f"a row of {table.title!r} has not {len(table.columns)} cells")
     return panel
+
+
+def _placed(regions: Iterable[object]) -> tuple[Region, ...]:
+    """Regions of whole pixels; tells what is none."""
+    return tuple(msgspec.convert(msgspec.to_builtins(region), Region) for region in regions)

@@ -7,6 +7,8 @@ with the reason, and the others go on.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import sys
 import time
@@ -21,13 +23,13 @@ from glm4v_tui.errors import GlmError, UsageError
 from glm4v_tui.images import ImageReader, install_readers
 from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks import hookspecs
+from glm4v_tui.tasks.contract import check_task
 from glm4v_tui.tasks.export import JSONL, Exporter
-from glm4v_tui.tasks.schema import form_of
-from glm4v_tui.tasks.task import API, Task
+from glm4v_tui.tasks.task import Task
 from glm4v_tui.toml_file import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from glm4v_tui.config import PluginSettings
@@ -38,7 +40,8 @@ SLOW_S = 1.0
 """A plugin that takes longer to import is named, since every start pays for it."""
 _HEAVY = ("torch", "transformers", "accelerate", "bitsandbytes")
 """What a plugin must not import into the interface's process."""
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+HOOKS = tuple(name for name in vars(hookspecs) if name.startswith(f"{hookspecs.PROJECT}_"))
+"""What a plugin may implement."""
 
 
 class PluginState(StrEnum):
@@ -128,7 +131,7 @@ def load_plugins(settings: PluginSettings, task_files: Iterable[Path] = ()) -> P
     for entry in find_plugins():
         report = _report_of(entry)
         found.reports.append(report)
-        if not _is_wanted(entry.name, settings):
+        if not is_wanted(entry.name, settings):
             report.fail("switched off in the settings", PluginState.DISABLED)
             continue
         _load(manager, entry, report)
@@ -141,40 +144,36 @@ def load_plugins(settings: PluginSettings, task_files: Iterable[Path] = ()) -> P
     return plugins
 
 
+def load_alone(entry: EntryPoint) -> Plugins:
+    """What one plugin brings when there is no other; nothing is installed."""
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    found, report = _Found(), _report_of(entry)
+    found.reports.append(report)
+    _load(manager, entry, report)
+    _collect(manager, entry.name, report, found)
+    return found.plugins()
+
+
 def find_plugins() -> list[EntryPoint]:
     """The installed plugins, the bundled ones first; imports nothing of them."""
     unique = {(entry.name, entry.value): entry for entry in entry_points(group=hookspecs.PROJECT)}
-    return sorted(unique.values(), key=lambda entry: (_distribution(entry) != OWN, entry.name))
+    return sorted(unique.values(), key=lambda entry: (not is_bundled(entry), entry.name))
 
 
-def check_task(task: object) -> list[str]:
-    """What is wrong with a task, in words; empty when it fits the contract."""
-    if not isinstance(task, Task):
-        return [f"{type(task).__name__} is no Task: subclass glm4v_tui.Task and offer an instance"]
-    missing = [
-        name
-        for name in ("name", "title", "summary", "question", "result_type")
-        if not hasattr(task, name)
-    ]
-    if missing:
-        return [f"the task {type(task).__name__} lacks {', '.join(missing)}"]
-    problems = []
-    if task.api > API:
-        problems.append(f"{task.name} needs version {task.api} of the task contract, not {API}")
-    if not isinstance(task.name, str) or not _NAME.fullmatch(task.name):
-        problems.append(f"{task.name!r} is no task name: lower-case letters, digits, - and _")
-    try:
-        form_of(task.result_type)
-    except Exception as error:  # noqa: BLE001 - any class may stand there
-        problems.append(f"{task.name}: its result type has no JSON form ({error})")
-    try:
-        task.options_type()
-    except Exception as error:  # noqa: BLE001
-        problems.append(f"{task.name}: every option needs a default ({error})")
-    keys = [label.key for label in task.labels if label.key]
-    if len(set(keys)) != len(keys):
-        problems.append(f"{task.name}: two labels have the same key")
-    return problems
+def is_bundled(entry: EntryPoint) -> bool:
+    """Whether a plugin comes with this program."""
+    return _distribution(entry) == OWN
+
+
+def bundled_tasks(but: str = "") -> dict[str, str]:
+    """The tasks of bundled plugins, which are loaded before all others: name -> plugin.
+
+    Args:
+        but: The name of a plugin to leave out.
+    """
+    bundled = [entry for entry in find_plugins() if is_bundled(entry) and entry.name != but]
+    return {name: entry.name for entry in bundled for name in load_alone(entry).tasks}
 
 
 class _Found:
@@ -236,7 +235,8 @@ def _report_of(entry: EntryPoint) -> PluginReport:
     return PluginReport(entry.name, _distribution(entry), version, entry.value)
 
 
-def _is_wanted(name: str, settings: PluginSettings) -> bool:
+def is_wanted(name: str, settings: PluginSettings) -> bool:
+    """Whether the settings allow a plugin to be loaded."""
     allowed: Collection[str] | None = settings.enabled
     return name not in settings.disabled and (allowed is None or name in allowed)
 
@@ -245,14 +245,16 @@ def _load(manager: pluggy.PluginManager, entry: EntryPoint, report: PluginReport
     heavy = {name for name in _HEAVY if name in sys.modules}
     started = time.monotonic()
     try:
-        plugin = entry.load()
+        with _silenced(report):
+            plugin = entry.load()
         report.seconds = time.monotonic() - started
         manager.register(plugin, entry.name)
         manager.check_pending()
+        _check_marks(plugin, report)
     except (pluggy.PluginValidationError, ValueError) as error:
         if manager.has_plugin(entry.name):
             manager.unregister(name=entry.name)
-        report.fail(_first_line(error), PluginState.INCOMPATIBLE)
+        report.fail(_misfit(error), PluginState.INCOMPATIBLE)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
         report.fail(_said(error))
     if report.seconds > SLOW_S:
@@ -274,10 +276,39 @@ def _collect(manager: pluggy.PluginManager, name: str, report: PluginReport, fou
             if implementation.plugin_name != name:
                 continue
             try:
-                for offered in implementation.function():
-                    take(offered, report)
+                with _silenced(report):
+                    offered = list(implementation.function())
+                for one in offered:
+                    take(one, report)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
                 report.fail(f"its {hook} failed: {_said(error)}")
+
+
+def _misfit(error: Exception) -> str:
+    """pluggy's word on hooks that do not fit, and which hook may have been meant."""
+    text = _first_line(error)
+    unknown = re.match(r"unknown hook '(\w+)'", text)
+    return f"{unknown[0]}{did_you_mean(unknown[1], HOOKS)}" if unknown else text
+
+
+def _check_marks(plugin: object, report: PluginReport) -> None:
+    """Name what looks like a hook and is none: pluggy passes over functions without the mark."""
+    for name in dir(plugin):
+        looks = name.startswith(f"{hookspecs.PROJECT}_") and callable(getattr(plugin, name))
+        if looks and not hasattr(getattr(plugin, name), f"{hookspecs.PROJECT}_impl"):
+            report.warn(f"its {name} is not marked with @hookimpl, so it is no hook")
+
+
+@contextlib.contextmanager
+def _silenced(report: PluginReport) -> Iterator[None]:
+    """Keep what a plugin prints off the screen and out of the output of commands."""
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            yield
+    finally:
+        if printed.getvalue().strip():
+            report.warn(f'it prints while it is loaded: "{_line(printed.getvalue())[:60]}"')
 
 
 def _load_file(path: Path, found: _Found) -> PluginReport:
@@ -299,5 +330,8 @@ def _said(error: BaseException) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return plain_line(" ".join(lines))[:300]
+    return _line(str(error))[:300]
+
+
+def _line(text: str) -> str:
+    return plain_line(" ".join(filter(None, map(str.strip, text.splitlines()))))

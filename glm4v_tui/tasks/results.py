@@ -10,7 +10,7 @@ import msgspec
 
 from glm4v_tui.chat import split_answer
 from glm4v_tui.errors import ResultError
-from glm4v_tui.plain import plain_line
+from glm4v_tui.plain import plain_line, plain_text
 from glm4v_tui.result_mark import RESULT_MARK
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def read_result(task: Task[Any, Any], raw: str, *, is_finished: bool) -> Result:
     text = result_text(raw)
     try:
         value = _decoded(text, task.result_type)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         # A whole JSON value that does not fit is wrong however it ended.
         if not is_finished and not _is_json(text):
             return Result(ResultState.CUT, json=text)
@@ -80,21 +80,37 @@ def read_result(task: Task[Any, Any], raw: str, *, is_finished: bool) -> Result:
 
 
 def _decoded(text: str, result_type: Any) -> Any:
+    """The value, without what could move a cursor: a bound answer holds none of it."""
     if not isinstance(result_type, dict):
-        return msgspec.json.decode(text, type=result_type)
-    import jsonschema  # only for tasks that bring a schema of their own
+        value = msgspec.json.decode(text, type=result_type)
+        raw = msgspec.json.decode(text)
+        cleaned = _cleaned(raw)
+        return value if cleaned == raw else msgspec.convert(cleaned, result_type, str_keys=True)
+    from glm4v_tui.tasks.validating import validate  # only for tasks that bring a schema
 
-    value = msgspec.json.decode(text)
-    try:
-        jsonschema.validate(value, result_type)
-    except jsonschema.ValidationError as error:
-        raise ValueError(error.message) from error
-    return value
+    raw = msgspec.json.decode(text)
+    validate(raw, result_type)
+    cleaned = _cleaned(raw)
+    if cleaned != raw:
+        validate(cleaned, result_type)
+    return cleaned
+
+
+def _cleaned(value: Any) -> Any:
+    match value:
+        case str():
+            return plain_text(value)
+        case list():
+            return [_cleaned(item) for item in value]
+        case dict():
+            return {plain_line(key): _cleaned(item) for key, item in value.items()}
+        case _:
+            return value
 
 
 def _is_json(text: str) -> bool:
     try:
         msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
     return True

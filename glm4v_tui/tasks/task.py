@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from glm4v_tui.images import Facts
 
+TASK_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+"""What a task may be called: it is a word of a command line, a key in TOML, and after ``/``."""
 API = 1
 """Grows when a task written for the version before would not work any more."""
 
@@ -110,6 +113,14 @@ class Task(Generic[R, O]):
     def examines(self) -> bool:
         """Whether the task looks for facts in the picture itself."""
         return type(self).examine is not Task.examine
+
+    def choose(self, count: int, options: O) -> Sequence[int]:  # noqa: ARG002
+        """Which images of a series to ask about, counted from 0 in its order.
+
+        Args:
+            count: Images in the series, at least one.
+        """
+        return (count // 2,)
 
     def prepare(self, image: Image, facts: Facts, options: O) -> Image | None:  # noqa: ARG002
         """What the model is to see in place of the picture; None to leave it as it is.

@@ -1,18 +1,40 @@
-"""A panel as lines of text, for commands and plain chats."""
+"""Results as lines of text, for commands and plain chats."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from glm4v_tui.plain import plain_line
+from glm4v_tui.plain import plain_line, plain_text
 from glm4v_tui.tasks.panel import Row, Table, Tone
+from glm4v_tui.tasks.results import ResultState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from glm4v_tui.tasks.outcome import Outcome
     from glm4v_tui.tasks.panel import Panel
 
 _MARKS = {Tone.PLAIN: "", Tone.GOOD: "+ ", Tone.WARN: "! ", Tone.BAD: "!! "}
+
+
+def outcome_lines(outcome: Outcome, notice: str) -> Iterator[str]:
+    """All that is to be said of an answer, safe to print; the raw text of one that is not whole.
+
+    Args:
+        notice: What the task wants to be said with every result.
+    """
+    if outcome.result.state is not ResultState.WHOLE:
+        yield plain_text(outcome.result.json)
+        return
+    yield from panel_lines(outcome.panel)
+    for regions in outcome.regions:
+        for number, region in enumerate(regions, 1):
+            box = region.box
+            corners = f"{box.left},{box.top} to {box.right},{box.bottom}"
+            yield f"({number}) {plain_line(region.label)}: {corners}"
+    yield from (f"Doubtful: {plain_line(warning)}" for warning in outcome.warnings)
+    if notice:
+        yield plain_line(notice)
 
 
 def panel_lines(panel: Panel) -> Iterator[str]:

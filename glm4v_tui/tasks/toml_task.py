@@ -35,21 +35,26 @@ from __future__ import annotations
 
 import keyword
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
 
+from glm4v_tui.errors import SettingsError
+from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks.panel import Region, pixel_box
-from glm4v_tui.tasks.task import Generation, Label, Task, Words
-from glm4v_tui.toml_file import Problem, read_toml, settings_error
-from glm4v_tui.toml_struct import read_struct
+from glm4v_tui.tasks.task import TASK_NAME, Generation, Label, Task, Words
+from glm4v_tui.toml_file import REMEDY, Problem, read_toml, settings_error
+from glm4v_tui.toml_struct import read_struct, read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from glm4v_tui.images import Facts
     from glm4v_tui.toml_file import TomlFile
+
+P = TypeVar("P")
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Temperature = Annotated[float, msgspec.Meta(ge=0)]
@@ -112,10 +117,13 @@ def load_toml_task(path: Path) -> Task[Any, Any]:
         FileNotFoundError: there is no such file.
     """
     file = read_toml(path)
-    head = read_struct(file, TaskFile, ("fields", "labels"))
-    fields = _fields(file)
-    labels = _labels(file)
-    result_type = _result_type(file, head.name, fields)
+    problems = _Problems(path)
+    head = problems.of(lambda: _head(file))
+    fields = problems.of(lambda: _fields(file))
+    labels = problems.of(lambda: _labels(file))
+    if head is None or fields is None or labels is None:
+        raise problems.error()
+    result_type = _result_type(head.name, fields)
     boxes = tuple(name for name, field in fields.items() if field.type == "box")
     kind = type(
         f"TomlTask_{re.sub(r'[^a-z0-9_]', '_', head.name)}",
@@ -154,35 +162,72 @@ class TomlTask(Task[msgspec.Struct, msgspec.Struct]):
         return found
 
 
-def _fields(file: TomlFile) -> dict[str, FieldFile]:
-    from glm4v_tui.toml_struct import read_table
+class _Problems:
+    """All that is wrong in a file, whichever part of it is read."""
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines: list[str] = []
+
+    def of(self, read: Callable[[], P]) -> P | None:
+        try:
+            return read()
+        except SettingsError as error:
+            self._lines += error.body.splitlines()
+            return None
+
+    def error(self) -> SettingsError:
+        count = len(self._lines)
+        title = (
+            f"{plain_line(self._path.name)} has {f'{count} errors' if count > 1 else 'an error'}"
+        )
+        return SettingsError(title, "\n".join(self._lines), REMEDY)
+
+
+def _head(file: TomlFile) -> TaskFile:
+    head = read_struct(file, TaskFile, ("fields", "labels"))
+    if not TASK_NAME.fullmatch(head.name):
+        text = f'"{head.name[:40]}" is no task name: lower-case letters, digits, - and _'
+        raise settings_error(file.path, [file.problem(("name",), text)])
+    return head
+
+
+def _fields(file: TomlFile) -> dict[str, FieldFile]:
     tables = file.data.get("fields")
     if not isinstance(tables, dict) or not tables:
         raise settings_error(
             file.path, [Problem("fields", "a task needs at least one [fields.NAME]")]
         )
-    return {name: read_table(file, FieldFile, ("fields", name)) for name in tables}
+    problems = _Problems(file.path)
+    fields = {name: problems.of(partial(_field, file, name)) for name in tables}
+    found = {name: field for name, field in fields.items() if field is not None}
+    if len(found) < len(fields):
+        raise problems.error()
+    return found
+
+
+def _field(file: TomlFile, name: str) -> FieldFile:
+    field = read_table(file, FieldFile, ("fields", name))
+    wrong = _wrong(name, field)
+    if wrong is not None:
+        raise settings_error(file.path, [file.problem(("fields", name), wrong)])
+    return field
 
 
 def _labels(file: TomlFile) -> tuple[Label, ...]:
     rows = file.data.get("labels", [])
     try:
         found = msgspec.convert(rows, tuple[LabelFile, ...])
+        keys = [label.key for label in found if label.key]
+        if len(set(keys)) < len(keys):
+            raise settings_error(file.path, [file.problem(("labels",), "two have the same key")])
     except msgspec.ValidationError as error:
         problem = file.problem(("labels",), f"expected [[labels]] with a name each: {error}")
         raise settings_error(file.path, [problem]) from error
     return tuple(Label(label.name, label.key, label.title) for label in found)
 
 
-def _result_type(file: TomlFile, name: str, fields: dict[str, FieldFile]) -> type[msgspec.Struct]:
-    problems = [
-        file.problem(("fields", field), text)
-        for field, spec in fields.items()
-        if (text := _wrong(field, spec)) is not None
-    ]
-    if problems:
-        raise settings_error(file.path, problems)
+def _result_type(name: str, fields: dict[str, FieldFile]) -> type[msgspec.Struct]:
     required = [(key, _type(spec)) for key, spec in fields.items() if not spec.optional]
     optional = [(key, _type(spec) | None, None) for key, spec in fields.items() if spec.optional]
     return msgspec.defstruct(

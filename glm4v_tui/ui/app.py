@@ -16,6 +16,7 @@ from glm4v_tui.session import ChatSession
 from glm4v_tui.state import load_state
 from glm4v_tui.ui.picture_mode import PictureMode
 from glm4v_tui.ui.screens.chat import ChatScreen
+from glm4v_tui.ui.task_desk import TaskDesk
 from glm4v_tui.ui.themes import load_theme_or_default
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Glm4vApp(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-tall")]
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "help", "Help", id="app.help"),
+        Binding("f1", "help", "Help", id="app.help", priority=True),
         Binding("ctrl+c", "interrupt", "Interrupt", id="app.interrupt", show=False, priority=True,
                 tooltip="Copy the selection, or stop the answer; twice to quit"),
         Binding("ctrl+q", "quit", "Quit", id="app.quit", show=False, priority=True),
@@ -57,9 +58,11 @@ class Glm4vApp(App[None]):
         super().__init__()
         self._launch = launch
         generation = launch.settings.generation
+        opener = PixelOpener()
+        self.desk = TaskDesk(launch.load_plugins, generation.language, opener)
         self.session = ChatSession(
             launch.engine,
-            PixelOpener(),
+            opener,
             sampling=launch.sampling,
             system_prompt=generation.system_prompt,
         )
@@ -74,7 +77,7 @@ class Glm4vApp(App[None]):
 
     def get_default_screen(self) -> ChatScreen:
         """The one screen. In place of Textual's empty one, which would be laid out for nothing."""
-        return ChatScreen(self._launch, self.session, self._notices)
+        return ChatScreen(self._launch, self.session, self.desk, self._notices)
 
     def on_mount(self) -> None:
         """End on a signal as on a key: with the terminal given back and the worker ended."""
@@ -152,7 +155,9 @@ class Glm4vApp(App[None]):
     def action_help(self) -> None:
         from glm4v_tui.ui.screens.help import HelpScreen
 
-        if not isinstance(self.screen, HelpScreen):
+        if isinstance(self.screen, HelpScreen):
+            self.screen.dismiss(None)
+        else:
             self.push_screen(HelpScreen())
 
     def action_interrupt(self) -> None:

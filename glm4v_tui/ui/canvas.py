@@ -1,4 +1,4 @@
-"""The rows of a picture that are on the screen, and the frame drawn over them."""
+"""The rows of a picture that are on the screen, and what is drawn over them: marks and a frame."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from textual.geometry import Size
 
-from glm4v_tui.ui.halfblock import PaintedStrip, framed, output_size
+from glm4v_tui.ui.halfblock import Outline, PaintedStrip, framed, outlined, output_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from textual.strip import Strip
 
     from glm4v_tui.chat import Box
     from glm4v_tui.ui.paintings import Painting
+    from glm4v_tui.ui.region_marks import Mark
 
 
 class Canvas:
@@ -25,9 +26,10 @@ class Canvas:
         """Cells that the rows were made for; 0 when there is nothing to see."""
         self.rows: list[Strip] = []
         self._bare: list[Strip] = []
-        """The rows without the frame."""
+        """The rows without marks and frame."""
         self._painting: Painting | None = None
         self._frame: Box | None = None
+        self._marks: tuple[Mark, ...] = ()
 
     def clear(self) -> None:
         self.size = Size(0, 0)
@@ -56,41 +58,92 @@ class Canvas:
         Returns:
             The rows that changed, and their bytes.
         """
-        before, self._frame = self.rows.copy(), frame
+        if frame == self._frame:
+            return [], 0
+        self._frame = frame
+        return self._redrawn()
+
+    def set_marks(self, marks: Sequence[Mark]) -> tuple[list[int], int]:
+        """Draw these marks, and no others, over the picture. Returns as :meth:`set_frame`."""
+        if tuple(marks) == self._marks:
+            return [], 0
+        self._marks = tuple(marks)
+        return self._redrawn()
+
+    def _redrawn(self) -> tuple[list[int], int]:
+        before = self.rows.copy()
         self._draw(range(len(self.rows)))
         changed = [y for y, row in enumerate(self.rows) if not _is_same(row, before[y])]
         return changed, output_size([self.rows[y] for y in changed])
 
     def _draw(self, rows: Iterable[int]) -> int:
-        edges = self._frame_pixels()
+        edges = self._pixels_of(self._frame) if self._frame is not None else None
+        outlines = self._outlines()
         for y in rows:
-            self.rows[y] = self._row(y, edges)
+            self.rows[y] = self._row(y, edges, outlines)
         return output_size([self.rows[y] for y in rows])
 
-    def _row(self, y: int, edges: tuple[int, int, int, int] | None) -> Strip:
+    def _row(
+        self, y: int, edges: tuple[int, int, int, int] | None, outlines: Sequence[Outline]
+    ) -> Strip:
         strip = self._bare[y]
-        if edges is None or self._painting is None or not isinstance(strip, PaintedStrip):
+        if self._painting is None or not isinstance(strip, PaintedStrip):
             return strip
-        row, (_, top, _, bottom) = y - self._painting.region.y, edges
-        if row < top // 2 or 2 * row >= bottom:
+        row = y - self._painting.region.y
+        if touching := [outline for outline in outlines if outline.touches(row)]:
+            strip = outlined(strip, row, touching)
+        if edges is None or row < edges[1] // 2 or 2 * row >= edges[3]:
             return strip
         return framed(strip, row, *edges)
 
-    def _frame_pixels(self) -> tuple[int, int, int, int] | None:
-        """The frame in pixels of the painting; at least three wide and high, so that it shows."""
-        if self._frame is None or self._painting is None:
-            return None
+    def _outlines(self) -> list[Outline]:
+        """The marks that can be seen, their labels where no other label stands."""
+        painting, taken = self._painting, set[tuple[int, int]]()
+        if painting is None or painting.is_reshaped:
+            return []
+        found = []
+        for mark in self._marks:
+            if not _overlap(mark.box, painting.part):
+                continue
+            edges = self._pixels_of(mark.box)
+            at = _label_place(edges, len(mark.label), painting.region.width, taken)
+            taken |= {(at[0] + step, at[1]) for step in range(len(mark.label))}
+            found.append(Outline(*edges, mark.color, mark.label, at))
+        return found
+
+    def _pixels_of(self, box: Box) -> tuple[int, int, int, int]:
+        """A box in pixels of the painting; at least three wide and high, so that it shows."""
+        assert self._painting is not None
         part, region = self._painting.part, self._painting.region
-        left, right = _scaled(
-            self._frame.left - part.left, self._frame.right - part.left, part.width, region.width
-        )
+        left, right = _scaled(box.left - part.left, box.right - part.left, part.width, region.width)
         top, bottom = _scaled(
-            self._frame.top - part.top,
-            self._frame.bottom - part.top,
-            part.height,
-            2 * region.height,
+            box.top - part.top, box.bottom - part.top, part.height, 2 * region.height
         )
         return left, top, right, bottom
+
+
+def _label_place(
+    edges: tuple[int, int, int, int], length: int, columns: int, taken: set[tuple[int, int]]
+) -> tuple[int, int]:
+    """(column, row) of a free corner of the box; the first where all are taken."""
+    left, top, right, bottom = edges
+    first, last = top // 2, (bottom - 1) // 2
+    end = max(0, right - length)
+    corners = [(left, first), (end, first), (left, last), (end, last)]
+    fitting = [(min(column, max(0, columns - length)), row) for column, row in corners]
+    free = (
+        at for at in fitting if not any((at[0] + step, at[1]) in taken for step in range(length))
+    )
+    return next(free, fitting[0])
+
+
+def _overlap(box: Box, part: Box) -> bool:
+    return (
+        box.left < part.right
+        and part.left < box.right
+        and box.top < part.bottom
+        and part.top < box.bottom
+    )
 
 
 def _scaled(start: int, end: int, image: int, painting: int) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]
     Codes = NDArray[np.int32]
+    Letters = Mapping[int, str]
 
 UPPER, LOWER, FULL = "▀", "▄", "█"
 RESET = "\x1b[0m"
@@ -63,13 +64,22 @@ class PaintedStrip(Strip):
     neither. Segments are made when somebody asks: a dialog over the row, a screenshot.
     """
 
-    __slots__ = ("cells", "depth", "margin")
+    __slots__ = ("cells", "depth", "letters", "margin")
 
-    def __init__(self, cells: Codes, margin: Margin, depth: ColorDepth, output: str) -> None:
+    def __init__(
+        self,
+        cells: Codes,
+        margin: Margin,
+        depth: ColorDepth,
+        output: str,
+        letters: Letters | None = None,
+    ) -> None:
         super().__init__((), margin.left + cells.shape[1] + margin.right)
         self.cells = cells
         self.margin = margin
         self.depth = depth
+        self.letters = letters or {}
+        """Column -> a character in the upper pixel's color on the lower one's."""
         self._render_cache = output
 
     @property
@@ -82,8 +92,8 @@ class PaintedStrip(Strip):
         blank, style = " ", self.margin.style
         upper, lower = self.cells.tolist()
         cells = [
-            Segment(UPPER, cell_style(top, bottom, self.depth))
-            for top, bottom in zip(upper, lower, strict=True)
+            Segment(self.letters.get(column, UPPER), cell_style(top, bottom, self.depth))
+            for column, (top, bottom) in enumerate(zip(upper, lower, strict=True))
         ]
         left = [Segment(blank * self.margin.left, style)] if self.margin.left else []
         right = [Segment(blank * self.margin.right, style)] if self.margin.right else []
@@ -135,12 +145,80 @@ def framed(
 
     light, dark = _CONTRAST[strip.depth]
     cells = strip.cells.copy()
+    for half, y, across in _edges(row, left, top, right, bottom):
+        cells[half, across] = np.where((across + y) // 2 % 2, light, dark)
+    return _strip(cells, strip.margin, strip.depth, strip.letters)
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A rectangle with a label, in pixels of the painting; two of them high is a cell."""
+
+    left: int
+    top: int
+    right: int
+    """Right and bottom are exclusive."""
+    bottom: int
+    color: tuple[int, int, int]
+    label: str = ""
+    """Written into the cells from ``label_at`` on."""
+    label_at: tuple[int, int] = (0, 0)
+    """(column, row) in cells of the painting."""
+
+    def touches(self, row: int) -> bool:
+        """Whether some of it lies in this row of cells."""
+        is_within = self.top // 2 <= row < (self.bottom + 1) // 2
+        return is_within or bool(self.label and self.label_at[1] == row)
+
+
+def outlined(strip: PaintedStrip, row: int, outlines: Sequence[Outline]) -> PaintedStrip:
+    """The row with its part of these rectangles, a pixel thick, and their labels.
+
+    Args:
+        strip: A row of the picture, the ``row``-th.
+    """
+    cells, letters = strip.cells.copy(), dict(strip.letters)
+    for outline in outlines:
+        code = _code_of(outline.color, strip.depth)
+        for half, _, across in _edges(
+            row, outline.left, outline.top, outline.right, outline.bottom
+        ):
+            cells[half, across] = code
+    for outline in outlines:  # above every line
+        if outline.label_at[1] == row:
+            _write(outline, cells, letters, strip.depth)
+    return _strip(cells, strip.margin, strip.depth, letters)
+
+
+def _edges(
+    row: int, left: int, top: int, right: int, bottom: int
+) -> Iterator[tuple[int, int, NDArray[np.intp]]]:
+    """The pixels of a rectangle's outline in a row of cells: (half, y, columns)."""
+    import numpy as np
+
     for half, y in enumerate((2 * row, 2 * row + 1)):
         if top <= y < bottom:
             is_edge = y in (top, bottom - 1)
-            across = np.arange(left, right) if is_edge else np.array((left, right - 1))
-            cells[half, across] = np.where((across + y) // 2 % 2, light, dark)
-    return _strip(cells, strip.margin, strip.depth)
+            yield half, y, np.arange(left, right) if is_edge else np.array((left, right - 1))
+
+
+def _write(outline: Outline, cells: Codes, letters: dict[int, str], depth: ColorDepth) -> None:
+    red, green, blue = outline.color
+    is_bright = 299 * red + 587 * green + 114 * blue > 128_000  # luma of BT.601
+    light, dark = _CONTRAST[depth]
+    for column, letter in enumerate(outline.label, outline.label_at[0]):
+        if column < cells.shape[1]:
+            letters[column] = letter
+            cells[0, column] = dark if is_bright else light
+            cells[1, column] = _code_of(outline.color, depth)
+
+
+@lru_cache(maxsize=64)
+def _code_of(color: tuple[int, int, int], depth: ColorDepth) -> int:
+    import numpy as np
+
+    pixel = np.array([[color]], np.uint8)
+    return int(color_codes(pixel, depth, dither=False)[0, 0])
 
 
 _CONTRAST = {
@@ -221,13 +299,16 @@ def _blocks(pixels: Pixels, step: int) -> Pixels:
     return five_bits(blocks.mean(axis=(1, 3)).astype(np.uint8))
 
 
-def _strip(row: Codes, margin: Margin, depth: ColorDepth) -> PaintedStrip:
+def _strip(
+    row: Codes, margin: Margin, depth: ColorDepth, letters: Letters | None = None
+) -> PaintedStrip:
     left = _blank_output(margin.left, margin.style, depth)
     right = _blank_output(margin.right, margin.style, depth)
-    return PaintedStrip(row, margin, depth, left + _row_output(row, depth) + right)
+    output = left + _row_output(row, depth, letters or {}) + right
+    return PaintedStrip(row, margin, depth, output, letters)
 
 
-def _row_output(row: Codes, depth: ColorDepth) -> str:
+def _row_output(row: Codes, depth: ColorDepth, letters: Letters) -> str:
     """Escape sequences of one row; a color is named only when it changes.
 
     Each cell can be drawn as ``▀`` or, with the colors swapped, as ``▄``; whichever needs fewer
@@ -236,8 +317,11 @@ def _row_output(row: Codes, depth: ColorDepth) -> str:
     text = _SGR[depth]
     foreground = background = -1
     parts: list[str] = []
-    for upper, lower in zip(*row.tolist(), strict=True):
-        glyph, front, back = _cheapest(upper, lower, foreground, background)
+    for column, (upper, lower) in enumerate(zip(*row.tolist(), strict=True)):
+        if letters and column in letters:
+            glyph, front, back = letters[column], upper, lower
+        else:
+            glyph, front, back = _cheapest(upper, lower, foreground, background)
         changes = []
         if front != foreground:
             changes.append(text(38, front))

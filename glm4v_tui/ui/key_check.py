@@ -75,7 +75,7 @@ def check_keymap(keys: Mapping[str, str], places: list[Place] | None = None) -> 
     places = all_places() if places is None else places
     known = binding_ids(places)
     unknown = [
-        f'keymap: there is no binding "{name}"{did_you_mean(name, known)}'
+        f'keymap: there is no binding "{name}"{_near(name, known)}'
         for name in keys
         if name not in known
     ]
@@ -154,3 +154,10 @@ def _ours(kind: Kind) -> Iterator[Kind]:
 
 def _is_ours(kind: type) -> bool:
     return kind.__module__.startswith(f"{package.__name__}.")
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    """The id that may be meant: the same word elsewhere (``app.help`` for ``chat.help``) first."""
+    word = name.rpartition(".")[2]
+    same = [one for one in known if one.rpartition(".")[2] == word]
+    return f'; did you mean "{same[0]}"?' if same else did_you_mean(name, known)

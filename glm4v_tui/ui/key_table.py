@@ -56,6 +56,24 @@ def key_groups(screen: Screen[Any]) -> list[KeyGroup]:
     ]
 
 
+def groups_elsewhere(app: App[Any], shown: list[KeyGroup]) -> list[KeyGroup]:
+    """The bindings of this program's other screens and widgets, under the user's keymap.
+
+    Imports every screen: call it when somebody wants to read them.
+    """
+    from glm4v_tui.ui.key_check import all_places, binding_ids
+
+    titles = {group.title for group in shown}
+    groups: dict[str, list[KeyRow]] = {}
+    for name, binding in binding_ids(all_places()).items():
+        title = _title_of(name)
+        if title not in titles and binding.description:
+            keys = app._keymap.get(name, binding.key).split(",")
+            row = KeyRow(", ".join(map(key_label, keys)), binding.description, binding.tooltip)
+            groups.setdefault(title, []).append(row)
+    return [KeyGroup(title, rows) for title, rows in groups.items()]
+
+
 def first_key(screen: Screen[Any], binding_id: str) -> str:
     """The first key of one of the screen's bindings, to be named in a text; empty without one."""
     return next((key_label(found.key) for found in _all(screen) if found.name == binding_id), "")
@@ -97,14 +115,18 @@ def _found(screen: Screen[Any], node: DOMNode, key: str, binding: Binding) -> It
     if binding.system or not binding.description:
         return
     if binding.id:
-        prefix = binding.id.partition(".")[0]
-        title = _TITLES.get(prefix, prefix.replace("_", " ").capitalize())
-        rank = 3 if prefix == "app" else _rank(screen, node)
+        title = _title_of(binding.id)
+        rank = 3 if binding.id.startswith("app.") else _rank(screen, node)
     elif isinstance(node, App):
         title, rank = _TITLES["app"], 3
     else:
         title, rank = (EDITING, 4) if isinstance(node, Input | TextArea) else (OTHER, 5)
     yield _Found(rank, title, binding.id or binding.action, key, binding)
+
+
+def _title_of(binding_id: str) -> str:
+    prefix = binding_id.partition(".")[0]
+    return _TITLES.get(prefix, prefix.replace("_", " ").capitalize())
 
 
 def _rank(screen: Screen[Any], node: DOMNode) -> int:

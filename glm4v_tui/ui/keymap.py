@@ -32,6 +32,8 @@ PRESETS: dict[str, dict[str, str]] = {
         "chat.page_up": "pageup,ctrl+b",
         "chat.page_down": "pagedown,ctrl+f",
         "chat.search": "ctrl+underscore,alt+f",
+        "turn.next": "down,j",
+        "turn.json": "J",
     },
     "emacs": {
         "chat.stop": "escape,ctrl+g",
@@ -44,6 +46,7 @@ PRESETS: dict[str, dict[str, str]] = {
         "search.close": "escape,ctrl+g",
         "search.previous": "up,shift+enter,ctrl+r",
         "model.cancel": "escape,ctrl+g",
+        "tasks.cancel": "escape,f7,ctrl+g",
         "help.close": "escape,f1,ctrl+g",
         "picker.close": "escape,ctrl+g",
         "picker.down": "down,j,ctrl+n",

@@ -9,10 +9,12 @@ from glm4v_tui.config import Settings
 from glm4v_tui.engine.protocol import Sampling
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from glm4v_tui.engine.engine import Engine
     from glm4v_tui.engine.protocol import LoadModel
+    from glm4v_tui.tasks.plugins import Plugins
 
 
 @dataclass(frozen=True)
@@ -33,3 +35,5 @@ class Launch:
     """The terminal is at the other end of a network."""
     notices: tuple[str, ...] = ()
     """Said once the screen is there: files that could not be read, and the like."""
+    load_plugins: Callable[[], Plugins] | None = None
+    """Brings the tasks; called in a thread after the first frame, and again on demand."""

@@ -27,12 +27,17 @@ if TYPE_CHECKING:
     from textual.geometry import Region, Spacing
     from textual.strip import Strip
 
+    from glm4v_tui.images import Preparation
+
     Load = Callable[[Path, int, int, Box | None], Image]
     """(path, max_width, max_height, crop) -> upright RGB picture within that size."""
     Measure = Callable[[Path], tuple[int, int]]
     """path -> (width, height) of the upright image, from its header."""
 
 KEPT_BYTES = 24 << 20
+PREPARED_SIDE = 2048
+"""Pixels of the longer side that prepared pictures are kept with."""
+PREPARED_BYTES = 32 << 20
 MAX_ENLARGEMENT = 8
 """A 28x28 digit should be seen, a 1x1 pixel need not fill the screen."""
 SMALL_CELLS = {
@@ -78,6 +83,16 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """A picture as a task has prepared it for the model."""
+
+    variant: str
+    """``Attachment.variant``: says what is done."""
+    part: Box | None = None
+    """What of the upright image was prepared; None for all of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """What is to be painted."""
 
@@ -87,6 +102,8 @@ class Order:
     quality: Quality = Quality.FINE
     enlargement: float = MAX_ENLARGEMENT
     """How many columns an image pixel may take."""
+    prepared: Prepared | None = None
+    """None for the picture as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +118,15 @@ class Painting:
     """The cells of the picture itself."""
     image_size: tuple[int, int]
     """Pixels of the whole upright image."""
+    is_reshaped: bool = False
+    """A task made a picture of another shape of it: places in the image are not places here."""
 
     @property
     def part(self) -> Box:
         """What of the upright image is shown."""
-        return _within(self.order.crop, self.image_size) or Box(0, 0, *self.image_size)
+        whole = self.order.prepared.part if self.order.prepared else None
+        crop = self.order.crop or whole
+        return _within(crop, self.image_size) or Box(0, 0, *self.image_size)
 
     @property
     def size(self) -> int:
@@ -150,7 +171,10 @@ class Paintings:
     ) -> None:
         self._load = load or _thumbnail
         self._measure = measure or _upright_size
-        self._pixels: ByteCache[tuple[halfblock.Pixels, tuple[int, int]]] = ByteCache(limit)
+        self._pixels: ByteCache[_Decoded] = ByteCache(limit)
+        self._prepared: ByteCache[Image] = ByteCache(PREPARED_BYTES)
+        self.preparation_of: Callable[[str], Preparation] | None = None
+        """Variant -> what its task does; set by whoever knows the tasks. Raises GlmError."""
         self._paintings: ByteCache[Painting] = ByteCache(limit)
         self._pool = ThreadPoolExecutor(2, "picture")
         self._ahead = ThreadPoolExecutor(1, "picture-ahead")
@@ -161,6 +185,15 @@ class Paintings:
     async def measure(self, path: Path) -> tuple[int, int]:
         """Width and height of the upright image. Raises ImageError."""
         return await self._in_thread(lambda: self._measure(path))
+
+    async def measure_prepared(self, path: Path, prepared: Prepared) -> tuple[int, int]:
+        """Width and height of what a task makes of an image, or of a reduced copy of it.
+
+        Raises:
+            GlmError: The file or the task's own code is at fault.
+        """
+        picture = await self._in_thread(lambda: self._prepare(path, prepared))
+        return picture.size
 
     async def make(self, order: Order) -> Painting:
         """Decode and paint, or find it made.
@@ -195,6 +228,10 @@ class Paintings:
 
     def _pixelled(self, order: Order, cell: tuple[int, int]) -> Pixelled:
         size = self._measure(order.path)
+        if order.prepared is not None:
+            image, _ = self._prepared_part(order, size)
+            columns, rows = fit(image.size, order.space.cells, cell[1] / cell[0], order.enlargement)
+            return Pixelled(image, columns, rows, size)
         crop = _within(order.crop, size)
         part = (crop.width, crop.height) if crop else size
         columns, rows = fit(part, order.space.cells, cell[1] / cell[0], order.enlargement)
@@ -204,35 +241,73 @@ class Paintings:
     def _paint(self, order: Order, stamp: object) -> Painting:
         columns, rows = _cells(order)
         ratio, enlargement = order.space.cell_ratio, order.enlargement
-        key = (order.path, stamp, order.crop, columns, rows, ratio, enlargement)
-        pixels, image_size = self._pixels.get(
+        key = (order.path, stamp, order.crop, order.prepared, columns, rows, ratio, enlargement)
+        decoded = self._pixels.get(
             key,
             lambda: self._decode(order, (columns, rows), stamp),
-            lambda kept: kept[0].nbytes + 500,
+            lambda kept: kept.pixels.nbytes + 500,
         )
-        region = _place(order.space, pixels)
-        strips = _strips(pixels, order, region)
+        region = _place(order.space, decoded.pixels)
+        strips = _strips(decoded.pixels, order, region)
         sizes = [halfblock.output_size([strip]) for strip in strips]
-        return Painting(order, strips, sizes, region, image_size)
+        return Painting(order, strips, sizes, region, decoded.image_size, decoded.is_reshaped)
 
-    def _decode(
-        self, order: Order, cells: tuple[int, int], stamp: object
-    ) -> tuple[halfblock.Pixels, tuple[int, int]]:
+    def _decode(self, order: Order, cells: tuple[int, int], stamp: object) -> _Decoded:
         import numpy as np
         from PIL.Image import Resampling
 
         size = self._measure(order.path)
+        ratio = order.space.cell_ratio
+        if order.prepared is not None:
+            picture, is_reshaped = self._prepared_part(order, size)
+            columns, rows = fit(picture.size, cells, ratio, order.enlargement)
+            pixels = np.asarray(picture.resize((columns, 2 * rows), Resampling.BICUBIC))
+            return _Decoded(pixels, size, is_reshaped)
         crop = _within(order.crop, size)
         part = crop or Box(0, 0, *size)
-        ratio = order.space.cell_ratio
         columns, rows = fit((part.width, part.height), cells, ratio, order.enlargement)
         method = Resampling.NEAREST if columns > part.width else Resampling.BICUBIC
         grid = (columns, 2 * rows)
         if crop is None:
             image = self._load(order.path, columns, math.ceil(rows * ratio), None)
-            return np.asarray(image.resize(grid, method)), size
+            return _Decoded(np.asarray(image.resize(grid, method)), size)
         source = self._source(order.path, stamp, crop, size, columns / crop.width)
-        return np.asarray(source.image.resize(grid, method, source.place(crop))), size
+        return _Decoded(np.asarray(source.image.resize(grid, method, source.place(crop))), size)
+
+    def _prepared_part(self, order: Order, size: tuple[int, int]) -> tuple[Image, bool]:
+        """What the order shows of a prepared picture, and whether its shape is another one.
+
+        A picture of another shape is shown whole: nobody knows where a part of the image went.
+        """
+        assert order.prepared is not None
+        picture = self._prepare(order.path, order.prepared)
+        whole = _within(order.prepared.part, size) or Box(0, 0, *size)
+        if not _same_shape(picture.size, (whole.width, whole.height)):
+            return picture, True
+        source = _Source(order.path, None, whole, picture)
+        crop = order.crop
+        if crop is None or crop == whole or not _holds(whole, crop):
+            return picture, False
+        left, top, right, bottom = source.place(crop)
+        edges = (int(left), int(top), math.ceil(right), math.ceil(bottom))
+        return picture.crop(edges), False
+
+    def _prepare(self, path: Path, prepared: Prepared) -> Image:
+        """The whole prepared picture, at most ``PREPARED_SIDE`` wide and high."""
+
+        def prepare() -> Image:
+            from glm4v_tui.errors import PluginError
+            from glm4v_tui.images import thumbnail
+
+            if self.preparation_of is None:
+                raise PluginError("The task that prepares this image is not loaded")
+            preparation = self.preparation_of(prepared.variant)
+            side = PREPARED_SIDE
+            return thumbnail(path, side, side, prepared.part, preparation)
+
+        return self._prepared.get(
+            (path, _stamp(path), prepared), prepare, lambda image: 3 * image.width * image.height
+        )
 
     def _source(
         self, path: Path, stamp: object, crop: Box, size: tuple[int, int], scale: float
@@ -251,6 +326,15 @@ class Paintings:
             image = self._load(path, wide, high, box)
             self._latest_source = source = _Source(path, stamp, box, image)
             return source
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """Pixels for the cells, and the size of the whole upright image."""
+
+    pixels: halfblock.Pixels
+    image_size: tuple[int, int]
+    is_reshaped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +422,19 @@ def _within(crop: Box | None, size: tuple[int, int]) -> Box | None:
     width, height = size
     box = Box(max(0, crop.left), max(0, crop.top), min(width, crop.right), min(height, crop.bottom))
     return box if box.width > 0 and box.height > 0 else None
+
+
+def _same_shape(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two sizes are of one shape, but for the rounding of the smaller one."""
+    (width, height), (wide, high) = one, other
+    return abs(width * high - height * wide) <= 2 * max(wide, high)
+
+
+def _holds(outer: Box, inner: Box) -> bool:
+    return (
+        outer.left <= inner.left < inner.right <= outer.right
+        and outer.top <= inner.top < inner.bottom <= outer.bottom
+    )
 
 
 def _widened(crop: Box, size: tuple[int, int]) -> Box:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glm4v_tui.errors import GlmError, ImageError
+from glm4v_tui.plain import plain_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-    from pathlib import Path
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
     from glm4v_tui.chat import Attachment, Box
     from glm4v_tui.engine.protocol import Measured
@@ -23,11 +24,17 @@ class PendingImages:
     Args:
         on_change: Called when the list, or what is known of it, has changed.
         on_refused: Called with the path and the reason when a file cannot be attached.
+        readers_there: Ends when the readers of plugins are there: files whose names are not those
+            of common formats wait for it.
     """
 
     def __init__(
-        self, on_change: Callable[[], None], on_refused: Callable[[Path, GlmError], None]
+        self,
+        on_change: Callable[[], None],
+        on_refused: Callable[[Path, GlmError], None],
+        readers_there: Callable[[], Awaitable[None]],
     ) -> None:
+        self._readers_there = readers_there
         self.attachments: list[Attachment] = []
         self.costs: dict[Size, tuple[Size, int]] = {}
         """(width, height) -> what the model will see and how many tokens that is."""
@@ -45,10 +52,9 @@ class PendingImages:
     def opening(self) -> list[str]:
         return [path.name for path in self._opening]
 
-    @property
-    def tokens(self) -> int:
-        """What the attached images will add to the context, as far as it is known."""
-        sizes = [(image.width, image.height) for image in self.attachments]
+    def cost_of(self, images: Iterable[Attachment]) -> int:
+        """What these images add to the context, as far as it is known."""
+        sizes = [(image.width, image.height) for image in images]
         return sum(self.costs[size][1] for size in sizes if size in self.costs)
 
     @property
@@ -64,6 +70,8 @@ class PendingImages:
         self._on_change()
         try:
             async with self._one_by_one:
+                if path.suffix.lower() not in images.IMAGE_SUFFIXES:
+                    await self._readers_there()
                 opened = await asyncio.to_thread(images.open_image, path, crop)
         except GlmError as error:
             self.refusals += 1
@@ -76,8 +84,12 @@ class PendingImages:
             self._on_change()
 
     def _take(self, path: Path, image: Attachment) -> bool:
-        if any(image.key == other.key for other in self.attachments):
-            self._on_refused(path, ImageError("This image is attached already"))
+        same = next((other for other in self.attachments if image.key == other.key), None)
+        if same is not None:
+            title = "This image is attached already"
+            is_copy = same.path != image.path
+            body = f"Its content is that of {plain_line(Path(same.path).name)}." if is_copy else ""
+            self._on_refused(path, ImageError(title, body))
             return False
         self.attachments.append(image)
         return True
@@ -116,6 +128,10 @@ class PendingImages:
         """Attach what belonged to a question that is written anew, before what is attached."""
         kept = [image for image in self.attachments if image not in attachments]
         self.attachments = [*attachments, *kept]
+        self._on_change()
+
+    def replace(self, attachments: tuple[Attachment, ...]) -> None:
+        self.attachments = list(attachments)
         self._on_change()
 
     def remove_last(self) -> Attachment | None:

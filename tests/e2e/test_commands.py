@@ -97,6 +97,8 @@ def test_a_failed_answer_exits_with_4_and_keeps_what_was_written(stage, run, pic
         (["ask", __file__, "-q", "?", "--crop", "1,2,x,4"], "crop"),
         (["ask", "x.png", "-q", "?", "--max-new-tokens", "0"], "max-new-tokens"),
         (["--no-such-option"], "no-such-option"),
+        (["--model", "x", "ask", "x.png", "-q", "?"], "glm4v-tui ask ..."),
+        (["ask", "x.png", "-q", "  "], "question"),
     ],
 )
 def test_a_wrong_command_line_exits_with_2(run, arguments, says):
@@ -137,6 +139,35 @@ def wait_for_handler(pid: int) -> None:
                 return
         time.sleep(0.01)
     raise AssertionError("it never began to listen for Ctrl+C")
+
+
+def test_an_empty_name_is_no_folder(run):
+    done = run("ask", "", "-q", "What?")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "empty name" in done.stderr
+
+
+def test_a_name_cannot_break_the_lines_of_an_error(run):
+    done = run("ask", "no\nsuch\x1b[31m.png", "-q", "What?")
+    assert done.returncode == 3
+    assert len(done.stderr.splitlines()) == 3
+    assert "\x1b" not in done.stderr
+
+
+def test_a_full_disk_under_the_answer_is_no_defect(stage, picture):
+    script = stage.script("Yes.")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            program("ask", picture, "-q", "What?", "--scripted", script),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(stage.folder),
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert "defect" not in done.stderr
 
 
 def test_a_reader_that_leaves_is_no_failure(stage, picture):
@@ -214,6 +245,27 @@ def test_plain_tells_a_failure_and_goes_on(stage, run):
     assert done.returncode == 0
     lines = done.stdout.splitlines()
     assert lines.index("It is") < lines.index("Out of memory") < lines.index("Fine.")
+
+
+def test_plain_exits_with_4_when_the_last_question_has_no_answer(stage, run):
+    """Nothing to load: the question waits for a model that never comes."""
+    folder = stage.folder / "no model"
+    folder.mkdir()
+    done = run("--plain", "--model", folder, stdin="What is it?\n")
+    assert done.returncode == 4
+    assert "config.json" in done.stdout
+    failing = {"text": "It is", "tokens_per_s": 1e6, "fail": "Out of memory"}
+    assert run("--plain", "--scripted", stage.script(failing), stdin="one\n").returncode == 4
+
+
+def test_plain_says_each_thing_once(stage, run, picture):
+    done = run("--plain", picture, "--scripted", stage.script("Yes.", load_s=0.2), stdin="one\n")
+    lines = done.stdout.splitlines()
+    assert lines.count("Reading the question.") == 1
+    assert len([line for line in lines if line.startswith("Loading")]) == len(
+        {line for line in lines if line.startswith("Loading")}
+    )
+    assert "The program ends" not in done.stdout
 
 
 def test_plain_never_prints_marks_or_sequences(stage, run):

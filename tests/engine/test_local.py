@@ -202,7 +202,10 @@ async def test_an_abort_that_is_not_obeyed_ends_the_worker(loaded):
     process = loaded.process
     process.suspend()
     await loaded.engine.abort("long")
-    assert (await loaded.until(Failed, request_id="long")).kind is FailureKind.WORKER_DIED
+    failed = await loaded.until(Failed, request_id="long")
+    assert failed.kind is FailureKind.WORKER_DIED
+    assert "did not stop within" in failed.body
+    assert "memory" not in failed.body  # nobody but this side has ended it
     assert not (await loaded.until(WorkerExited)).expected
     assert len(ends(loaded, "long")) == 1
     await gone(process)

@@ -5,12 +5,14 @@ import socket
 import struct
 import threading
 
+import msgspec
 import pytest
 
 from glm4v_tui.chat import Attachment, Box, Message, Role
 from glm4v_tui.engine import wire
 from glm4v_tui.engine.protocol import (
     Abort,
+    Command,
     DeviceMemory,
     Failed,
     FailureKind,
@@ -26,7 +28,9 @@ from glm4v_tui.engine.protocol import (
     ModelInfo,
     Progress,
     PutImage,
+    ResultForm,
     RgbImage,
+    Sampling,
     Shutdown,
     TextDelta,
     WorkerExited,
@@ -39,6 +43,7 @@ COMMANDS = [
     PutImage(PART.key, RgbImage(3, 2, bytes(range(18)))),
     Measure(((3, 2), (4096, 4096))),
     Generate("r1", (Message(Role.SYSTEM, ""), Message(Role.USER, "何だ\n", (PART,)))),
+    Generate("r2", (), Sampling(seed=1), ResultForm('{"type": "null"}', 300)),
     Abort("r1"),
     Shutdown(),
 ]
@@ -127,3 +132,13 @@ def test_a_message_larger_than_the_socket_takes_arrives_whole():
             got = reader.feed(theirs.recv(1 << 12))
         sending.join()
     assert got == [picture]
+
+
+def test_what_an_older_side_does_not_send_has_its_default():
+    old = {"type": "Generate", "request_id": "r", "messages": []}
+    command = msgspec.convert(old, Command)
+    assert command == Generate("r", ())
+    assert command.form is None
+    attachment = {"path": "/a", "digest": "aa", "width": 1, "height": 2}
+    assert msgspec.convert(attachment, Attachment) == Attachment("/a", "aa", 1, 2)
+    assert msgspec.convert({"schema": "{}"}, ResultForm) == ResultForm("{}", 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -34,11 +35,15 @@ from glm4v_tui.engine.protocol import (
     Measured,
     MemoryReading,
     PutImage,
+    ResultForm,
     RgbImage,
     Sampling,
     Shutdown,
     TextDelta,
+    error_of,
 )
+from glm4v_tui.errors import EngineError
+from glm4v_tui.result_mark import RESULT_MARK
 
 SIZE = (200, 120)
 PICTURE = RgbImage(*SIZE, bytes(range(240)) * (SIZE[0] * SIZE[1] * 3 // 240))
@@ -187,6 +192,26 @@ def test_an_abort_ends_a_queued_request_at_once(worker: WorkerUnderTest) -> None
     worker.wait_for(Finished, request_id="after")
     ends = [e.request_id for e in worker.heard if isinstance(e, Finished | Failed)]
     assert ends.count("queued") == ends.count("first") == 1
+
+
+def test_a_form_binds_an_answer_and_a_wrong_one_fails_alone(worker: WorkerUnderTest) -> None:
+    form = ResultForm('{"enum": ["a \\"b\\"", "größe"]}')
+    hot = Sampling(max_new_tokens=40, temperature=1.5, seed=7)
+    worker.send(
+        Generate("bound", (ATTACHED,), hot, form),
+        Generate("wrong", (ATTACHED,), hot, ResultForm('{"not": {}}')),
+        Generate("reasons", (ATTACHED,), hot, ResultForm(form.schema, 5)),
+        Generate("free", (ATTACHED,), SHORT),
+    )
+    finished = worker.wait_for(Finished, request_id="bound")
+    assert finished.reason is FinishReason.STOP
+    assert json.loads(worker.text_of("bound").removesuffix("</answer>")) in ('a "b"', "größe")
+    failed = worker.wait_for(Failed, request_id="wrong")
+    assert failed.title == "The answer cannot be bound to the task's form"
+    assert isinstance(error_of(failed), EngineError)
+    assert worker.wait_for(Finished, request_id="reasons").reason is FinishReason.STOP
+    assert RESULT_MARK in worker.text_of("reasons")
+    assert worker.wait_for(Finished, request_id="free").reason is FinishReason.LENGTH
 
 
 def test_images_are_measured_while_an_answer_is_written(worker: WorkerUnderTest) -> None:

@@ -8,7 +8,15 @@ import pytest
 from PIL import Image
 
 from glm4v_tui.chat import Attachment, Message, Role
-from glm4v_tui.engine.protocol import Event, Generate, LoadModel, RgbImage, Sampling, TextDelta
+from glm4v_tui.engine.protocol import (
+    Event,
+    Generate,
+    LoadModel,
+    ResultForm,
+    RgbImage,
+    Sampling,
+    TextDelta,
+)
 from glm4v_tui.inference.backend import Backend
 from glm4v_tui.inference.environment import prepare_environment
 from tests.checkpoints import MAKERS
@@ -37,6 +45,7 @@ class Answers:
         sampling: Sampling = GREEDY,
         should_stop: Callable[[], bool] = lambda: False,
         on_event: Callable[[Event], None] = lambda event: None,
+        form: ResultForm | None = None,
     ) -> tuple[Any, str]:
         """Ask; return what it finished with and the text."""
         deltas: list[TextDelta] = []
@@ -46,7 +55,8 @@ class Answers:
             if isinstance(event, TextDelta):
                 deltas.append(event)
 
-        finished = self.backend.generate(Generate("r", messages, sampling), emit, should_stop)
+        request = Generate("r", messages, sampling, form)
+        finished = self.backend.generate(request, emit, should_stop)
         assert sum(delta.tokens for delta in deltas) == finished.usage.completion_tokens
         return finished, "".join(delta.text for delta in deltas)
 

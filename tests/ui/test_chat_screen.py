@@ -3,105 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import time
-from contextlib import asynccontextmanager
 
 import pytest
 from PIL import Image
-from textual.events import Key, Paste
+from textual.events import Key
 
 from glm4v_tui.config import InterfaceSettings, Settings
-from glm4v_tui.engine.protocol import LoadModel
-from glm4v_tui.engine.scripted import Script, ScriptedAnswer, ScriptedEngine
+from glm4v_tui.engine.scripted import ScriptedAnswer
 from glm4v_tui.session import ModelState, TurnState
 from glm4v_tui.state import load_state
-from glm4v_tui.ui.app import Glm4vApp
-from glm4v_tui.ui.launch import Launch
 from glm4v_tui.ui.screens.help import HelpScreen
 from glm4v_tui.ui.screens.model import ModelScreen
 from glm4v_tui.ui.screens.picker import PickerScreen
 from glm4v_tui.ui.screens.viewer import ViewerScreen
 from glm4v_tui.ui.widgets.answer_text import AnswerText
 from glm4v_tui.ui.widgets.attachments import AttachmentStrip
-from glm4v_tui.ui.widgets.composer import Composer
 from glm4v_tui.ui.widgets.picture import Picture
 from glm4v_tui.ui.widgets.search_bar import SearchBar
 from glm4v_tui.ui.widgets.side_bar import SideBar
-from glm4v_tui.ui.widgets.turn_view import TurnView
-
-MODEL = LoadModel("x")
-SLOW = ScriptedAnswer("one two three four five six seven eight nine ten. ", 20, repeat=20)
-
-
-def quick(text):
-    return ScriptedAnswer(text, tokens_per_s=1e6)
-
-
-class User:
-    """Presses keys and looks at the screen."""
-
-    def __init__(self, app, pilot):
-        self.app, self.pilot, self.session = app, pilot, app.session
-
-    async def press(self, *keys):
-        await self.pilot.press(*keys)
-
-    async def write(self, text):
-        await self.press(*("space" if c == " " else c for c in text))
-        await self.until(lambda: self.composer.text.endswith(text))
-
-    async def send(self, question):
-        await self.write(question)
-        await self.press("enter")
-        await self.until(lambda: self.session.turns[-1:] and self.last.question.text == question)
-
-    async def ask(self, question):
-        """Ask, and wait for the whole answer to stand on the screen."""
-        await self.send(question)
-        turn = self.last
-        await self.until(lambda: turn.state.is_over and self.view(turn))
-        await self.sees(" out", *re.findall(r"\w+", turn.answer.text)[-1:])
-        return turn
-
-    async def until(self, holds, seconds=10.0):
-        deadline = time.monotonic() + seconds
-        while not holds():
-            assert time.monotonic() < deadline, f"never came:\n{self.screen}"
-            await asyncio.sleep(0.01)
-        await self.pilot.pause()
-
-    async def sees(self, *words):
-        await self.until(lambda: all(word in self.screen for word in words))
-
-    async def misses(self, *words):
-        await self.until(lambda: not any(word in self.screen for word in words))
-
-    @property
-    def screen(self):
-        strips = self.app.screen._compositor.render_strips()
-        said = [f"{toast.title} {toast.message}" for toast in self.app._notifications]
-        return "\n".join([*(strip.text.rstrip() for strip in strips), *said])
-
-    @property
-    def composer(self):
-        return self.app.screen_stack[0].query_one(Composer)
-
-    @property
-    def last(self):
-        return self.session.turns[-1]
-
-    def view(self, turn):
-        return next((v for v in self.app.query(TurnView) if v.turn is turn), None)
-
-    def paste(self, text):
-        self.app.post_message(Paste(text))
-
-    async def focus_turn(self, turn=None):
-        """Go to a turn, as Tab and the arrow keys do."""
-        view = self.view(turn or self.last)
-        self.app.screen.set_focus(view)
-        await self.until(lambda: view.has_focus)
+from tests.chat_user import SLOW, chatting, quick
 
 
 @pytest.fixture(autouse=True)
@@ -123,18 +43,6 @@ def dog(tmp_path):
     path = tmp_path / "dog.png"
     Image.linear_gradient("L").convert("RGB").resize((60, 80)).save(path)
     return path
-
-
-@asynccontextmanager
-async def chatting(*answers, size=(120, 40), images=(), model=MODEL, load_s=0.0, **options):
-    script = Script(tuple(answers or [quick("Yes.")]), load_s)
-    app = Glm4vApp(Launch(ScriptedEngine(script), model, images=tuple(images), **options))
-    async with app.run_test(size=size) as pilot:
-        user = User(app, pilot)
-        await user.until(lambda: app.query(SideBar))
-        if model and not load_s:
-            await user.sees("ready")
-        yield user
 
 
 # Asking -----------------------------------------------------------------------------------------
@@ -228,6 +136,95 @@ async def test_edit_brings_text_and_images_back_and_undo_the_turn(cat, dog):
         await user.press("f9")
         await user.sees("First.")
         assert user.session.turns == [first]
+
+
+async def test_undo_takes_an_edit_back_whole(cat):
+    """Else the question and its image would be asked a second time with the next one."""
+    async with chatting(quick("First."), images=[cat]) as user:
+        await user.sees("1 cat.png")
+        await user.ask("What is it?")
+        await user.write("half a question")
+        await user.focus_turn()
+        await user.press("e")
+        await user.until(lambda: user.composer.text == "What is it?\nhalf a question")
+        await user.press("f9")
+        await user.sees("First.")
+        await user.until(lambda: user.composer.text == "half a question")
+        assert user.app.screen.query_one(AttachmentStrip).has_class("-empty")
+
+
+async def test_undo_leaves_what_was_written_since_an_edit(cat):
+    async with chatting(quick("First."), images=[cat]) as user:
+        await user.sees("1 cat.png")
+        await user.ask("What is it?")
+        await user.focus_turn()
+        await user.press("e")
+        await user.until(lambda: user.composer.text == "What is it?")
+        await user.write(" Really")
+        await user.press("f9")
+        await user.sees("First.")
+        assert user.composer.text == "What is it? Really"
+
+
+async def test_keys_that_come_in_one_burst_go_to_the_turns_they_lead_to():
+    async with chatting(quick("One."), quick("Two."), quick("Three.")) as user:
+        turns = [await user.ask(f"question {number}") for number in range(3)]
+        for key in ("tab", "k", "k", "e"):
+            user.app.post_message(Key(key, key if len(key) == 1 else None))
+        await user.until(lambda: user.composer.text)
+        assert user.composer.text == "question 0"
+        assert user.session.turns == []
+        await user.press("f9")
+        await user.until(lambda: user.session.turns == turns)
+
+
+async def test_a_question_without_a_model_says_what_it_waits_for():
+    async with chatting() as user:
+        user.session.model_state = ModelState.FAILED
+        await user.send("What is it?")
+        await user.sees("No model is loaded: F4", "queued")
+
+
+async def test_letters_typed_before_the_composer_is_there_are_kept():
+    async with chatting() as user:
+        user.app.screen.set_focus(None)
+        await user.press("h", "i")
+        await user.until(lambda: user.composer.text == "hi")
+
+
+async def test_help_is_there_in_every_screen(cat):
+    async with chatting(images=[cat]) as user:
+        await user.sees("1 cat.png")
+        for key, screen, word in (("f2", ViewerScreen, "Zoom"), ("ctrl+o", PickerScreen, "Mark")):
+            await user.press(key)
+            await user.until(lambda screen=screen: isinstance(user.app.screen, screen))
+            await user.press("f1")
+            await user.until(lambda: isinstance(user.app.screen, HelpScreen))
+            await user.sees(word)
+            await user.press("f1")
+            await user.until(lambda screen=screen: isinstance(user.app.screen, screen))
+            await user.press("escape")
+            await user.until(lambda: len(user.app.screen_stack) == 1)
+
+
+async def test_help_lists_the_keys_of_other_screens_too():
+    async with chatting() as user:
+        await user.press("f1", *"zoom out")
+        await user.sees("Zoom out")
+
+
+async def test_the_welcome_names_the_users_keys(tmp_path):
+    config = tmp_path / "home" / "config"
+    config.mkdir(parents=True)
+    (config / "keymap.toml").write_text('"chat.attach" = "ctrl+t"\n"app.help" = "f12"\n')
+    async with chatting(size=(110, 40)) as user:
+        await user.sees("Ctrl+T  choose images", "F12 shows every key")
+        assert "Ctrl+O" not in user.screen
+
+
+async def test_the_welcome_fits_a_small_window():
+    async with chatting(size=(60, 20), is_embedded=True) as user:
+        await user.sees("No model is chosen", "F2  view the images", "Ctrl+P  all commands")
 
 
 async def test_again_asks_the_same_and_undo_brings_the_old_answer_back(cat):
@@ -433,6 +430,31 @@ async def test_a_file_that_is_no_image_is_refused_aloud(tmp_path, cat, name, con
     async with chatting(images=[path, cat]) as user:
         await user.sees(f"{name}:", "1 cat.png")
         assert len(user.app.screen.query_one(AttachmentStrip).content.plain.splitlines()) == 1
+
+
+async def test_many_refused_files_are_told_in_one_message(tmp_path, cat):
+    broken = [tmp_path / f"broken{number}.png" for number in range(8)]
+    for path in broken:
+        path.write_bytes(b"no image")
+    async with chatting(images=[*broken, cat]) as user:
+        await user.sees("8 images were not attached", "broken0.png", "and 3 more", "1 cat.png")
+        assert len(user.app._notifications) == 1
+
+
+async def test_a_copy_of_an_attached_image_is_named(tmp_path, cat):
+    copy = tmp_path / "copy.png"
+    copy.write_bytes(cat.read_bytes())
+    async with chatting(images=[cat, copy]) as user:
+        await user.sees("copy.png: This image is attached already", "that of cat.png")
+
+
+async def test_a_pasted_folder_opens_the_picker_there(tmp_path, cat):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    async with chatting() as user:
+        user.paste(str(folder))
+        await user.until(lambda: isinstance(user.app.screen, PickerScreen))
+        await user.sees(folder.name)
 
 
 async def test_a_question_waits_for_all_its_images(cat, dog):

@@ -90,7 +90,7 @@ async def test_it_opens_filters_scrolls_and_closes():
         assert "Copy answer" in shown(pilot.app)
         assert "Ctrl+O" not in shown(pilot.app)
         pilot.app.screen.query_one(Input).value = ""
-        await pilot.press("pagedown", "pagedown", "pagedown", "pagedown", "pagedown", "pagedown")
+        await pilot.press(*["pagedown"] * 30)
         await pilot.pause()
         assert str(paths.log_dir())[:20] in shown(pilot.app)
         await pilot.press("escape")

@@ -8,11 +8,13 @@ import pytest
 from glm4v_tui.chat import Attachment, Role
 from glm4v_tui.engine.protocol import LoadModel, RgbImage
 from glm4v_tui.engine.scripted import Script, ScriptedAnswer, ScriptedEngine
-from glm4v_tui.errors import ImageChangedError
+from glm4v_tui.errors import ImageChangedError, WorkerDiedError
 from glm4v_tui.session import ChatSession, ModelState, Turn, TurnState
 
 CAT = Attachment("/cat.png", "aa" * 32, 2, 1)
+DOG = Attachment("/dog.png", "bb" * 32, 2, 1)
 SLOW = ScriptedAnswer("one two three four five six seven eight nine ten", tokens_per_s=20)
+LATE = ScriptedAnswer("one", first_token_s=30)
 QUICK = ScriptedAnswer("It is a cat.", tokens_per_s=5000)
 
 
@@ -149,6 +151,65 @@ async def test_an_image_that_changed_fails_its_question_only():
         other = await session.submit("And without an image?")
         await over(other)
         assert other.state is TurnState.DONE
+
+
+async def test_images_of_a_question_without_an_answer_go_on_to_the_next():
+    async with chatting(LATE, QUICK, QUICK) as session:
+        stopped = await session.submit("Describe it", [CAT])
+        await until(lambda: stopped.is_sent)
+        await session.stop()
+        await over(stopped)
+        assert not stopped.answer.text
+        assert session.images == session.images_left == (CAT,)
+        second = await session.submit("What is it?", [DOG])
+        assert session.prompt_of(second)[-1].attachments == (CAT, DOG)
+        await over(second)
+        assert session.images_left == ()
+        third = await session.submit("Sure?")
+        prompt = session.prompt_of(third)
+        assert [message.attachments for message in prompt] == [(CAT, DOG), (), ()]
+
+
+async def test_images_go_on_past_a_worker_that_died_and_each_once():
+    async with chatting(SLOW, QUICK) as session:
+        turn = await session.submit("Describe it", [CAT])
+        await until(lambda: turn.is_sent)
+        await session.engine.unload()  # the scripted engine's way to end what runs
+        await over(turn)
+        turn.state, turn.error = TurnState.FAILED, WorkerDiedError("The process ended")
+        turn.raw = ""
+        again = await session.submit("What is it?", [CAT])
+        assert session.prompt_of(again)[-1].attachments == (CAT,)
+
+
+async def test_images_that_made_a_question_fail_do_not_go_on():
+    def refuse(attachment):
+        if attachment is CAT:
+            raise ImageChangedError("cat.png has changed")
+        return pixels(attachment)
+
+    async with chatting(QUICK, open_pixels=refuse) as session:
+        failed = await session.submit("What is it?", [CAT])
+        await over(failed)
+        assert not failed.leaves_images
+        assert session.images == session.images_left == ()
+        other = await session.submit("And this?", [DOG])
+        await over(other)
+        assert other.state is TurnState.DONE
+
+
+async def test_freeing_the_memory_holds_the_queue_until_somebody_asks():
+    async with chatting(SLOW, QUICK) as session:
+        first = await session.submit("one")
+        waiting = await session.submit("two")
+        await until(lambda: first.is_sent)
+        await session.unload()
+        await over(first)
+        await asyncio.sleep(0)
+        assert waiting.state is TurnState.QUEUED
+        third = await session.submit("three")
+        await over(third)
+        assert waiting.state is TurnState.DONE
 
 
 async def test_the_pixels_of_an_image_cross_once():

@@ -10,9 +10,10 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.screen import Screen
 
-from glm4v_tui.demo import SAMPLES
+from glm4v_tui.demo import CHECKPOINT, SAMPLES
 from glm4v_tui.plain import plain_text
 from glm4v_tui.session import ModelState
+from glm4v_tui.ui.bound_keys import bound_key
 from glm4v_tui.ui.bridge import carry_events
 from glm4v_tui.ui.notices import tell_error
 from glm4v_tui.ui.widgets.model_bar import ModelBar
@@ -20,7 +21,7 @@ from glm4v_tui.ui.widgets.question_area import QuestionArea
 from glm4v_tui.ui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from textual import events
     from textual.app import ComposeResult
@@ -31,10 +32,13 @@ if TYPE_CHECKING:
     from glm4v_tui.engine.protocol import LoadModel, MemoryReading
     from glm4v_tui.errors import GlmError
     from glm4v_tui.session import ChatSession, Turn
+    from glm4v_tui.tasks.call import TaskCall
     from glm4v_tui.ui.bridge import ImagesMeasured, MemoryRead, WorkerFellSilent
     from glm4v_tui.ui.launch import Launch
+    from glm4v_tui.ui.region_marks import Mark
     from glm4v_tui.ui.screens.picker import PickResult
     from glm4v_tui.ui.screens.viewer import AskAbout
+    from glm4v_tui.ui.task_desk import TaskDesk
     from glm4v_tui.ui.widgets.search_bar import SearchBar
     from glm4v_tui.ui.widgets.turn_view import TurnView
 
@@ -50,8 +54,11 @@ class ChatScreen(Screen[None]):
                 tooltip="See the images full screen"),
         Binding("escape", "stop", "Stop", id="chat.stop", tooltip="End the answer; keep its text"),
         Binding("f4", "choose_model", "Model", id="chat.model", priority=True),
-        Binding("tab", "answers", "Answers", id="chat.answers", show=False,
+        Binding("tab", "answers", "Answers", id="chat.answers", show=False, priority=True,
                 tooltip="Go to the newest answer, where single keys copy, edit and ask again"),
+        # Priority: the composer would take it for "select all".
+        Binding("f7", "choose_task", "Tasks", id="chat.tasks", priority=True,
+                tooltip="Ask a task about the images; /NAME in the composer does the same"),
         Binding("f5", "regenerate", "Again", id="chat.regenerate", show=False,
                 tooltip="Answer the last question anew"),
         Binding("f3", "toggle_side_bar", "Side bar", id="chat.side_bar", show=False),
@@ -67,16 +74,25 @@ class ChatScreen(Screen[None]):
                 priority=True),
     ]  # fmt: skip
 
-    def __init__(self, launch: Launch, session: ChatSession, notices: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        launch: Launch,
+        session: ChatSession,
+        desk: TaskDesk,
+        notices: Sequence[str] = (),
+    ) -> None:
         super().__init__()
         self._launch = launch
         self._session = session
+        self._desk = desk
         self._notices = notices
         self._changed: set[Turn] = set()
         self._flushing: Timer | None = None
         self._is_complete = False
         self._silent_s = 0.0
         self._told_error: GlmError | None = None
+        self._last_good = ""
+        """The model that was loaded last; offered again where another one fails."""
         session.on_change = self._note_change
 
     # From the first frame to the whole screen -----------------------------------------------
@@ -86,7 +102,7 @@ class ChatScreen(Screen[None]):
         yield ModelBar()
         with Horizontal(id="middle"):
             yield Welcome(is_embedded=self._launch.is_embedded)
-        yield QuestionArea()
+        yield QuestionArea(self._desk, self._last_images)
 
     def on_mount(self) -> None:
         self._bar = self.query_one(ModelBar)
@@ -106,6 +122,7 @@ class ChatScreen(Screen[None]):
             self.notify(plain_text(notice), severity="warning", timeout=10, markup=False)
         self.show_state()
         _spare_collector()
+        self.run_worker(self._load_tasks(), group="tasks")
 
     async def _complete(self) -> None:
         """Mount the rest, once: conversation, side bar, status line.
@@ -118,12 +135,16 @@ class ChatScreen(Screen[None]):
         from glm4v_tui.ui.widgets.chat_log import ChatLog
         from glm4v_tui.ui.widgets.side_bar import SideBar
         from glm4v_tui.ui.widgets.status_line import StatusLine
+        from glm4v_tui.ui.widgets.words import Words
 
-        self._log = ChatLog(self._launch.settings.interface.picture_height)
+        self._log = ChatLog(self._launch.settings.interface.picture_height, self._desk)
         self._log.display = False  # the welcome stands in its place until there is a turn
         self._side_bar = SideBar()
         self._status = StatusLine()
+        self._notice = Words(id="notice")
+        self._notice.display = False
         await self.query_one("#middle").mount(self._log, self._side_bar)
+        await self.mount(self._notice, before=self._question)
         await self.mount(self._status)
 
     # The model ------------------------------------------------------------------------------
@@ -132,7 +153,9 @@ class ChatScreen(Screen[None]):
         from glm4v_tui.ui.screens.model import ModelScreen
 
         settings = self._launch.settings.model
-        await self.app.push_screen(ModelScreen(self._session.command, settings), self._take_model)
+        known = [self._last_good, str(CHECKPOINT)]
+        screen = ModelScreen(self._session.command, settings, [name for name in known if name])
+        await self.app.push_screen(screen, self._take_model)
 
     def _take_model(self, command: LoadModel | None) -> None:
         if command is not None:
@@ -145,11 +168,15 @@ class ChatScreen(Screen[None]):
     async def _unload(self) -> None:
         await self._session.unload()
         self.show_state()
-        self.notify("The model's memory is free. The next question loads it again.", markup=False)
+        waiting = len(self._session.queued)
+        also = f" {waiting} that wait are asked with it." if waiting else ""
+        words = f"The model's memory is free. The next question loads it again.{also}"
+        self.notify(words, markup=False)
 
     def on_model_changed(self) -> None:
         self._silent_s = 0.0
         if self._session.model_state is ModelState.READY:
+            self._last_good = self._session.command.model if self._session.command else ""
             self._measure()
         error = self._session.model_error
         if error is not None and error is not self._told_error:
@@ -175,35 +202,62 @@ class ChatScreen(Screen[None]):
         session = self._session
         self._bar.show(session, self._silent_s)
         length = session.model.context_length if session.model else None
-        self._status.show_context(session.context_used, self._question.image_tokens, length)
+        coming = self._question.image_tokens + self._question.cost_of(session.images_left)
+        self._status.show_context(session.context_used, coming, length)
 
     # Asking ---------------------------------------------------------------------------------
 
     async def on_question_area_asked(self, message: QuestionArea.Asked) -> None:
         await self._complete()
-        await self._ask(message.question)
+        await self._ask(message.question, message.call)
 
-    async def _ask(self, question: Message) -> None:
-        self._session.add(question)
+    async def _ask(self, question: Message, call: TaskCall | None) -> None:
+        self._session.add(question, call)
+        self._warn_of(question)
         # In a worker: opening images must not hold up what the screen has to do meanwhile.
         self.run_worker(self._session.advance(), group="commands")
         await self._show_turns()
+
+    def _warn_of(self, question: Message) -> None:
+        """Say what keeps a question from being answered, or from being answered well."""
+        has_image = question.attachments or any(t.question.attachments for t in self._session.turns)
+        if self._session.model_state in {ModelState.FAILED, ModelState.NONE}:
+            key = bound_key(self, "chat.model")
+            words = f"No model is loaded: {key} chooses one, and the question waits for it."
+        elif self._is_embedded and not has_image:
+            key = bound_key(self, "chat.attach")
+            words = f"This question has no image, and the embedded model guesses then: {key}."
+        else:
+            return
+        self.notify(words, severity="warning", markup=False)
+
+    @property
+    def _is_embedded(self) -> bool:
+        command = self._session.command
+        return command is not None and command.model == str(CHECKPOINT)
 
     async def _show_turns(self) -> None:
         await self.query(Welcome).remove()
         self._log.display = True
         await self._log.sync(self._session.turns)
         self._side_bar.show_images(self._images_in_view())
+        self._show_notices()
         self.show_state()
         self._keep_flushing()
+
+    def _show_notices(self) -> None:
+        """What tasks want to be said as long as their results are here, wherever one scrolls."""
+        calls = [turn.call for turn in self._session.turns if turn.call is not None]
+        notices = dict.fromkeys(filter(None, map(self._desk.notice_of, calls)))
+        self._notice.show(" · ".join(notices))
+        self._notice.display = bool(notices)
 
     def action_stop(self) -> None:
         """Escape: stop the answer, take back a waiting question, or return to the composer."""
         if self._session.current is not None:
             self.run_worker(self._session.stop(), group="commands")
         elif self._session.queued:
-            self._question.rewrite(self._session.withdraw(self._session.queued[-1]))
-            self.call_next(self._show_turns)
+            self._bring_back(self._session.queued[-1], self._session.withdraw)
         else:
             self._question.composer.focus()
 
@@ -213,12 +267,20 @@ class ChatScreen(Screen[None]):
 
     def _ask_again(self, turn: Turn) -> None:
         if self._may_cut():
-            self.call_next(self._ask, self._session.cut(turn))
+            self.call_next(self._ask, self._session.cut(turn), turn.call)
 
     def _edit(self, turn: Turn) -> None:
         if self._may_cut():
-            self._question.rewrite(self._session.cut(turn))
-            self.call_next(self._show_turns)
+            self._bring_back(turn, self._session.cut, is_edit=True)
+
+    def _bring_back(
+        self, turn: Turn, take: Callable[[Turn], Message], *, is_edit: bool = False
+    ) -> None:
+        """Take a question out of the conversation, to be written anew."""
+        question = take(turn)
+        text = self._desk.command_text(turn.call) if turn.call else question.text
+        self._question.rewrite(text, question.attachments, is_edit=is_edit)
+        self.call_next(self._show_turns)
 
     def action_new_chat(self) -> None:
         if self._session.turns and self._may_cut():
@@ -234,11 +296,47 @@ class ChatScreen(Screen[None]):
 
     def action_undo(self) -> None:
         if self._session.undo():
+            self._question.forget_edit()
             self.call_next(self._show_turns)
         else:
             idle = self._session.is_idle
             words = "There is nothing to bring back." if idle else "Stop the answer first (Esc)."
             self.notify(words, markup=False)
+
+    # Tasks ----------------------------------------------------------------------------------
+
+    async def _load_tasks(self) -> None:
+        from glm4v_tui.ui.paintings import shared_paintings
+
+        shared_paintings().preparation_of = self._desk.preparation
+        plugins = await self._desk.ready()
+        self._question.show_names()
+        self._tell_of_plugins()
+        if plugins.readers:
+            await self._list_again()
+
+    def _tell_of_plugins(self) -> None:
+        for notice in self._desk.new_notices():
+            self.notify(plain_text(notice), severity="warning", timeout=10, markup=False)
+
+    async def _list_again(self) -> None:
+        """A picker that was opened before the plugins were there knows more files now."""
+        from glm4v_tui.ui.screens.picker import PickerScreen
+
+        if isinstance(self.app.screen, PickerScreen):
+            await self.app.screen.action_reload()
+
+    async def action_choose_task(self) -> None:
+        from glm4v_tui.ui.screens.tasks import TaskScreen
+
+        await self.app.push_screen(TaskScreen(self._desk), self._take_task)
+
+    def _take_task(self, text: str | None) -> None:
+        self._tell_of_plugins()
+        self._question.show_names()
+        if text is not None:
+            self._question.send(text)
+            self._question.composer.focus()
 
     # A growing answer -----------------------------------------------------------------------
 
@@ -265,9 +363,10 @@ class ChatScreen(Screen[None]):
 
     def on_turn_view_requested(self, message: TurnView.Requested) -> None:
         view = message.view
+        self.call_next(message.taken.set)
         match message.what:
             case "copy":
-                self._copy(view.turn.answer.text, "The answer")
+                self._copy(view.answer_text, "The result" if view.turn.call else "The answer")
             case "copy_code":
                 self._copy("\n".join(view.code_blocks), "The code")
             case "edit":
@@ -275,7 +374,7 @@ class ChatScreen(Screen[None]):
             case "regenerate":
                 self._ask_again(view.turn)
             case "view":
-                self._view(view.turn.question.attachments)
+                self._view(view.turn.question.attachments, view.marks)
             case "previous":
                 self._go_to(view, -1)
             case "next":
@@ -312,6 +411,15 @@ class ChatScreen(Screen[None]):
         else:
             self._question.composer.focus()
 
+    def on_key(self, event: events.Key) -> None:
+        """Letters typed before the composer is there are for the composer."""
+        if self.focused is None and event.is_printable and event.character:
+            event.stop()
+            self._question.composer.insert(event.character)
+
+    def on_question_area_folder_named(self, message: QuestionArea.FolderNamed) -> None:
+        self._open_picker(message.folder)
+
     def on_search_bar_wanted(self, message: SearchBar.Wanted) -> None:
         message.bar.show_count(*self._log.find(message.text, message.step))
 
@@ -329,8 +437,10 @@ class ChatScreen(Screen[None]):
 
     def _images_in_view(self) -> tuple[Attachment, ...]:
         """The images that the next answer is about, or the last ones that were asked about."""
-        asked = (turn.question.attachments for turn in reversed(self._session.turns))
-        return self._question.attachments or next((images for images in asked if images), ())
+        return self._question.attachments or self._last_images()
+
+    def _last_images(self) -> tuple[Attachment, ...]:
+        return self._session.images
 
     def _measure(self) -> None:
         sizes = self._question.unmeasured
@@ -364,15 +474,28 @@ class ChatScreen(Screen[None]):
         self._question.composer.focus()
 
     def action_view(self) -> None:
-        self._view(self._images_in_view())
+        images = self._images_in_view()
+        views = [view for view in self._log.views if view.turn.question.attachments == images]
+        marks = next((view.marks for view in reversed(views) if view.marks), ())
+        self._view(images, marks)
 
-    def _view(self, images: tuple[Attachment, ...]) -> None:
+    def _view(self, images: tuple[Attachment, ...], marks: tuple[Mark, ...] = ()) -> None:
+        """Show images full screen; the marks are places in the first."""
         if not images:
-            self.notify("No image yet: Ctrl+O chooses one.", markup=False)
+            key = bound_key(self, "chat.attach")
+            self.notify(f"No image yet: {key} chooses one.", markup=False)
             return
         from glm4v_tui.ui.screens.viewer import ViewerItem, ViewerScreen
 
-        items = [ViewerItem(Path(image.path), image.crop) for image in images]
+        items = [
+            ViewerItem(
+                Path(image.path),
+                image.crop,
+                marks=() if index else marks,
+                variant=image.variant,
+            )
+            for index, image in enumerate(images)
+        ]
         self.app.push_screen(ViewerScreen(items), self._take_viewed)
 
     def _take_viewed(self, result: AskAbout | None) -> None:

@@ -14,7 +14,13 @@ from textual.widgets import Input, Static
 
 from glm4v_tui import paths
 from glm4v_tui.plain import plain_line
-from glm4v_tui.ui.key_table import KeyGroup, filter_groups, first_key, key_groups
+from glm4v_tui.ui.key_table import (
+    KeyGroup,
+    filter_groups,
+    first_key,
+    groups_elsewhere,
+    key_groups,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +113,8 @@ class HelpScreen(ModalScreen[None]):
                 yield KeyTable()
 
     def on_mount(self) -> None:
-        self._groups = key_groups(self._of or self.app.screen_stack[-2])
+        here = key_groups(self._of or self.app.screen_stack[-2])
+        self._groups = here + groups_elsewhere(self.app, here)
         self.query_one(Input).focus()
         self.query_one("#help").border_subtitle = (
             f"type to filter  ·  {first_key(self, 'help.up')} {first_key(self, 'help.down')} scroll"

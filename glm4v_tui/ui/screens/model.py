@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Select
 
+from glm4v_tui.checkpoint import inspect_checkpoint
+from glm4v_tui.demo import CHECKPOINT
 from glm4v_tui.engine.protocol import LoadModel
+from glm4v_tui.errors import GlmError
 from glm4v_tui.paths import expanded, is_folder
-from glm4v_tui.plain import plain_line
+from glm4v_tui.plain import plain_line, plain_text
 from glm4v_tui.ui.widgets.words import Words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
@@ -31,6 +38,7 @@ class ModelScreen(ModalScreen[LoadModel | None]):
     Args:
         chosen: The model of now, if any.
         settings: What precision and device start from.
+        known: Models to offer besides those of the hub cache, the likeliest first.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -52,8 +60,12 @@ class ModelScreen(ModalScreen[LoadModel | None]):
     }
     """
 
-    def __init__(self, chosen: LoadModel | None, settings: ModelSettings) -> None:
+    def __init__(
+        self, chosen: LoadModel | None, settings: ModelSettings, known: Sequence[str] = ()
+    ) -> None:
         super().__init__()
+        self._known = list(dict.fromkeys(known))
+        """What the list offers, in its order."""
         self._name = chosen.model if chosen else settings.checkpoint
         self._precision = chosen.precision if chosen else settings.precision
         self._device = chosen.device if chosen else settings.device
@@ -81,16 +93,17 @@ class ModelScreen(ModalScreen[LoadModel | None]):
 
     def _list_known(self) -> None:
         """Fill the list with the models that the hub cache of this host holds."""
-        names = cached_models()
+        names = [*self._known, *(name for name in cached_models() if name not in self._known)]
         self.app.call_from_thread(self._show_known, names)
 
     def _show_known(self, names: list[str]) -> None:
+        self._known = names
         known = self.query_one("#known", OptionList)
-        known.add_options([plain_line(name) for name in names])
+        known.add_options([Content(_shown(name)) for name in names])
         known.display = bool(names)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        self.query_one("#name", Input).value = str(event.option.prompt)
+        self.query_one("#name", Input).value = self._known[event.option_index]
         self.action_load()
 
     def on_input_submitted(self) -> None:
@@ -99,7 +112,7 @@ class ModelScreen(ModalScreen[LoadModel | None]):
     def action_load(self) -> None:
         name = self.query_one("#name", Input).value.strip()
         if not name:
-            self.query_one(".problem", Words).show("Name a folder or a hub id.")
+            self._tell("Name a folder or a hub id.")
             return
         precision, device = (
             str(self.query_one(f"#{what}", Select).value) for what in ("precision", "device")
@@ -107,9 +120,30 @@ class ModelScreen(ModalScreen[LoadModel | None]):
         folder = expanded(name)
         is_path = name.startswith(("/", "~", "."))
         if is_path and not is_folder(folder):
-            self.query_one(".problem", Words).show(f"There is no folder {plain_line(name)}.")
+            self._tell(f"There is no folder {plain_line(name)}.")
             return
-        self.dismiss(LoadModel(str(folder) if is_path else name, precision, device))
+        command = LoadModel(str(folder) if is_path else name, precision, device)
+        if is_folder(folder):
+            self.run_worker(self._look_first(folder, command), exclusive=True)
+        else:
+            self.dismiss(command)
+
+    async def _look_first(self, folder: Path, command: LoadModel) -> None:
+        """End the model of now only for one that can be loaded."""
+        try:
+            report = await asyncio.to_thread(inspect_checkpoint, folder)
+            report.require_loadable()
+        except GlmError as error:
+            self._tell(str(error))
+        else:
+            self.dismiss(command)
+
+    def _tell(self, problem: str) -> None:
+        self.query_one(".problem", Words).show(plain_text(problem))
+
+
+def _shown(name: str) -> str:
+    return "the embedded model" if name == str(CHECKPOINT) else plain_line(name)
 
 
 def _select(name: str, choices: tuple[str, ...], value: str) -> Select[str]:

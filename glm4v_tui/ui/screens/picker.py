@@ -399,6 +399,8 @@ class PickerScreen(ModalScreen[PickResult | None]):
         row = self._list.row
         if row is not None and row.kind is Kind.FOLDER:
             await self._toggle_folder(row)
+        elif row is None and self._filter.letters:
+            self.notify("No name has these letters: end the filter first (Esc).", markup=False)
         elif self._marks:
             self.action_take_marked()
         elif row is not None:

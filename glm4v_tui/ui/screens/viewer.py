@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from glm4v_tui.images import ImageFacts
     from glm4v_tui.ui.paintings import Paintings
+    from glm4v_tui.ui.region_marks import Mark
 
 PAN = 0.25
 """The part of what is visible that one key press moves by."""
@@ -42,6 +43,10 @@ class ViewerItem:
     """Only this part of the upright image is shown."""
     label: str = ""
     """What to call it; the file's name when empty."""
+    marks: tuple[Mark, ...] = ()
+    """Places in it that a result names."""
+    variant: str = ""
+    """What a task does to the pixels (``Attachment.variant``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,8 @@ class ViewerScreen(ModalScreen[ViewerResult | None]):
         Binding("c", "frame", "Crop", id="viewer.crop",
                 tooltip="Cut out a part: arrows move it, Shift+arrows size it, Enter asks"),
         Binding("i", "facts", "Facts", id="viewer.facts"),
+        Binding("b", "marks", "Boxes", id="viewer.boxes",
+                tooltip="Show or hide the places that a result names"),
         Binding("escape,q", "leave", "Back", id="viewer.leave"),
         _hidden("minus,underscore", "zoom(-1)", "Zoom out", "zoom_out"),
         _hidden("f,0", "fit", "Fit to the screen", "fit"),
@@ -109,6 +116,8 @@ class ViewerScreen(ModalScreen[ViewerResult | None]):
         self._view: Viewport | None = None
         """None until the image's size is known."""
         self._frame: Box | None = None
+        self._has_marks = True
+        self._offers_marks = bool(self.item.marks)
 
     def compose(self) -> ComposeResult:
         yield Picture(id="picture", enlargement=float("inf"), paintings=self._paintings)
@@ -197,6 +206,14 @@ class ViewerScreen(ModalScreen[ViewerResult | None]):
         if self._view is not None:
             self._set_frame(first_frame(self._view.region) if self._frame is None else None)
 
+    def action_marks(self) -> None:
+        self._has_marks = not self._has_marks
+        self._show_marks()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:  # noqa: ARG002
+        """Boxes are spoken of only where there are some."""
+        return action != "marks" or bool(self.item.marks)
+
     def action_facts(self) -> None:
         self.toggle_class("-facts")
         if self.has_class("-facts"):
@@ -236,13 +253,25 @@ class ViewerScreen(ModalScreen[ViewerResult | None]):
     def _show_item(self) -> None:
         self._view = None
         self._set_frame(None)
-        self._picture.show(self.item.path, self.item.crop)
+        self._show_picture(self.item.crop)
+        self._show_marks()
+        if bool(self.item.marks) != self._offers_marks:  # a new footer costs too much at each step
+            self._offers_marks = bool(self.item.marks)
+            self.refresh_bindings()
         if self.has_class("-facts"):
             self._read_facts(self.item.path)
 
     def _look(self, view: Viewport) -> None:
         self._view = view
-        self._picture.show(self.item.path, self.item.crop if view.is_whole else view.region)
+        self._show_picture(self.item.crop if view.is_whole else view.region)
+        self._show_line()
+
+    def _show_picture(self, crop: Box | None) -> None:
+        item = self.item
+        self._picture.show(item.path, crop, variant=item.variant, part=item.crop)
+
+    def _show_marks(self) -> None:
+        self._picture.set_marks(self.item.marks if self._has_marks else ())
         self._show_line()
 
     def _set_frame(self, frame: Box | None) -> None:
@@ -266,6 +295,8 @@ class ViewerScreen(ModalScreen[ViewerResult | None]):
         parts.append(f"{view.scale:.0%}" if view.scale >= 0.1 else f"{view.scale:.1%}")
         if not view.is_whole:
             parts.append(_extent(view.region))
+        if self._has_marks:
+            parts += [f"{mark.label} {mark.name}" for mark in self.item.marks]
         return parts
 
     @work(exclusive=True, group="facts")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from textual.strip import Strip
 
@@ -15,26 +15,42 @@ if TYPE_CHECKING:
     from textual.geometry import Size
     from textual.selection import Selection
 
+Matter = TypeVar("Matter")
+Look = TypeVar("Look")
+M = TypeVar("M", contravariant=True)
+L = TypeVar("L", contravariant=True)
 
-class AnswerText(OneLayout):
-    """Draws Markdown in a thread and keeps the lines; its text can be selected."""
 
-    DEFAULT_CSS = "AnswerText { height: auto; }"
+class Drawer(Protocol[M, L]):
+    """Makes lines of something, in any thread."""
 
-    def __init__(self) -> None:
+    def draw(self, matter: M, width: int, style: L, /) -> list[Strip]: ...
+
+
+class DrawnLines(OneLayout, Generic[Matter, Look]):
+    """Has something drawn in a thread and keeps the lines; their text can be selected.
+
+    Args:
+        matter: What is to be drawn.
+        drawer: Draws it.
+    """
+
+    DEFAULT_CSS = "DrawnLines { height: auto; }"
+
+    def __init__(self, matter: Matter, drawer: Drawer[Matter, Look]) -> None:
         super().__init__()
-        self._text = ""
+        self._matter = matter
         self._lines: list[Strip] = []
-        self._drawn: tuple[str, int, MarkdownStyle] | None = None
+        self._drawn: tuple[Matter, int, Look] | None = None
         self._paint: dict[int, tuple[Strip, Strip]] = {}
         """By line: what was drawn, and the same in the widget's colors."""
-        self._drawer = MarkdownLines()
+        self._drawer = drawer
 
-    async def show(self, text: str) -> None:
-        """Show this text; returns when it is drawn, so a caller is no faster than that."""
-        self._text = text
+    async def show(self, matter: Matter) -> None:
+        """Show this; returns when it is drawn, so a caller is no faster than that."""
+        self._matter = matter
         if width := self.content_size.width:
-            wanted = (text, width, self._style())
+            wanted = (matter, width, self._style())
             self._take(wanted, await asyncio.to_thread(self._drawer.draw, *wanted))
         else:  # not laid out yet, or without height so far: the layout asks for the lines
             self._drawn = None
@@ -42,11 +58,16 @@ class AnswerText(OneLayout):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         """Lines at this width, drawn at once when the width is new."""
-        wanted = (self._text, width, self._style())
+        wanted = (self._matter, width, self._style())
         if self._drawn is None or self._drawn[1:] != wanted[1:]:
             self._lines = self._drawer.draw(*wanted)
             self._drawn = wanted
         return len(self._lines)
+
+    @property
+    def text(self) -> str:
+        """What the lines say."""
+        return "\n".join(line.text for line in self._lines)
 
     def line_of(self, wanted: str) -> int | None:
         """The first line with these words (given case-folded); None when no single line has."""
@@ -72,7 +93,7 @@ class AnswerText(OneLayout):
         return painted[1]
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        return selection.extract("\n".join(line.text for line in self._lines)), "\n"
+        return selection.extract(self.text), "\n"
 
     def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002
         self.refresh()
@@ -83,15 +104,26 @@ class AnswerText(OneLayout):
         # Drawn anew for another theme only: styles change at every focus, in all answers at once.
         self.refresh(layout=self._drawn is not None and self._drawn[2] is not self._style())
 
-    def _style(self) -> MarkdownStyle:
-        return markdown_style(self.app.current_theme)
+    def _style(self) -> Look:
+        """The colors to draw in: the same object while the theme is the same."""
+        raise NotImplementedError
 
-    def _take(self, drawn: tuple[str, int, MarkdownStyle], lines: list[Strip]) -> None:
+    def _take(self, drawn: tuple[Matter, int, Look], lines: list[Strip]) -> None:
         if drawn[1] != self.content_size.width:
             return  # the window has another width by now; the layout draws it anew
         is_higher = len(lines) != len(self._lines)
         self._lines, self._drawn = lines, drawn
         self.refresh(layout=is_higher)
+
+
+class AnswerText(DrawnLines[str, MarkdownStyle]):
+    """Markdown."""
+
+    def __init__(self) -> None:
+        super().__init__("", MarkdownLines())
+
+    def _style(self) -> MarkdownStyle:
+        return markdown_style(self.app.current_theme)
 
 
 def _highlight(line: Strip, span: tuple[int, int], style: Style) -> Strip:

@@ -59,11 +59,14 @@ class AttachmentStrip(Words):
         self.show(Content("\n").join(lines))
 
 
+_REFUSED = "the model refuses this shape, too long and thin: ask about a part (F2, then c)"
+
+
 def _line(number: int, image: Attachment, costs: Mapping[Size, tuple[Size, int]]) -> Content:
     facts = [f"{image.width}×{image.height}"]
     if (image.width, image.height) in costs:
         (width, height), tokens = costs[image.width, image.height]
-        facts.append(f"the model sees {width}×{height} = {tokens:,} tokens")
+        facts.append(f"the model sees {width}×{height} = {tokens:,} tokens" if width else _REFUSED)
     if image.crop is not None:
         facts.append(f"part at {image.crop.left},{image.crop.top}")
     facts += image.notes

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from glm4v_tui.session import Turn
+    from glm4v_tui.ui.task_desk import TaskDesk
 
 
 class ChatLog(VerticalScroll, OneLayout, can_focus=False):
@@ -22,8 +23,9 @@ class ChatLog(VerticalScroll, OneLayout, can_focus=False):
     ChatLog { height: 1fr; padding: 1 1 0 1; scrollbar-size-vertical: 1; }
     """
 
-    def __init__(self, picture_height: int = 16) -> None:
+    def __init__(self, picture_height: int = 16, desk: TaskDesk | None = None) -> None:
         super().__init__()
+        self._desk = desk
         self._picture_height = picture_height
         self._views: dict[str, TurnView] = {}
         self._found: TurnView | None = None
@@ -37,7 +39,7 @@ class ChatLog(VerticalScroll, OneLayout, can_focus=False):
         for request_id in [key for key in self._views if key not in wanted]:
             await self._views.pop(request_id).remove()
         new = [
-            TurnView(turn, self._picture_height)
+            TurnView(turn, self._picture_height, self._desk)
             for request_id, turn in wanted.items()
             if request_id not in self._views
         ]
@@ -90,5 +92,5 @@ class ChatLog(VerticalScroll, OneLayout, can_focus=False):
 
     def go_to(self, view: TurnView) -> None:
         self.release_anchor()
-        view.focus(scroll_visible=False)
+        self.screen.set_focus(view, scroll_visible=False)  # now, not when the app gets to it
         self.scroll_to_widget(view, animate=False)

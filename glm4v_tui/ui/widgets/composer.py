@@ -76,6 +76,8 @@ class Composer(TextArea):
         self._back = 0
         """How many questions back the shown one lies; 0 is what is being written."""
         self._draft = ""
+        self.completions: Sequence[str] = ()
+        """What the beginning of a text may become with the key that leaves the composer."""
 
     def replace_text(self, text: str) -> None:
         """Show other text, with the cursor at its end; undo brings the old text back."""
@@ -139,12 +141,34 @@ class Composer(TextArea):
         if event.is_printable:
             return
         active = self.screen.active_bindings.get(event.key)
-        if active is not None and active.node is self and active.binding.id:
+        if active is None:
+            return
+        if active.binding.id == "chat.answers" and self._complete():
+            event.stop()
+            event.prevent_default()
+        elif active.node is self and active.binding.id:
             event.stop()
             event.prevent_default()
             await self.run_action(active.binding.action)
+
+    def _complete(self) -> bool:
+        """Write a begun name as far as all that fit agree; False when nothing fits."""
+        fitting = [name for name in self.completions if name.startswith(self.text.lower())]
+        if not self.text or not fitting:
+            return False
+        first, last = min(fitting), max(fitting)
+        whole = first + " " if first == last else first[: _agreement(first, last)]
+        if whole != self.text:
+            self.replace_text(whole)
+        return True
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
         event.stop()
         self.post_message(self.Pasted(event.text))
+
+
+def _agreement(one: str, other: str) -> int:
+    """How many characters two texts have in common at their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))

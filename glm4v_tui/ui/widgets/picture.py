@@ -28,6 +28,7 @@ from glm4v_tui.ui.paintings import (
     Order,
     Painting,
     Paintings,
+    Prepared,
     Quality,
     Space,
     fit,
@@ -37,7 +38,7 @@ from glm4v_tui.ui.picture_mode import picture_mode
 from glm4v_tui.ui.widgets.picture_face import PictureFace, error_card, name_card
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from textual.geometry import Region, Size
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     from glm4v_tui.chat import Box
     from glm4v_tui.ui.picture_mode import PictureMode
+    from glm4v_tui.ui.region_marks import Mark
 
 TALL = 100_000
 """Rows, where nothing bounds the height."""
@@ -58,6 +60,8 @@ class Subject:
 
     path: Path
     crop: Box | None = None
+    prepared: Prepared | None = None
+    """As the task saw to it; None for the picture as it is."""
 
 
 class Picture(PictureFace):
@@ -72,6 +76,7 @@ class Picture(PictureFace):
     Args:
         path: The image; None for nothing yet.
         crop: The part of the upright image to show, in its pixels.
+        variant: What a task does to the pixels (``Attachment.variant``); empty for nothing.
         image_size: (width, height) of the whole upright image, when it is known.
         enlargement: How many columns an image pixel may take.
         paintings: Where pictures are made and kept; a shared one by default.
@@ -112,6 +117,7 @@ class Picture(PictureFace):
         path: Path | None = None,
         *,
         crop: Box | None = None,
+        variant: str = "",
         image_size: tuple[int, int] | None = None,
         enlargement: float = MAX_ENLARGEMENT,
         paintings: Paintings | None = None,
@@ -120,8 +126,9 @@ class Picture(PictureFace):
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self._subject = Subject(path, crop) if path else None
+        self._subject = _subject(path, crop, variant)
         self._image_size = image_size
+        self._prepared_size: tuple[int, int] | None = None
         self._enlargement = enlargement
         self._paintings = paintings or shared_paintings()
         self._wanted: tuple[Subject, Space] | None = None
@@ -133,6 +140,7 @@ class Picture(PictureFace):
         """What can be seen, coarse or fine."""
         self._frame: Box | None = None
         self._frame_timer: Timer | None = None
+        self._marks: tuple[Mark, ...] = ()
 
     @property
     def is_current(self) -> bool:
@@ -149,12 +157,21 @@ class Picture(PictureFace):
         path: Path | None,
         crop: Box | None = None,
         *,
+        variant: str = "",
+        part: Box | None = None,
         image_size: tuple[int, int] | None = None,
     ) -> None:
-        """Show another image, or another part of this one, as soon as the keys pause."""
-        subject = Subject(path, crop) if path else None
+        """Show another image, or another part of this one, as soon as the keys pause.
+
+        Args:
+            variant: What a task does to the pixels; empty for nothing.
+            part: What of the upright image the task prepared, where ``crop`` is less.
+        """
+        subject = _subject(path, crop, variant, part)
         if subject == self._subject:
             return
+        if subject is None or self._subject is None or subject.prepared != self._subject.prepared:
+            self._prepared_size = None
         is_other_file = subject is None or self._subject is None or path != self._subject.path
         self._subject = subject
         if is_other_file or image_size:
@@ -176,16 +193,26 @@ class Picture(PictureFace):
         if frame == self._frame:
             return
         self._frame = frame
+        self._draw_over()
+
+    def set_marks(self, marks: Sequence[Mark]) -> None:
+        """Outline places of the image, each with its label; these and no others."""
+        if tuple(marks) == self._marks:
+            return
+        self._marks = tuple(marks)
+        self._draw_over()
+
+    def _draw_over(self) -> None:
         if self._mode.images in ("sixel", "kitty"):
-            self._wanted = None  # half blocks take the pixels' place while there is a frame
+            self._wanted = None  # half blocks take the pixels' place while something is drawn
             self._begin()
         if self._frame_timer is not None:
             self._frame_timer.stop()
         wait = self._pace.backlog - BAND_SECONDS
         if wait <= 0:
-            self._draw_frame()
+            self._draw_lines()
         else:
-            self._frame_timer = self.set_timer(wait, self._draw_frame)
+            self._frame_timer = self.set_timer(wait, self._draw_lines)
 
     def make_ahead(self, others: Iterable[tuple[Path, Box | None]]) -> None:
         """Decode and paint what is likely to be shown next, one by one in a thread of its own."""
@@ -215,7 +242,10 @@ class Picture(PictureFace):
         if self.has_card:
             return super().get_content_width(container, viewport)
         shape = self._shape
-        return self._fit(shape, container.width)[0] if shape else container.width
+        rows = self.styles.max_height
+        high = int(rows.value) if rows is not None and rows.is_cells else TALL
+        cells = (container.width, high)
+        return fit(shape, cells, cell_ratio(), self._enlargement)[0] if shape else container.width
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         if self.has_card:
@@ -235,6 +265,8 @@ class Picture(PictureFace):
     @property
     def _shape(self) -> tuple[int, int] | None:
         """Pixels of what is shown, as far as known."""
+        if self._subject is not None and self._subject.prepared is not None:
+            return self._prepared_size
         crop = self._subject.crop if self._subject else None
         return (crop.width, crop.height) if crop else self._image_size
 
@@ -287,7 +319,11 @@ class Picture(PictureFace):
 
     async def _bring_size(self, subject: Subject) -> None:
         """Get the place right before anything is painted for the wrong one."""
-        self._image_size = await self._paintings.measure(subject.path)
+        if subject.prepared is not None:
+            measured = self._paintings.measure_prepared(subject.path, subject.prepared)
+            self._prepared_size = await measured
+        else:
+            self._image_size = await self._paintings.measure(subject.path)
         self._wanted, self._is_busy, self._begun_at = None, False, -BURST_SECONDS
         self._drop_card()
         self.refresh(layout=True)
@@ -303,7 +339,7 @@ class Picture(PictureFace):
     def _pixel_kind(self) -> type[Widget] | None:
         """The widget that draws real pixels; None for half blocks, which can carry a frame."""
         images = self._mode.images
-        if images not in ("sixel", "kitty") or self._frame is not None:
+        if images not in ("sixel", "kitty") or self._frame is not None or self._marks:
             return None
         from glm4v_tui.ui.pixels import pixel_widget
 
@@ -346,7 +382,9 @@ class Picture(PictureFace):
             await asyncio.sleep(BAND_SECONDS)
 
     def _order(self, subject: Subject, space: Space, quality: Quality) -> Order:
-        return Order(subject.path, subject.crop, space, quality, self._enlargement)
+        return Order(
+            subject.path, subject.crop, space, quality, self._enlargement, subject.prepared
+        )
 
     @property
     def _best(self) -> Quality:
@@ -357,8 +395,8 @@ class Picture(PictureFace):
         self._pace.sent(self.put(painting))
         self._announce(subject)
 
-    def _draw_frame(self) -> None:
-        self._pace.sent(self.put_frame(self._frame))
+    def _draw_lines(self) -> None:
+        self._pace.sent(self.put_marks(self._marks) + self.put_frame(self._frame))
 
     def _announce(self, subject: Subject) -> None:
         self._drawn = subject
@@ -375,6 +413,14 @@ class Picture(PictureFace):
         self._wanted = self._drawn = None
         self._is_busy = False
         self.wipe()
+
+
+def _subject(
+    path: Path | None, crop: Box | None, variant: str, part: Box | None = None
+) -> Subject | None:
+    if path is None:
+        return None
+    return Subject(path, crop, Prepared(variant, part or crop) if variant else None)
 
 
 def cell_ratio() -> float:

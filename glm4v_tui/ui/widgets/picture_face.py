@@ -12,6 +12,7 @@ from glm4v_tui.plain import plain_line
 from glm4v_tui.ui.canvas import Canvas
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from textual.app import RenderResult
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from glm4v_tui.chat import Box
     from glm4v_tui.errors import GlmError
     from glm4v_tui.ui.paintings import Painting, Pixelled
+    from glm4v_tui.ui.region_marks import Mark
 
 
 class PictureFace(Widget):
@@ -59,7 +61,13 @@ class PictureFace(Widget):
 
     def put_frame(self, frame: Box | None) -> int:
         """Outline a part of the image over the rows. Returns the bytes that this sends."""
-        rows, size = self._canvas.set_frame(frame)
+        return self._refresh_rows(*self._canvas.set_frame(frame))
+
+    def put_marks(self, marks: Sequence[Mark]) -> int:
+        """Draw these marks over the rows. Returns the bytes that this sends."""
+        return self._refresh_rows(*self._canvas.set_marks(marks))
+
+    def _refresh_rows(self, rows: list[int], size: int) -> int:
         if rows:
             self.refresh(*[Region(0, row, self._canvas.size.width, 1) for row in rows])
         return size

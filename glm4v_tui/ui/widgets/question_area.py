@@ -12,39 +12,83 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from glm4v_tui import chat
+from glm4v_tui.errors import GlmError, ImageError
+from glm4v_tui.paths import is_folder, is_there
 from glm4v_tui.plain import plain_line, plain_text
 from glm4v_tui.ui.notices import tell_error
 from glm4v_tui.ui.pending_images import PendingImages
+from glm4v_tui.ui.task_desk import without_task
 from glm4v_tui.ui.widgets.attachments import AttachmentStrip
 from glm4v_tui.ui.widgets.composer import Composer
+from glm4v_tui.ui.widgets.task_hint import TaskHint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from textual.app import ComposeResult
 
     from glm4v_tui.engine.protocol import Measured
-    from glm4v_tui.errors import GlmError
+    from glm4v_tui.tasks.call import TaskCall
+    from glm4v_tui.tasks.command import Command
+    from glm4v_tui.ui.task_desk import AskedTask, TaskDesk
+
+    Images = tuple[chat.Attachment, ...]
+
+
+_MOST = 5
+"""Refused images that are named."""
+
+
+@dataclass(frozen=True)
+class _Edit:
+    """A question that was brought back, and what it has pushed aside."""
+
+    draft: str
+    images: tuple[chat.Attachment, ...]
+    text: str
+    """What the composer held then."""
 
 
 class QuestionArea(Vertical):
-    """Composer and attached images. Opens, refuses and counts images; the screen asks."""
+    """Composer and attached images. Opens, refuses and counts images; the screen asks.
+
+    Args:
+        desk: Where tasks are looked up that a question names.
+        last_images: What was asked about last: a task is asked about these when none is attached.
+    """
 
     DEFAULT_CSS = "QuestionArea { height: auto; }"
 
     @dataclass
     class Asked(Message):
         question: chat.Message
+        call: TaskCall | None = None
+        """What the task asks for; None for a question in free words."""
+
+    @dataclass
+    class FolderNamed(Message):
+        """A folder was pasted or dropped."""
+
+        folder: Path
 
     class ImagesChanged(Message):
         """Other images are attached, or more is known of their cost."""
 
-    def __init__(self) -> None:
+    def __init__(self, desk: TaskDesk, last_images: Callable[[], Images] = tuple) -> None:
         super().__init__()
-        self._pending = PendingImages(self._note_images, self._tell_refusal)
+        self._desk = desk
+        self._last_images = last_images
+        self._pending = PendingImages(self._note_images, self._note_refusal, self._readers_there)
+        self._refused: list[tuple[Path, GlmError]] = []
+        """Of the images that are being opened now."""
+        self._edit: _Edit | None = None
+        self._in_order = asyncio.Lock()
+        self._preparing = ""
+        """The task whose question is being put together."""
 
     def compose(self) -> ComposeResult:
         yield AttachmentStrip()
+        yield TaskHint()
         yield Composer(_earlier_questions)
 
     @property
@@ -58,7 +102,11 @@ class QuestionArea(Vertical):
     @property
     def image_tokens(self) -> int:
         """What the attached images will add to the context, as far as it is known."""
-        return self._pending.tokens
+        return self._pending.cost_of(self._pending.attachments)
+
+    def cost_of(self, images: Iterable[chat.Attachment]) -> int:
+        """The tokens of other images, as far as they are known."""
+        return self._pending.cost_of(images)
 
     @property
     def unmeasured(self) -> tuple[tuple[int, int], ...]:
@@ -73,33 +121,97 @@ class QuestionArea(Vertical):
         """Attach files, or parts of them, in this order; each is shown or refused aloud."""
         self.run_worker(self._pending.hold(self._open_images(list(images))), group="attach")
 
-    def rewrite(self, question: chat.Message) -> None:
-        """Bring a question back to be written anew, above what is being written."""
-        draft = self.composer.text
-        self.composer.replace_text("\n".join(filter(None, (question.text, draft))))
-        self.composer.focus()
-        self._pending.put_back(question.attachments)
+    def rewrite(
+        self, text: str, attachments: Sequence[chat.Attachment], *, is_edit: bool = False
+    ) -> None:
+        """Bring a question back to be written anew, above what is being written.
+
+        Args:
+            is_edit: :meth:`forget_edit` is to bring back what stood here before.
+        """
+        draft, images = self.composer.text, self.attachments
+        self.composer.replace_text("\n".join(filter(None, (text, draft))))
+        self.screen.set_focus(self.composer)
+        self._pending.put_back(tuple(map(without_task, attachments)))
+        self._edit = _Edit(draft, images, self.composer.text) if is_edit else None
+
+    def forget_edit(self) -> None:
+        """Bring back what stood here before the question that is being edited.
+
+        What has been changed since is somebody's work, and stays.
+        """
+        edit, self._edit = self._edit, None
+        if edit is not None and self.composer.text == edit.text:
+            self.composer.replace_text(edit.draft)
+            self._pending.replace(edit.images)
 
     # Sending --------------------------------------------------------------------------------
 
     def on_composer_submitted(self, message: Composer.Submitted) -> None:
         message.stop()
-        self.run_worker(self._send(message.text), group="send")
+        self.send(message.text)
+
+    def send(self, text: str) -> None:
+        """Ask this, after what was sent before it."""
+        self.run_worker(self._send(text), group="send")
 
     async def _send(self, text: str) -> None:
         if not text.strip():
             if self.attachments:
                 self.notify("Write a question about the image first.", markup=False)
             return
+        async with self._in_order:
+            await self._ask(text)
+
+    async def _ask(self, text: str) -> None:
         refused = self._pending.refusals
         await self._pending.settled()
         if self._pending.refusals != refused:
             # Not without the image that it is about: the question comes back.
-            self.composer.replace_text("\n".join(filter(None, (text, self.composer.text))))
+            self.rewrite(text, ())
             return
         images = tuple(self._pending.take())
-        self.post_message(self.Asked(chat.Message(chat.Role.USER, text.strip(), images)))
+        try:
+            asked = await self._asked_of_task(text, images)
+        except GlmError as error:
+            tell_error(self, error)
+            self.rewrite(text, images)
+            return
+        self._edit = None
+        if asked is None:
+            question = chat.Message(chat.Role.USER, text.strip(), images)
+            self.post_message(self.Asked(question))
+        else:
+            question = chat.Message(chat.Role.USER, asked.text, asked.attachments)
+            self.post_message(self.Asked(question, asked.call))
         await self._remember(text)
+
+    async def _asked_of_task(self, text: str, images: Images) -> AskedTask | None:
+        """The question of the task that the text names; None for free words. Raises GlmError."""
+        from glm4v_tui.tasks.command import command_in
+
+        command = command_in(text)
+        if command is None:
+            return None
+        self._show_preparing(command.name)
+        try:
+            if await self._is_path(command):
+                return None
+            task = await self._desk.find(command)
+            self._show_preparing(str(task.title))
+            return await self._desk.ask(task, command.rest, images or self._last_images())
+        finally:
+            self._show_preparing("")
+
+    async def _is_path(self, command: Command) -> bool:
+        """Whether the text begins with a path, such as /tmp, that is no task's name."""
+        if command.name in (await self._desk.ready()).tasks:
+            return False
+        return await asyncio.to_thread(is_there, Path(f"/{command.name}"))
+
+    def _show_preparing(self, name: str) -> None:
+        self._preparing = name
+        self._note_images()
 
     async def _remember(self, text: str) -> None:
         from glm4v_tui.prompt_history import append_prompt
@@ -111,6 +223,7 @@ class QuestionArea(Vertical):
     async def _open_images(self, images: list[tuple[Path, chat.Box | None]]) -> None:
         for path, crop in images:
             await self._pending.add(path, crop)
+        self._tell_refusals()
 
     def on_composer_detach_requested(self) -> None:
         if (removed := self._pending.remove_last()) is not None:
@@ -139,17 +252,46 @@ class QuestionArea(Vertical):
             tell_error(self, absent_message(pasted.absent, folder, Host.this(os.environ)))
         if pasted.text:
             self.composer.insert(plain_text(pasted.text))
-        await self._open_images([(path, None) for path in pasted.paths])
+        folders = [path for path in pasted.paths if is_folder(path)]
+        if folders:
+            self.post_message(self.FolderNamed(folders[0]))
+        await self._open_images([(path, None) for path in pasted.paths if path not in folders])
 
     def _note_images(self) -> None:
         pending = self._pending
         strip = self.query_one(AttachmentStrip)
-        strip.show_images(pending.attachments, pending.costs, pending.opening)
+        preparing = [f"preparing {self._preparing}"] if self._preparing else []
+        strip.show_images(pending.attachments, pending.costs, [*pending.opening, *preparing])
         self.post_message(self.ImagesChanged())
 
-    def _tell_refusal(self, path: Path, error: GlmError) -> None:
-        title = f"{plain_line(path.name)}: {error.title}"
-        tell_error(self, type(error)(title, error.body, error.remedy))
+    def _note_refusal(self, path: Path, error: GlmError) -> None:
+        self._refused.append((path, error))
+
+    def _tell_refusals(self) -> None:
+        """One error in full, several in a line each: they must not cover the screen."""
+        refused, self._refused = self._refused, []
+        if len(refused) == 1:
+            ((path, error),) = refused
+            title = f"{plain_line(path.name)}: {error.title}"
+            tell_error(self, type(error)(title, error.body, error.remedy))
+        elif refused:
+            lines = [f"{plain_line(path.name)}: {error.title}" for path, error in refused]
+            more = [f"… and {len(lines) - _MOST} more"] if len(lines) > _MOST else []
+            title = f"{len(lines)} images were not attached"
+            tell_error(self, ImageError(title, "\n".join(lines[:_MOST] + more)))
+
+    async def _readers_there(self) -> None:
+        """Wait for the plugins: one of them may read what Pillow cannot."""
+        await self._desk.ready()
+
+    def on_text_area_changed(self) -> None:
+        self.show_names()
+
+    def show_names(self) -> None:
+        """Show which tasks the text may become the name of."""
+        names = self._desk.names
+        self.composer.completions = [f"/{name}" for name in names]
+        self.query_one(TaskHint).show_names(self.composer.text, names)
 
 
 def _earlier_questions() -> list[str]:

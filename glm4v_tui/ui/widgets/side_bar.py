@@ -75,7 +75,10 @@ class SideBar(Vertical):
             self._picture = Picture()
             self.mount(self._picture, before=0)
         self._picture.display = image is not None
-        self._picture.show(Path(image.path) if image else None, image.crop if image else None)
+        if image is None:
+            self._picture.show(None)
+        else:
+            self._picture.show(Path(image.path), image.crop, variant=image.variant)
 
 
 def _words(image: Attachment, count: int) -> Content:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
@@ -17,6 +19,7 @@ from textual.message import Message
 from glm4v_tui.engine.protocol import FinishReason
 from glm4v_tui.errors import ImageError
 from glm4v_tui.plain import plain_line, plain_text
+from glm4v_tui.result_mark import RESULT_MARK
 from glm4v_tui.session import Turn, TurnState
 from glm4v_tui.ui.widgets.one_layout import OneLayout
 from glm4v_tui.ui.widgets.words import Words
@@ -26,9 +29,17 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from glm4v_tui.chat import Answer
+    from glm4v_tui.ui.region_marks import Mark
+    from glm4v_tui.ui.task_desk import TaskDesk
     from glm4v_tui.ui.widgets.answer_text import AnswerText
+    from glm4v_tui.ui.widgets.result_view import ResultView
 
+
+_key = partial(Binding, priority=True)
+"""A key that works the moment it arrives, before those after it are handed to anybody: over a slow
+link they come in a burst, and each is to act on the turn that the one before has led to."""
+
+_TAKEN_WITHIN_S = 0.25
 
 _FENCED = re.compile(r"^ {0,3}(`{3,}|~{3,}).*\n((?:.*\n)*?)(?: {0,3}\1|\Z)", re.MULTILINE)
 
@@ -37,15 +48,17 @@ class TurnView(Vertical, OneLayout, can_focus=True):
     """Shows a turn and follows it while the answer grows (:meth:`follow`)."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "request('copy')", "Copy answer", id="turn.copy"),
-        Binding("c", "request('copy_code')", "Copy code", id="turn.copy_code"),
-        Binding("e", "request('edit')", "Edit", id="turn.edit", tooltip="Ask this differently"),
-        Binding("r", "request('regenerate')", "Again", id="turn.regenerate"),
-        Binding("v", "request('view')", "View images", id="turn.view"),
-        Binding("t", "toggle_thinking", "Thinking", id="turn.thinking"),
-        Binding("up,k", "request('previous')", "Previous turn", id="turn.previous", show=False),
-        Binding("down,j", "request('next')", "Next turn", id="turn.next", show=False),
-    ]
+        _key("y", "request('copy')", "Copy answer", id="turn.copy"),
+        _key("c", "request('copy_code')", "Copy code", id="turn.copy_code"),
+        _key("e", "request('edit')", "Edit", id="turn.edit", tooltip="Ask this differently"),
+        _key("r", "request('regenerate')", "Again", id="turn.regenerate"),
+        _key("v", "request('view')", "View images", id="turn.view"),
+        _key("t", "toggle_thinking", "Thinking", id="turn.thinking"),
+        _key("J", "toggle_json", "JSON", id="turn.json",
+             tooltip="The result of a task as it was written, or its panel"),
+        _key("up,k", "request('previous')", "Previous turn", id="turn.previous", show=False),
+        _key("down,j", "request('next')", "Next turn", id="turn.next", show=False),
+    ]  # fmt: skip
 
     DEFAULT_CSS = """
     TurnView {
@@ -59,7 +72,12 @@ class TurnView(Vertical, OneLayout, can_focus=True):
         .thinking { color: $text-muted; height: auto; padding: 0 0 0 1; }
         .foot { color: $text-muted; height: auto; padding: 0 0 0 1; }
         .pictures { height: auto; padding: 0 0 0 2; content-align: left top; }
-        AnswerText { padding: 0 0 0 1; }
+        & > AnswerText { padding: 0 0 0 1; }
+        .beside { height: auto; }
+        .beside > .pictures { width: auto; min-width: 8; }
+        .beside.-marked > .pictures { max-width: 66%; }
+        .legend { width: 1fr; height: auto; padding: 0 0 0 2; display: none; }
+        .notice { color: $text-warning; height: auto; padding: 0 0 0 1; text-style: bold; }
     }
     """
 
@@ -69,15 +87,20 @@ class TurnView(Vertical, OneLayout, can_focus=True):
 
         view: TurnView
         what: str
+        taken: asyncio.Event = field(default_factory=asyncio.Event)
+        """To be set when it has been done, or begun."""
 
-    def __init__(self, turn: Turn, picture_height: int = 16) -> None:
+    def __init__(self, turn: Turn, picture_height: int = 16, desk: TaskDesk | None = None) -> None:
         super().__init__()
         self.turn = turn
+        self._desk = desk if turn.call else None
         self._picture_height = picture_height
+        self._result: ResultView | None = None
         self._question = Words(self._question_words(), classes="question")
         self._thinking = Words(classes="thinking")
         self._foot = Words(self._foot_words(), classes="foot")
         self._answer: AnswerText | None = None
+        self._legend = Words(classes="legend")
         self._shown = ""
         self._is_unfolded = False
         self._following = asyncio.Lock()
@@ -86,6 +109,8 @@ class TurnView(Vertical, OneLayout, can_focus=True):
         yield self._question
         if self.turn.question.attachments and self._picture_height:
             yield from self._compose_pictures()
+        if self.notice:
+            yield Words(self.notice, classes="notice")
         yield self._foot
 
     async def on_mount(self) -> None:
@@ -94,16 +119,35 @@ class TurnView(Vertical, OneLayout, can_focus=True):
     async def follow(self) -> None:
         """Show what the turn has become since the last time."""
         async with self._following:
-            answer = self.turn.answer
-            await self._show_thinking(answer)
-            await self._show_answer(plain_text(answer.text))
+            await self._show_thinking()
+            if self._desk is not None:
+                await self._show_result(self._desk)
+            else:
+                await self._show_answer(plain_text(self.turn.answer.text))
             self._update_foot()
 
     def contains(self, wanted: str) -> bool:
         """Whether question, answer or image names hold these words (given case-folded)."""
         question = self.turn.question
         texts = [question.text, self.turn.raw, *(image.path for image in question.attachments)]
+        if self._result is not None:
+            texts += [self.title, self._result.words, self._legend.plain]
         return any(wanted in text.casefold() for text in texts)
+
+    @property
+    def title(self) -> str:
+        """Of the task; empty for a question in free words."""
+        return self._desk.title_of(self.turn.call) if self._desk and self.turn.call else ""
+
+    @property
+    def notice(self) -> str:
+        """What the task wants to be said with every result."""
+        return self._desk.notice_of(self.turn.call) if self._desk and self.turn.call else ""
+
+    @property
+    def answer_text(self) -> str:
+        """What is copied: the answer, or the result of a task as JSON."""
+        return self._result.text if self._result else self.turn.answer.text
 
     @property
     def code_blocks(self) -> list[str]:
@@ -112,6 +156,8 @@ class TurnView(Vertical, OneLayout, can_focus=True):
 
     def place_of(self, wanted: str) -> Region:
         """Where these words (given case-folded) stand, in the coordinates of the conversation."""
+        if self._result is not None and (row := self._result.line_of(wanted)) is not None:
+            return Region(0, self.virtual_region.y + row, 1, 1)
         line = self._answer.line_of(wanted) if self._answer else None
         if self._answer is None or line is None:
             return self.virtual_region
@@ -121,21 +167,30 @@ class TurnView(Vertical, OneLayout, can_focus=True):
         """Offer only what this turn has something for."""
         match action, parameters:
             case "request", ("copy",):
-                return bool(self.turn.answer.text)
+                return bool(self.answer_text)
             case "request", ("copy_code",):
                 return bool(self.code_blocks)
             case "request", ("view",):
                 return bool(self.turn.question.attachments)
             case "toggle_thinking", _:
-                return bool(self.turn.answer.thinking)
+                return bool(self._thoughts[0])
+            case "toggle_json", _:
+                return self._result is not None
         return True
 
-    def action_request(self, what: str) -> None:
-        self.post_message(self.Requested(self, what))
+    async def action_request(self, what: str) -> None:
+        request = self.Requested(self, what)
+        self.post_message(request)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(request.taken.wait(), _TAKEN_WITHIN_S)
 
     async def action_toggle_thinking(self) -> None:
         self._is_unfolded = not self._is_unfolded
-        await self._show_thinking(self.turn.answer)
+        await self._show_thinking()
+
+    async def action_toggle_json(self) -> None:
+        if self._result is not None:
+            await self._result.toggle_raw()
 
     async def on_click(self, event: events.Click) -> None:
         if event.widget is self._thinking:
@@ -147,7 +202,10 @@ class TurnView(Vertical, OneLayout, can_focus=True):
         turn = self.turn
         queued = turn.state is TurnState.QUEUED
         mark = ("queued  ", "$text-warning") if queued else ""
-        lines = [Content.assemble(mark, (plain_text(turn.question.text), "bold"))]
+        badge = (f" {self.title} ", "bold $primary on $primary 20%") if self.title else ""
+        space = "  " if self.title else ""
+        asked = (plain_text(turn.question.text), "bold")
+        lines = [Content.assemble(mark, badge, space, asked)]
         for number, image in enumerate(turn.question.attachments, 1):
             name = plain_line(Path(image.path).name)
             part = " (part)" if image.crop else ""
@@ -159,28 +217,73 @@ class TurnView(Vertical, OneLayout, can_focus=True):
         # Not imported with the module: the first frame has no picture and no numpy.
         from glm4v_tui.ui.widgets.picture import Picture
 
-        for image in self.turn.question.attachments:
+        for index, image in enumerate(self.turn.question.attachments):
             picture = Picture(
                 Path(image.path),
                 crop=image.crop,
+                variant=image.variant,
                 image_size=None if image.crop else (image.width, image.height),
                 classes="pictures",
             )
             picture.styles.max_height = self._picture_height
-            yield picture
+            if self.turn.call is not None and not index:
+                yield Horizontal(picture, self._legend, classes="beside")
+            else:
+                yield picture
 
-    async def _show_thinking(self, answer: Answer) -> None:
-        if not (answer.thinking or answer.is_thinking):
+    @property
+    def _thoughts(self) -> tuple[str, bool]:
+        """What was thought before the answer, and whether that goes on."""
+        answer, call = self.turn.answer, self.turn.call
+        if call is None or not call.reasoning_tokens or answer.thinking:
+            return answer.thinking, answer.is_thinking
+        before, mark, _ = answer.text.rpartition(RESULT_MARK)
+        is_result = bool(mark) or answer.text.lstrip()[:1] in ("", "{", "[")
+        return (before.strip(), False) if is_result else (answer.text.strip(), True)
+
+    async def _show_thinking(self) -> None:
+        thinking, is_thinking = self._thoughts
+        if not (thinking or is_thinking):
             return
         if not self._thinking.is_attached:
-            await self.mount(self._thinking, before=self._answer or self._foot)
-        words = len(answer.thinking.split())
+            await self.mount(self._thinking, before=self._answer or self._result or self._foot)
+        words = len(thinking.split())
         sign = "▾" if self._is_unfolded else "▸"
-        state = "Thinking …" if answer.is_thinking and not self.turn.state.is_over else "Thought"
+        state = "Thinking …" if is_thinking and not self.turn.state.is_over else "Thought"
         text = f"{sign} {state} ({words} words, t unfolds)"
         if self._is_unfolded:
-            text = f"{sign} {state}\n{plain_text(answer.thinking)}"
+            text = f"{sign} {state}\n{plain_text(thinking)}"
         self._thinking.show(text)
+
+    async def _show_result(self, desk: TaskDesk) -> None:
+        if self._result is None:
+            if not self.turn.raw:
+                return
+            self._result = _new_result(self.turn, desk)
+            await self.mount(self._result, before=self._foot)
+        await self._result.follow()
+
+    def on_result_view_known(self) -> None:
+        self._update_foot()
+        marks = self.marks
+        self._legend.show(_legend(marks))
+        self._legend.display = bool(marks)
+        for beside in self.query(".beside").results():
+            beside.set_class(bool(marks), "-marked")
+        for picture in self.query(".beside > .pictures").results():
+            picture.set_marks(marks)  # type: ignore[attr-defined]
+        self.refresh_bindings()
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """The places of the result in the first image."""
+        outcome = self._result.outcome if self._result else None
+        if outcome is None or not outcome.regions or not self.turn.question.attachments:
+            return ()
+        from glm4v_tui.ui.region_marks import marks_of, tone_colors
+
+        crop = self.turn.question.attachments[0].crop
+        return marks_of(outcome.regions[0], crop, tone_colors(self.app.theme_variables))
 
     async def _show_answer(self, text: str) -> None:
         if text == self._shown:
@@ -210,7 +313,7 @@ class TurnView(Vertical, OneLayout, can_focus=True):
     def _foot_words(self) -> Content:
         turn = self.turn
         if turn.error is not None:
-            body = [part for part in (turn.error.body, turn.error.remedy) if part]
+            body = [part for part in (turn.error.body, turn.error.remedy, _lost(turn)) if part]
             return Content.assemble(
                 (f"✗ {plain_text(turn.error.title)}", "bold $text-error"),
                 *(f"\n{plain_text(part)}" for part in body),
@@ -220,7 +323,16 @@ class TurnView(Vertical, OneLayout, can_focus=True):
                 return Content("")
             case TurnState.READING:
                 return Content("reading the question …")
+        if self._result is not None and self._result.outcome is None:
+            return Content("reading the result …")
         return Content(" · ".join(_finish_words(turn)))
+
+
+def _lost(turn: Turn) -> str:
+    """What a failure means for the images of its question."""
+    if not turn.question.attachments or turn.leaves_images or turn.is_remembered:
+        return ""
+    return "Its images are not part of the conversation; attach them again to ask about them."
 
 
 def _finish_words(turn: Turn) -> list[str]:
@@ -246,3 +358,15 @@ def _new_answer() -> AnswerText:
     from glm4v_tui.ui.widgets.answer_text import AnswerText
 
     return AnswerText()
+
+
+def _new_result(turn: Turn, desk: TaskDesk) -> ResultView:
+    from glm4v_tui.ui.widgets.result_view import ResultView
+
+    return ResultView(turn, desk)
+
+
+def _legend(marks: tuple[Mark, ...]) -> Content:
+    from glm4v_tui.ui.region_marks import legend
+
+    return legend(marks)

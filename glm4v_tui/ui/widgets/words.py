@@ -19,6 +19,11 @@ class Words(Static):
         self._words = Content(words) if isinstance(words, str) else words
         super().__init__(self._words, markup=False, id=id, classes=classes)
 
+    @property
+    def plain(self) -> str:
+        """The words without their looks."""
+        return self._words.plain
+
     def show(self, words: Content | str) -> None:
         """Show these words; equal ones cost nothing."""
         content = Content(words) if isinstance(words, str) else words

@@ -1,0 +1,1 @@
+"""``glm4v-tui plugin``: plugins listed, installed, removed, checked and begun."""
