@@ -35,6 +35,11 @@ def _tell(title: str) -> None:
     click.echo(f"measuring {title} ...", err=True)
 
 
+def _tell_hundreds(done: int) -> None:
+    if done % 100 == 0:
+        click.echo(f"{done} done", err=True)
+
+
 @bench.command()
 @click.argument("file", type=click.Path())
 def picture(file: str) -> None:
@@ -74,6 +79,9 @@ def tasks(
         _tell(f"{name}, {images} images")
         with tempfile.TemporaryDirectory() as folder:
             tally = measure_task(
-                *(name, images, Path(fonts), Path(folder)), is_random=is_random, first_seed=first
+                *(name, images, Path(fonts), Path(folder)),
+                is_random=is_random,
+                first_seed=first,
+                tell=_tell_hundreds,
             )
         click.echo(msgspec.json.encode(tally).decode() if as_json else table(tally))
