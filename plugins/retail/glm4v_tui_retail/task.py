@@ -55,6 +55,7 @@ class RetailTask(Task[Product, RetailOptions]):
         "material 为包装材质，audience 为适用人群；只有印有价格时才判断 price_range。",
     )
     result_type = Product
+    is_single = True
     options_type = RetailOptions
     labels = (Label("ok", "o"), Label("relabel", "r"), Label("unknown", "u"))
 
