@@ -91,12 +91,12 @@ def test_a_qr_code_found_first_does_not_hide_a_small_number():
 
 
 def test_a_picture_without_a_code_takes_little_time():
-    """A third of a second on two cores; the limit leaves room for a busy machine."""
+    """A fifth of a second; the processor's own time, since other programs may run."""
     scene = photo()
     assert scene.size == PHOTO
-    started = time.monotonic()
+    started = time.process_time()
     assert read_codes(scene) == []
-    assert time.monotonic() - started < 2.0
+    assert time.process_time() - started < 1.0
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (7000, 2), (1600, 1600), (1601, 3)])
