@@ -51,16 +51,12 @@ def rehearse(task: AnyTask) -> list[str]:
         except GlmError as error:
             problems.append(f"{error.title}: {error.body}")
     failed: dict[str, str] = {}
-    for sample in samples_of(schema_of(task.result_type)) if call else ():
-        for problem in _shown(task, call[0], text := msgspec.json.encode(sample).decode()):
+    for sample in samples_of(schema_of(task.form(options))) if call else ():
+        text = msgspec.json.encode(sample).decode()
+        for problem in _shown(task, call[0], text):
             failed.setdefault(problem, text)
-    return [
-        *problems,
-        *(
-            f"{text} (with the result {plain_line(sample)[:200]})"
-            for text, sample in failed.items()
-        ),
-    ]
+    told = (f"{one} (with the result {plain_line(text)[:200]})" for one, text in failed.items())
+    return [*problems, *told]
 
 
 def hints_for(task: AnyTask) -> list[str]:

@@ -33,7 +33,8 @@ BROKEN = {
     "shows": (
         task_code(
             "s",
-            methods="def render(self, result):\n        return {'green': Panel()}[result.color]",
+            methods="def render(self, result, facts, options):\n"
+            "        return {'green': Panel()}[result.color]",
         ),
         'failed while showing its result: KeyError: \'red\' (with the result {"color":"red"})',
     ),

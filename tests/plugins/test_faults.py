@@ -9,9 +9,9 @@ from tests.plugins.environment import task_code, write_plugin
 
 ANSWER = '{"color": "red"}'
 SLOW_METHODS = """
-    def check(self, result, facts):
+    def check(self, result, facts, options):
         raise SystemExit("check")
-    def render(self, result):
+    def render(self, result, facts, options):
         return "no panel"
     def regions(self, result, facts):
         raise ValueError("regions")
@@ -88,6 +88,8 @@ def asked(zoo, tmp_path):
     image, script = tmp_path / "a.png", tmp_path / "script.toml"
     Image.new("RGB", (40, 30), "red").save(image)
     script.write_text(f"[[answers]]\ntext = '{ANSWER}'\ntokens_per_s = 1e6\n")
+
+    zoo.settings("[plugins]\ndisabled = ['heavy']")  # torch takes seconds
 
     def ask(name):
         return zoo.program("ask", image, "--task", name, "--json", "--scripted", script)
