@@ -104,6 +104,8 @@ class Task(Generic[R, O]):
     """Tokens of free text that the model may write before the result."""
     notice: ClassVar[str] = ""
     """Always on the screen and in every export with a result: ``Not for diagnosis.``"""
+    is_single: ClassVar[bool] = False
+    """True: a question is about one image; several are refused before they are opened."""
     is_private: ClassVar[bool] = False
     """True: images do not leave this host, and their paths are not stored or exported."""
 
