@@ -321,8 +321,9 @@ class _Asking:
         from glm4v_tui.tasks.text import panel_lines
 
         assert self._question.task is not None
+        notice = filter(None, (plain_line(self._question.task.notice),))
         if outcome.result.state is not ResultState.WHOLE:
-            return [plain_text(outcome.result.json)]
+            return [plain_text(outcome.result.json), *notice]
         lines = list(panel_lines(outcome.panel))
         for regions in outcome.regions:
             for number, region in enumerate(regions, 1):
@@ -330,7 +331,7 @@ class _Asking:
                 corners = f"{box.left},{box.top} to {box.right},{box.bottom}"
                 lines.append(f"({number}) {plain_line(region.label)}: {corners}")
         lines += [f"Doubtful: {plain_line(warning)}" for warning in outcome.warnings]
-        return [*lines, *filter(None, (plain_line(self._question.task.notice),))]
+        return [*lines, *notice]
 
     def _export(self, outcome: Outcome) -> None:
         asked = self._question

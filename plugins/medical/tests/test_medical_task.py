@@ -254,3 +254,11 @@ def test_a_folder_is_no_series_without_a_task_or_without_scans(tmp_path, scan):
         done = ask(tmp_path, *arguments, script=report())
         assert (done.returncode, done.stdout) == (3, "")
         assert "This is a folder" in done.stderr
+
+
+def test_a_cut_report_of_the_embedded_model_is_told_with_the_notice(tmp_path, scan):
+    done = ask(tmp_path, scan / "IM0", "--task", "medical", "--max-new-tokens", "20")
+    assert done.returncode == 5
+    assert done.stdout.startswith('{"findings"')
+    assert done.stdout.endswith("\nNot for diagnosis.\n")
+    assert "The result is incomplete" in done.stderr
