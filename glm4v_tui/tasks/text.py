@@ -24,9 +24,15 @@ def outcome_lines(outcome: Outcome, notice: str) -> Iterator[str]:
     Args:
         notice: What the task wants to be said with every result.
     """
-    if outcome.result.state is not ResultState.WHOLE:
+    if outcome.result.state is ResultState.WHOLE:
+        yield from _whole_lines(outcome)
+    else:
         yield plain_text(outcome.result.json)
-        return
+    if notice:
+        yield plain_line(notice)
+
+
+def _whole_lines(outcome: Outcome) -> Iterator[str]:
     yield from panel_lines(outcome.panel)
     for regions in outcome.regions:
         for number, region in enumerate(regions, 1):
@@ -34,8 +40,6 @@ def outcome_lines(outcome: Outcome, notice: str) -> Iterator[str]:
             corners = f"{box.left},{box.top} to {box.right},{box.bottom}"
             yield f"({number}) {plain_line(region.label)}: {corners}"
     yield from (f"Doubtful: {plain_line(warning)}" for warning in outcome.warnings)
-    if notice:
-        yield plain_line(notice)
 
 
 def panel_lines(panel: Panel) -> Iterator[str]:

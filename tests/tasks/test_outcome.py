@@ -115,6 +115,7 @@ def test_a_record_holds_what_an_export_needs():
         "result": VALUE, "path": "/home/jane/doe.png", "crop": [1, 2, 201, 102],
         "regions": [[[0, 0, 100, 100], "dent"]], "label": "ok", "warnings": ["small"],
         "notice": "Only a test.", "facts": {"code": "123"}, "model": "m",
+        "options": {"level": 3, "strict": False, "words": []},
     }  # fmt: skip
 
 
