@@ -136,7 +136,8 @@ def _checkup(
 
 
 def _nothing(plugin: Installed) -> str:
-    return f"{plugin.value} has no hook, so it brings nothing; there is {', '.join(HOOKS)}"
+    hooks = ", ".join(HOOKS)
+    return f"{plugin.value} brings nothing: it needs a hook that gives something ({hooks})"
 
 
 def _taken(tasks: tuple[str, ...], own: str) -> tuple[str, ...]:
