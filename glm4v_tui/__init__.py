@@ -11,14 +11,15 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from glm4v_tui.chat import Box
     from glm4v_tui.images import Facts, ImageReader, ReadImage, windowed
-    from glm4v_tui.tasks.contract import check_task
+    from glm4v_tui.tasks.checking import check_task
     from glm4v_tui.tasks.export import Exporter, Record
     from glm4v_tui.tasks.form_words import describe_form
     from glm4v_tui.tasks.hookspecs import hookimpl
     from glm4v_tui.tasks.panel import Badge, Panel, Region, Row, Table, Tone, pixel_box
     from glm4v_tui.tasks.results import read_result
     from glm4v_tui.tasks.task import Generation, Label, Language, NoOptions, Task, Words
-    from glm4v_tui.tasks.toml_task import BoxField, load_toml_task
+    from glm4v_tui.tasks.toml_fields import BoxField
+    from glm4v_tui.tasks.toml_task import load_toml_task
 
 _HOMES = {
     "glm4v_tui.chat": ("Box",),
@@ -26,11 +27,12 @@ _HOMES = {
     "glm4v_tui.tasks.export": ("Exporter", "Record"),
     "glm4v_tui.tasks.hookspecs": ("hookimpl",),
     "glm4v_tui.tasks.panel": ("Badge", "Panel", "Region", "Row", "Table", "Tone", "pixel_box"),
-    "glm4v_tui.tasks.contract": ("check_task",),
+    "glm4v_tui.tasks.checking": ("check_task",),
     "glm4v_tui.tasks.results": ("read_result",),
     "glm4v_tui.tasks.form_words": ("describe_form",),
     "glm4v_tui.tasks.task": ("Generation", "Label", "Language", "NoOptions", "Task", "Words"),
-    "glm4v_tui.tasks.toml_task": ("BoxField", "load_toml_task"),
+    "glm4v_tui.tasks.toml_fields": ("BoxField",),
+    "glm4v_tui.tasks.toml_task": ("load_toml_task",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

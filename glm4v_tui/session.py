@@ -384,7 +384,9 @@ def for_task(sampling: Sampling, call: TaskCall) -> Sampling:
         for name, value in msgspec.structs.asdict(call.generation).items()
         if value is not None
     }
-    return msgspec.structs.replace(sampling, repetition_penalty=None, **own)
+    chosen = msgspec.structs.replace(sampling, repetition_penalty=None, **own)
+    room = chosen.max_new_tokens + call.reasoning_tokens  # what is thought is not the result's
+    return msgspec.structs.replace(chosen, max_new_tokens=room)
 
 
 def _with_images(question: Message, images: Sequence[Attachment]) -> Message:

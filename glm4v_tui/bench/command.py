@@ -35,6 +35,11 @@ def _tell(title: str) -> None:
     click.echo(f"measuring {title} ...", err=True)
 
 
+def _tell_hundreds(done: int) -> None:
+    if done % 100 == 0:
+        click.echo(f"{done} done", err=True)
+
+
 @bench.command()
 @click.argument("file", type=click.Path())
 def picture(file: str) -> None:
@@ -50,14 +55,19 @@ def picture(file: str) -> None:
 
 
 @bench.command()
-@click.option("--fonts", type=click.Path(exists=True), required=True, help="Folder to draw with.")
+@click.option("--fonts", type=click.Path(exists=True), help="Folder of fonts in place of one.")
 @click.option("--task", "names", multiple=True, help="Only this one; may be repeated.")
 @click.option("--images", type=click.IntRange(min=1), default=100, show_default=True)
 @click.option("--first", type=click.IntRange(min=0), default=0, help="Number of the first image.")
 @click.option("--random", "is_random", is_flag=True, help="Draw tokens at a temperature of 1.5.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a task.")
 def tasks(
-    fonts: str, names: tuple[str, ...], images: int, first: int, is_random: bool, as_json: bool
+    fonts: str | None,
+    names: tuple[str, ...],
+    images: int,
+    first: int,
+    is_random: bool,
+    as_json: bool,
 ) -> None:
     """How many results of the bundled tasks are right, on the embedded model; on the CPU."""
     import tempfile
@@ -74,6 +84,9 @@ def tasks(
         _tell(f"{name}, {images} images")
         with tempfile.TemporaryDirectory() as folder:
             tally = measure_task(
-                *(name, images, Path(fonts), Path(folder)), is_random=is_random, first_seed=first
+                *(name, images, Path(fonts) if fonts else None, Path(folder)),
+                is_random=is_random,
+                first_seed=first,
+                tell=_tell_hundreds,
             )
         click.echo(msgspec.json.encode(tally).decode() if as_json else table(tally))

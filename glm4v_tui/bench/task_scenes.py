@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from glm4v_tui.demo.scenes.canvas import Canvas, overlap
+from glm4v_tui.demo.scenes.chest import draw_chest
 from glm4v_tui.demo.scenes.parts import draw_part
 from glm4v_tui.demo.scenes.products import draw_product
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from glm4v_tui.demo.scenes.canvas import Look
+    from glm4v_tui.demo.scenes.chest import ChestFacts
     from glm4v_tui.demo.scenes.parts import Defect, PartFacts
     from glm4v_tui.demo.scenes.products import ProductFacts
 
@@ -84,8 +86,19 @@ def _judge_product(facts: ProductFacts, result: Mapping[str, Any]) -> Judged:
     yield "all six", all(right)
 
 
+def _judge_chest(facts: ChestFacts, result: Mapping[str, Any]) -> Judged:
+    yield "texture", result["texture"].lower() == facts.texture
+    sides = {"nodule": facts.nodule_side, "effusion": facts.effusion}
+    for name, side in sides.items():
+        found = [one for one in result["findings"] if name in one["what"].lower()]
+        yield f"{name} or none", bool(found) == (side is not None)
+        if side is not None:
+            yield f"{name}: side", any(one["side"] == side for one in found)
+
+
 SCENES = {
     "defect": Scene(draw_part, _judge_part),
+    "medical": Scene(draw_chest, _judge_chest),
     "retail": Scene(draw_product, _judge_product),
 }
 """By the task's name."""

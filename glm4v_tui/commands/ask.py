@@ -11,33 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from glm4v_tui.chat import Box
+from glm4v_tui.commands.ask_answer import answer_of
+from glm4v_tui.commands.ask_question import Printer, Question, crop_of
 from glm4v_tui.commands.start import (
     EMBEDDED,
     existing_paths,
-    language_of,
     make_engine,
     model_of,
     plugins_of,
     sampling_of,
     settings_with,
 )
-from glm4v_tui.engine.protocol import FinishReason, LoadModel, RgbImage, Usage
+from glm4v_tui.engine.protocol import LoadModel
 from glm4v_tui.errors import NotAnImageError, UsageError
-from glm4v_tui.paths import expanded
-from glm4v_tui.plain import plain_line, plain_text
+from glm4v_tui.plain import plain_line
 from glm4v_tui.session import ChatSession, ModelState, Turn, TurnState
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from glm4v_tui.chat import Attachment
     from glm4v_tui.config import Settings
-    from glm4v_tui.images import OpenedImage
-    from glm4v_tui.tasks.call import TaskCall
-    from glm4v_tui.tasks.export import Exporter
-    from glm4v_tui.tasks.outcome import Outcome
-    from glm4v_tui.tasks.plugins import Plugins
     from glm4v_tui.tasks.task import Task
 
 INTERRUPTED = 130
@@ -65,37 +58,12 @@ class AskOptions:
     scripted: str | None = None
 
 
-class AskTiming(msgspec.Struct, frozen=True):
-    load_s: float
-    first_token_s: float | None
-    decode_tokens_per_s: float | None
-
-
-class AskResult(msgspec.Struct, frozen=True):
-    """What ``--json`` prints; the last four fields with a task only."""
-
-    answer: str
-    thinking: str
-    finish_reason: str
-    usage: Usage
-    timing: AskTiming
-    model: str
-    precision: str
-    device: str
-    task: str | msgspec.UnsetType = msgspec.UNSET
-    result: Any = msgspec.UNSET
-    """The result as JSON; null when it is not whole."""
-    warnings: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
-    """What the task found doubtful."""
-    notice: str | msgspec.UnsetType = msgspec.UNSET
-
-
 def run(options: AskOptions) -> int:
     """Ask and print; the exit code.
 
     Raises:
-        GlmError: a file, the settings or the model is wrong; nothing was printed then, except
-            what the model had answered before it failed.
+        GlmError: a file, the settings, the task or the model is wrong; nothing was printed then,
+            except what the model had answered before it failed.
     """
     settings = settings_with(
         model__checkpoint=options.model,
@@ -107,11 +75,7 @@ def run(options: AskOptions) -> int:
         generation__seed=options.seed,
     )
     _check(options)
-    plugins = plugins_of(settings)
-    for notice in plugins.notices:
-        sys.stderr.write(f"{notice}\n")
-    task = plugins.task(options.task) if options.task is not None else None
-    question = _question(options, settings, plugins, task, _files(options, task))
+    question = _question(options, settings)
     is_scripted = options.scripted is not None
     model = LoadModel("script") if is_scripted else model_of(settings)
     if not is_scripted and not settings.model.checkpoint:
@@ -136,20 +100,20 @@ def _check(options: AskOptions) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Question:
-    """What is asked, with every image opened: a wrong file is told before the model is loaded."""
+def _question(options: AskOptions, settings: Settings) -> Question:
+    plugins = plugins_of(settings)  # their readers open images, whatever is asked
+    for notice in plugins.notices:
+        sys.stderr.write(f"{notice}\n")
+    task = plugins.task(options.task) if options.task is not None else None
+    crop = crop_of(options.crop)
+    parts = [(path, crop) for path in _files(options, task)]
+    if task is None:
+        from glm4v_tui.images import open_image
 
-    text: str
-    opened: tuple[OpenedImage, ...]
-    task: Task[Any, Any] | None = None
-    call: TaskCall | None = None
-    exporter: Exporter | None = None
-    export_to: Path | None = None
+        return Question(options.question or "", tuple(open_image(*part) for part in parts))
+    from glm4v_tui.commands.ask_task import task_question
 
-    def pixels(self, attachment: Attachment) -> RgbImage:
-        image = next(one.image for one in self.opened if one.attachment.key == attachment.key)
-        return RgbImage(image.width, image.height, image.tobytes())
+    return task_question(options, settings, plugins, task, parts)
 
 
 def _files(options: AskOptions, task: Task[Any, Any] | None) -> list[Path]:
@@ -175,90 +139,16 @@ def _in_folder(folder: Path, task: Task[Any, Any] | None) -> tuple[Path, ...]:
     return choice.files
 
 
-def _question(
-    options: AskOptions,
-    settings: Settings,
-    plugins: Plugins,
-    task: Task[Any, Any] | None,
-    files: list[Path],
-) -> _Question:
-    crop = _crop(options.crop)
-    if task is None:
-        from glm4v_tui.images import open_image
-
-        opened = tuple(open_image(path, crop) for path in files)
-        return _Question(options.question or "", opened)
-    from glm4v_tui.tasks.asking import ask_about
-
-    asked = ask_about(
-        task,
-        [(path, crop) for path in files],
-        language_of(settings),
-        text=(options.question or "").strip(),
-    )
-    exporter, target = _exporter(options.export, plugins)
-    return _Question(
-        asked.text, asked.opened, task, _as_told(asked.call, options), exporter, target
-    )
-
-
-def _crop(wanted: str | None) -> Box | None:
-    """``LEFT,TOP,RIGHT,BOTTOM``; what lies outside of an image is told when that is opened."""
-    if wanted is None:
-        return None
-    try:
-        left, top, right, bottom = map(int, wanted.split(","))
-    except ValueError as error:
-        raise UsageError(
-            "The crop is not understood",
-            plain_line(wanted),
-            "Write LEFT,TOP,RIGHT,BOTTOM in pixels: --crop 0,0,640,480.",
-        ) from error
-    return Box(left, top, right, bottom)
-
-
-def _as_told(call: TaskCall, options: AskOptions) -> TaskCall:
-    """The call with what the command line says in place of what the task says."""
-    told = {
-        "max_new_tokens": options.max_new_tokens,
-        "temperature": 0.0 if options.greedy else options.temperature,
-        "top_p": options.top_p,
-    }
-    given = {name: value for name, value in told.items() if value is not None}
-    generation = msgspec.structs.replace(call.generation, **given)
-    return msgspec.structs.replace(call, generation=generation)
-
-
-def _exporter(wanted: str | None, plugins: Plugins) -> tuple[Exporter | None, Path | None]:
-    """``NAME:FILE``, or a FILE whose suffix tells the format."""
-    if wanted is None:
-        return None, None
-    name, colon, file = wanted.partition(":")
-    if colon and name in plugins.exporters:
-        return plugins.exporters[name], expanded(file)
-    fits = [one for one in plugins.exporters.values() if wanted.lower().endswith(one.suffix)]
-    if fits:
-        return max(fits, key=lambda one: len(one.suffix)), expanded(wanted)
-    formats = ", ".join(f"{one.name}:FILE ({one.title})" for one in plugins.exporters.values())
-    raise UsageError(
-        "The format of the export is not known", plain_line(wanted), f"Write {formats}."
-    )
-
-
 class _Asking:
     """One question on its way."""
 
     def __init__(
-        self,
-        options: AskOptions,
-        settings: Settings,
-        model: LoadModel,
-        question: _Question,
+        self, options: AskOptions, settings: Settings, model: LoadModel, question: Question
     ) -> None:
-        self._options = options
+        self._as_json = options.as_json
         self._model = model
         self._question = question
-        self._printed = ""
+        self._printer = Printer()
         self._interrupted = False
         self._session = ChatSession(
             make_engine(settings, options.scripted),
@@ -276,8 +166,7 @@ class _Asking:
         try:
             await session.load(self._model)
             asked = self._question
-            images = [one.attachment for one in asked.opened]
-            turn = await session.submit(asked.text, images, asked.call)
+            turn = await session.submit(asked.text, asked.attachments, asked.call)
             async for event in session.engine.events():
                 await session.handle(event)
                 if session.model_state is ModelState.FAILED and session.model_error:
@@ -301,86 +190,24 @@ class _Asking:
             task.cancel()
 
     def _print_new(self, turn: Turn) -> None:
-        if self._options.as_json or self._question.task is not None:
-            return
-        text = plain_text(turn.answer.text)
-        if text.startswith(self._printed):
-            sys.stdout.write(text[len(self._printed) :])
-            sys.stdout.flush()
-            self._printed = text
+        if not self._as_json:
+            self._printer.grow(self._question.printed_so_far(turn))
 
     def _finish(self, turn: Turn) -> int:
         if turn.error is not None:
-            if self._printed:
+            if self._printer.printed:
                 sys.stdout.write("\n")
             raise turn.error
-        outcome = self._outcome(turn)
-        if self._options.as_json:
-            sys.stdout.write(msgspec.json.encode(self._answer(turn, outcome)).decode())
-        elif outcome is not None:
-            sys.stdout.write("\n".join(self._lines(outcome)))
+        model = self._session.model
+        if self._as_json:
+            assert model is not None
+            answer = answer_of(turn, model, self._model.model)
+            answer = self._question.json(turn, answer)
+            sys.stdout.write(msgspec.json.encode(answer).decode())
+        else:
+            self._question.print_rest(turn)
         sys.stdout.write("\n")
         if self._interrupted and turn.state is TurnState.STOPPED:
             return INTERRUPTED
-        if outcome is not None:
-            outcome.result.require()
-            self._export(outcome)
+        self._question.close(turn, model.name if model else "")
         return 0
-
-    def _outcome(self, turn: Turn) -> Outcome | None:
-        if self._question.task is None or turn.call is None:
-            return None
-        from glm4v_tui.tasks.outcome import outcome_of
-
-        is_finished = turn.reason is FinishReason.STOP
-        return outcome_of(self._question.task, turn.call, turn.raw, is_finished=is_finished)
-
-    def _lines(self, outcome: Outcome) -> list[str]:
-        from glm4v_tui.tasks.text import outcome_lines
-
-        assert self._question.task is not None
-        return list(outcome_lines(outcome, self._question.task.notice))
-
-    def _export(self, outcome: Outcome) -> None:
-        asked = self._question
-        if asked.exporter is None or asked.export_to is None:
-            return
-        from glm4v_tui.tasks.outcome import record_of
-
-        assert asked.task is not None
-        assert asked.call is not None
-        model = self._session.model.name if self._session.model else ""
-        attachment = asked.opened[0].attachment
-        record = record_of(asked.task, asked.call, outcome, attachment, model=model)
-        try:
-            with asked.export_to.open("wb") as out:
-                asked.exporter.write([record], out)
-        except OSError as error:
-            raise UsageError(
-                "The export cannot be written",
-                f"{plain_line(str(asked.export_to))}: {error.strerror}",
-                "Name another file.",
-            ) from error
-
-    def _answer(self, turn: Turn, outcome: Outcome | None) -> AskResult:
-        model = self._session.model
-        assert model is not None
-        assert turn.reason is not None
-        timing = AskTiming(
-            round(model.load_s, 3), turn.timing.first_token_s, turn.timing.decode_tokens_per_s
-        )
-        answer = turn.answer
-        result = AskResult(
-            *(answer.text, answer.thinking, turn.reason.value, turn.usage, timing),
-            *(self._model.model, model.precision, model.device),
-        )
-        if outcome is None or self._question.task is None:
-            return result
-        task = self._question.task
-        return msgspec.structs.replace(
-            result,
-            task=task.name,
-            result=outcome.value,
-            warnings=outcome.warnings,
-            notice=task.notice,
-        )

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
+from glm4v_tui.errors import PluginError
 from glm4v_tui.images import formats
+from glm4v_tui.plain import plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -104,12 +106,39 @@ def installed_readers() -> tuple[ImageReader, ...]:
     return _installed
 
 
-def as_opened(reader: ImageReader, read: ReadImage) -> Image:
-    """The picture in the form of one that Pillow has opened."""
+def opened_by(reader: ImageReader, file: BinaryIO, frame: int | None) -> Image:
+    """The picture that a reader makes of a file, in the form of one that Pillow has opened.
+
+    Raises:
+        PluginError: what the reader gives is not what it is to give.
+        Exception: whatever the reader raises.
+    """
+    try:
+        read = reader.read(file, frame)
+    except SystemExit as error:
+        raise RuntimeError("its reader wanted to end the program") from error
+    _check_read(reader, read)
     image = read.image
     image.format = reader.name
     image.info[_INFO] = read
     return image
+
+
+def _check_read(reader: ImageReader, read: object) -> None:
+    from PIL.Image import Image
+
+    reason = ""
+    if not isinstance(read, ReadImage) or not isinstance(read.image, Image):
+        reason = "What it gives is no ReadImage with a picture."
+    else:
+        try:
+            msgspec.json.encode(dict(read.values))
+        except (TypeError, ValueError) as error:
+            reason = f"Its facts are no JSON values: {plain_line(str(error))}."
+    if reason:
+        raise PluginError(
+            f"The reader of {plain_line(reader.name)} files is faulty", reason, "Tell its author."
+        )
 
 
 def read_of(image: Image) -> ReadImage | None:

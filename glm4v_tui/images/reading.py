@@ -17,7 +17,7 @@ from glm4v_tui.errors import (
 )
 from glm4v_tui.images import formats
 from glm4v_tui.images.files import os_error
-from glm4v_tui.images.readers import as_opened, reader_for
+from glm4v_tui.images.readers import opened_by, reader_for
 from glm4v_tui.plain import plain_line
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _opened(file: BufferedReader) -> Image:
 def _read(path: Path, reader: ImageReader, file: BufferedReader, frame: int | None) -> Image:
     """Let a plugin's reader read; its own errors get the name of the file, which it is not told."""
     try:
-        return as_opened(reader, reader.read(file, frame))
+        return opened_by(reader, file, frame)
     except ImageError as error:
         body = f"{plain_line(str(path))} {error.body}"
         raise type(error)(error.title, body, error.remedy) from error

@@ -10,7 +10,7 @@ Before the result there may be reasoning (see ``reasoning``).
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from glm4v_tui.engine.protocol import ResultForm
+
+    Run = Callable[[Callable[[], Any]], Callable[[], Any]]
+    """Takes work; gives what to call for its result, which may raise what the work raised."""
 
 LARGE = 16_384
 """Tokens of a vocabulary from which on work goes to a thread: setting it up takes a second with
@@ -52,7 +55,7 @@ class FormBinder:
         self._tokenizer = tokenizer
         self._stop_ids = stop_ids
         self._run = _in_thread() if vocabulary >= LARGE else _at_once
-        self._own = self._run(
+        self._own: Callable[[], LLTokenizer] = self._run(
             lambda: from_tokenizer(
                 tokenizer, n_vocab=vocabulary, eos_token=sorted(stop_ids), slices=_SLICES
             )
@@ -78,7 +81,7 @@ class FormBinder:
     def _compiled(self, schema: str) -> LLMatcher:
         """A matcher at its beginning; kept, since making one takes longer than a step."""
         try:
-            tokenizer: LLTokenizer = self._own.result()
+            tokenizer = self._own()
             grammar = LLMatcher.grammar_from_json_schema(schema, overrides=_STYLE)
         except BaseException as error:
             # A tokenizer that llguidance is not made for ends in a panic, which is no Exception.
@@ -102,13 +105,13 @@ class ResultMask(LogitsProcessor):  # type: ignore[misc]
         matcher: LLMatcher,
         reasoning: Reasoning | None,
         stop_ids: frozenset[int],
-        run: Callable[[Callable[[], Any]], Future[Any]],
+        run: Run,
     ) -> None:
         self._matcher = matcher
         self._reasoning = reasoning
         self._stop_ids = sorted(stop_ids)
         self._run = run
-        self._allowed: Future[torch.Tensor] | None = None
+        self._forbidden: Callable[[], torch.Tensor] | None = None
         if reasoning is None:
             self._begin_step()
 
@@ -130,22 +133,22 @@ class ResultMask(LogitsProcessor):  # type: ignore[misc]
         self._begin_step(*begun)
 
     def _begin_step(self, *tokens: int) -> None:
-        self._allowed = self._run(lambda: self._step(tokens))
+        self._forbidden = self._run(lambda: self._step(tokens))
 
     def _step(self, tokens: tuple[int, ...]) -> torch.Tensor:
-        """Which tokens may come after these, a bool each."""
+        """Which tokens may not come after these, a bool each."""
         for token in tokens:
             self._matcher.consume_token(token)
         bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
         if self._matcher.is_error():
             raise _unusable(self._matcher.get_error())
-        return torch.from_numpy(np.unpackbits(bits, bitorder="little").view(np.bool_))
+        return torch.from_numpy(np.unpackbits(~bits, bitorder="little").view(np.bool_))
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
         if self._reasoning is None:
-            assert self._allowed is not None
-            allowed = self._allowed.result()[: scores.shape[-1]].to(scores.device)
-            return scores.masked_fill_(~allowed, -torch.inf)
+            assert self._forbidden is not None
+            forbidden = self._forbidden()[: scores.shape[-1]].to(scores.device)
+            return scores.masked_fill_(forbidden, -torch.inf)
         if (forced := self._reasoning.forced) is not None:
             masked = torch.full_like(scores, -torch.inf)
             masked[:, forced] = 0
@@ -154,17 +157,23 @@ class ResultMask(LogitsProcessor):  # type: ignore[misc]
         return scores
 
 
-def _in_thread() -> Callable[[Callable[[], Any]], Future[Any]]:
-    return ThreadPoolExecutor(1, "result-mask").submit
+def _in_thread() -> Run:
+    """Begins work at once, in a thread of its own."""
+    thread = ThreadPoolExecutor(1, "result-mask")
+    return lambda work: thread.submit(work).result
 
 
-def _at_once(work: Callable[[], Any]) -> Future[Any]:
-    done: Future[Any] = Future()
+def _at_once(work: Callable[[], Any]) -> Callable[[], Any]:
     try:
-        done.set_result(work())
+        done = work()
     except BaseException as error:  # noqa: BLE001 - told by whoever asks, as from a thread
-        done.set_exception(error)
-    return done
+        failure = error
+
+        def fail() -> Any:
+            raise failure
+
+        return fail
+    return lambda: done
 
 
 def _unusable(reason: str) -> EngineError:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from glm4v_tui import images
 from glm4v_tui.config import task_options
+from glm4v_tui.errors import UsageError
+from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks.call import (
     TaskCall,
     examined,
@@ -99,10 +101,13 @@ def ask_about(
         options: In place of what the settings say.
 
     Raises:
+        UsageError: several files, and the task looks at one.
         ImageError: one of the files; says which.
         SettingsError: ``[tasks.NAME]`` is wrong.
         PluginError: the task's own code is at fault.
     """
+    if task.is_single and len(files) > 1:
+        raise _too_many(task)
     chosen = task_options(task.name, task.options_type) if options is None else options
     opened = tuple(_open(task, path, crop, chosen) for path, crop in files)
     facts = [image.facts for image in opened]
@@ -110,6 +115,14 @@ def ask_about(
         text or wording(task, chosen, language, facts),
         opened,
         make_call(task, chosen, language, facts, text),
+    )
+
+
+def _too_many(task: Task[Any, Any]) -> UsageError:
+    return UsageError(
+        f"{plain_line(task.title)} looks at one image at a time",
+        "Its result would not say which image it is of.",
+        "Ask about each image by itself.",
     )
 
 

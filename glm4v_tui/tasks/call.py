@@ -95,7 +95,10 @@ def wording(
         PluginError: the task's own code is at fault.
     """
     with guarded(task, "wording its question"):
-        return str(task.ask(facts, options, language))
+        text = task.ask(facts, options, language)
+        if not isinstance(text, str) or not text.strip():
+            raise TypeError(f"ask gave {text!r}, which is no question")
+        return text
 
 
 def options_json(options: msgspec.Struct) -> str:
@@ -114,11 +117,9 @@ def preparation_of(task: AnyTask, options: msgspec.Struct) -> Preparation | None
         return None
 
     def apply(image: Image, facts: Facts) -> Image | None:
-        from PIL.Image import Image as Picture
-
         with guarded(task, "preparing the image"):
             made = task.prepare(image, facts, options)
-            if made is not None and not isinstance(made, Picture):
+            if made is not None and not (_is_picture(made) and made.width and made.height):
                 raise TypeError(f"prepare gave {type(made).__name__}, not an image or None")
             return made
 
@@ -159,6 +160,12 @@ def examined(task: AnyTask, image: Image, facts: Facts, options: msgspec.Struct)
         found = dict(task.examine(image, facts, options))
         msgspec.json.encode(found)  # what cannot cross a file or process is told here
     return msgspec.structs.replace(facts, values=facts.values | found)
+
+
+def _is_picture(value: object) -> bool:
+    from PIL.Image import Image
+
+    return isinstance(value, Image)
 
 
 @contextmanager

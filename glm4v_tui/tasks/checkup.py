@@ -9,7 +9,7 @@ import msgspec
 from glm4v_tui.errors import SettingsError, UsageError
 from glm4v_tui.paths import expanded, is_folder, is_there
 from glm4v_tui.plain import plain_line
-from glm4v_tui.tasks.contract import check_task
+from glm4v_tui.tasks.checking import check_task
 from glm4v_tui.tasks.plugins import (
     HOOKS,
     PluginState,
@@ -136,7 +136,8 @@ def _checkup(
 
 
 def _nothing(plugin: Installed) -> str:
-    return f"{plugin.value} has no hook, so it brings nothing; there is {', '.join(HOOKS)}"
+    hooks = ", ".join(HOOKS)
+    return f"{plugin.value} brings nothing: it needs a hook that gives something ({hooks})"
 
 
 def _taken(tasks: tuple[str, ...], own: str) -> tuple[str, ...]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from glm4v_tui.errors import PluginError
+from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks.call import guarded, options_of
 from glm4v_tui.tasks.export import Record
 from glm4v_tui.tasks.panel import Panel, Region, Table, plain_panel
 from glm4v_tui.tasks.results import Result, ResultState, read_result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from glm4v_tui.chat import Attachment
     from glm4v_tui.tasks.call import TaskCall
@@ -32,7 +32,7 @@ class Outcome:
     regions: tuple[tuple[Region, ...], ...] = ()
     """For each image; those of the first when the task looks at one."""
     warnings: tuple[str, ...] = ()
-    """What the task found doubtful, and what failed in showing it."""
+    """What the task found doubtful, and what failed in showing it; one line each."""
 
     @property
     def value(self) -> Any:
@@ -50,18 +50,26 @@ def outcome_of(task: Task[Any, Any], call: TaskCall, raw: str, *, is_finished: b
     result = read_result(task, raw, is_finished=is_finished)
     if result.state is not ResultState.WHOLE:
         return Outcome(result, Panel())
-    warnings: list[str] = []
-    panel, regions = plain_panel(msgspec.to_builtins(result.value)), []
-    options: Any = task.options_type()
-    with _told(warnings), guarded(task, "reading its options"):
-        options = options_of(task, call)
-    with _told(warnings), guarded(task, "checking its result"):
-        warnings += map(str, task.check(result.value, call.facts, options))
-    with _told(warnings), guarded(task, "showing its result"):
-        panel = _proper(task.render(result.value, call.facts, options))
-    with _told(warnings), guarded(task, "placing its result"):
-        regions = [_placed(task.regions(result.value, facts)) for facts in call.facts[:1]]
-    return Outcome(result, panel, tuple(regions), tuple(warnings))
+    value, failures = result.value, list[str]()
+
+    def asked(doing: str, ask: Callable[[], Any], otherwise: Any) -> Any:
+        """What the task says; each of its faults is told, and none hides what else it says."""
+        try:
+            with guarded(task, doing):
+                return ask()
+        except PluginError as error:
+            failures.append(plain_line(f"{error.title}: {error.body}"))
+            return otherwise
+
+    usual, facts = plain_panel(msgspec.to_builtins(value)), call.facts
+    options = asked("reading its options", lambda: options_of(task, call), task.options_type())
+    doubts = asked("checking its result", lambda: _lines(task.check(value, facts, options)), ())
+    panel = asked("showing its result", lambda: _panel(task.render(value, facts, options)), usual)
+    regions = [
+        asked("placing its result", lambda: _regions(task.regions(value, one)), ())  # noqa: B023
+        for one in facts[:1]
+    ]
+    return Outcome(result, panel, tuple(regions), (*doubts, *failures))
 
 
 def record_of(
@@ -96,25 +104,23 @@ def record_of(
     )
 
 
-@contextmanager
-def _told(warnings: list[str]) -> Iterator[None]:
-    """Go on after a failure of the task's own code: the result itself is whole."""
-    try:
-        yield
-    except PluginError as error:
-        warnings.append(f"{error.title}: {error.body}")
+def _lines(said: object) -> tuple[str, ...]:
+    """What ``check`` gave; also where it gave one text, or nothing."""
+    if isinstance(said, str):
+        said = [said]
+    return tuple(plain_line(str(one)) for one in said or ())  # type: ignore[attr-defined]
 
 
-def _proper(panel: object) -> Panel:
+def _panel(panel: object) -> Panel:
+    """What ``render`` gave, with its wrong types told by their place."""
     if not isinstance(panel, Panel):
         raise TypeError(f"render gave {type(panel).__name__}, not a Panel")
-    msgspec.convert(msgspec.to_builtins(panel), Panel)  # tells wrong types inside by their place
-    for table in panel.parts:
-        if isinstance(table, Table) and any(len(row) != len(table.columns) for row in table.rows):
-            raise ValueError(f"a row of {table.title!r} has not {len(table.columns)} cells")
-    return panel
+    proper = msgspec.convert(msgspec.to_builtins(panel), Panel)
+    for part in proper.parts:
+        if isinstance(part, Table) and any(len(row) != len(part.columns) for row in part.rows):
+            raise ValueError(f"a row of {part.title} has not as many cells as there are columns")
+    return proper
 
 
-def _placed(regions: Iterable[object]) -> tuple[Region, ...]:
-    """Regions of whole pixels; tells what is none."""
-    return tuple(msgspec.convert(msgspec.to_builtins(region), Region) for region in regions)
+def _regions(regions: Iterable[Region] | None) -> tuple[Region, ...]:
+    return msgspec.convert(msgspec.to_builtins(list(regions or ())), tuple[Region, ...])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -80,10 +81,12 @@ def pixel_box(box: Sequence[float], width: int, height: int) -> Box:
         The smallest box of whole pixels around it, at least one pixel, inside of the picture.
 
     Raises:
-        ValueError: not four numbers.
+        ValueError: not four finite numbers.
     """
     if len(box) != 4:
         raise ValueError(f"a box has four numbers, not {len(box)}")
+    if not all(map(math.isfinite, box)):
+        raise ValueError(f"a box has finite numbers, not {list(box)}")
     (left, right), (top, bottom) = sorted((box[0], box[2])), sorted((box[1], box[3]))
     across, down = _pixels(left, right, width), _pixels(top, bottom, height)
     return Box(across[0], down[0], across[1], down[1])
@@ -105,6 +108,8 @@ def plain_panel(value: Any) -> Panel:
 
 def _part(name: str, value: Any) -> Row | Table:
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        if not any(value):
+            return Row(name, str(len(value)))  # objects without fields: only their number is told
         columns = list(dict.fromkeys(key for item in value for key in item))
         rows = tuple(tuple(_words(item.get(key)) for key in columns) for item in value)
         return Table(name, tuple(map(_title, columns)), rows)

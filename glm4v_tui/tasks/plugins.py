@@ -23,7 +23,7 @@ from glm4v_tui.errors import GlmError, UsageError
 from glm4v_tui.images import ImageReader, install_readers
 from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks import hookspecs
-from glm4v_tui.tasks.contract import check_task
+from glm4v_tui.tasks.checking import check_task
 from glm4v_tui.tasks.export import JSONL, Exporter
 from glm4v_tui.tasks.task import Task
 from glm4v_tui.toml_file import did_you_mean
@@ -135,7 +135,7 @@ def load_plugins(settings: PluginSettings, task_files: Iterable[Path] = ()) -> P
             report.fail("switched off in the settings", PluginState.DISABLED)
             continue
         _load(manager, entry, report)
-        if report.state is not PluginState.FAILED:
+        if report.state in {PluginState.OK, PluginState.WARNED}:
             _collect(manager, entry.name, report, found)
     for path in task_files:
         found.reports.append(_load_file(path, found))
@@ -210,6 +210,8 @@ class _Found:
     def add_exporter(self, exporter: object, report: PluginReport) -> None:
         if not isinstance(exporter, Exporter):
             report.warn(f"{type(exporter).__name__} is no Exporter")
+        elif not exporter.suffix.startswith("."):
+            report.warn(f"the suffix of {exporter.name} begins with no dot")
         elif exporter.name in self.exporters:
             report.warn(f"there is an exporter {exporter.name} already")
         else:
@@ -247,21 +249,34 @@ def _load(manager: pluggy.PluginManager, entry: EntryPoint, report: PluginReport
     try:
         with _silenced(report):
             plugin = entry.load()
-        report.seconds = time.monotonic() - started
-        manager.register(plugin, entry.name)
-        manager.check_pending()
-        _check_marks(plugin, report)
-    except (pluggy.PluginValidationError, ValueError) as error:
-        if manager.has_plugin(entry.name):
-            manager.unregister(name=entry.name)
-        report.fail(_misfit(error), PluginState.INCOMPATIBLE)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
         report.fail(_said(error))
+    else:
+        _register(manager, plugin, report)
+    report.seconds = time.monotonic() - started
     if report.seconds > SLOW_S:
         report.warn(f"its import took {report.seconds:.1f} s")
     brought = [name for name in _HEAVY if name in sys.modules and name not in heavy]
     if brought:
         report.warn(f"it imports {', '.join(brought)} with itself; import them where they are used")
+
+
+def _register(manager: pluggy.PluginManager, plugin: object, report: PluginReport) -> None:
+    """Add a plugin whose hooks are those of the contract; any other leaves no trace."""
+    if manager.has_plugin(report.name):
+        report.fail(f"another plugin is called {report.name} already", PluginState.INCOMPATIBLE)
+        return
+    try:
+        manager.register(plugin, report.name)
+        manager.check_pending()
+        _check_marks(plugin, report)
+    except (pluggy.PluginValidationError, ValueError) as error:
+        report.fail(_misfit(error), PluginState.INCOMPATIBLE)
+    except Exception as error:  # noqa: BLE001 - its attributes are a stranger's code as well
+        report.fail(_said(error))
+    fits = report.state in {PluginState.OK, PluginState.WARNED}
+    if not fits and manager.has_plugin(report.name):
+        manager.unregister(name=report.name)
 
 
 def _collect(manager: pluggy.PluginManager, name: str, report: PluginReport, found: _Found) -> None:
@@ -277,9 +292,8 @@ def _collect(manager: pluggy.PluginManager, name: str, report: PluginReport, fou
                 continue
             try:
                 with _silenced(report):
-                    offered = list(implementation.function())
-                for one in offered:
-                    take(one, report)
+                    for offered in implementation.function() or ():
+                        take(offered, report)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
                 report.fail(f"its {hook} failed: {_said(error)}")
 
@@ -319,7 +333,7 @@ def _load_file(path: Path, found: _Found) -> PluginReport:
         found.add_task(load_toml_task(path), report)
     except GlmError as error:
         report.fail(error.body or error.title)
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - one file must not keep the others out
         report.fail(_said(error))
     return report
 

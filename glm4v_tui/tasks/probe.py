@@ -25,6 +25,7 @@ from glm4v_tui.tasks import hookspecs
 from glm4v_tui.tasks.plugins import PluginState, bundled_tasks, find_plugins, load_alone
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from importlib.metadata import Distribution
 
 LIMIT_S = 30.0
@@ -61,12 +62,14 @@ class Probed(msgspec.Struct, frozen=True):
 
     @property
     def brings(self) -> str:
-        """In words: ``task bottles; reader dicom``."""
-        parts = (("task", self.tasks), ("reader", self.readers), ("exporter", self.exporters))
-        said = [
-            f"{kind}{'s' * (len(names) > 1)} {', '.join(names)}" for kind, names in parts if names
-        ]
-        return "; ".join(said) or "nothing"
+        return brings_in_words(self.tasks, self.readers, self.exporters)
+
+
+def brings_in_words(tasks: Sequence[str], readers: Sequence[str], exporters: Sequence[str]) -> str:
+    """What a plugin brings: ``tasks caps, lids; reader DICOM``; ``nothing``."""
+    parts = (("task", tasks), ("reader", readers), ("exporter", exporters))
+    said = [f"{kind}{'s' * (len(names) > 1)} {', '.join(names)}" for kind, names in parts if names]
+    return "; ".join(said) or "nothing"
 
 
 class Request(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from glm4v_tui.errors import GlmError, PluginError
+from glm4v_tui.errors import GlmError
 from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks.call import examined, make_call, preparation_of, wording
 from glm4v_tui.tasks.outcome import outcome_of
@@ -19,7 +19,6 @@ from glm4v_tui.tasks.task import Language
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from glm4v_tui.images import Facts
     from glm4v_tui.tasks.call import TaskCall
     from glm4v_tui.tasks.task import Task
 
@@ -42,7 +41,7 @@ def rehearse(task: AnyTask) -> list[str]:
     steps: list[Callable[[], object]] = [
         lambda: preparation and preparation.apply(image, facts),
         lambda: examined(task, image, facts, options),
-        lambda: _asked(task, options, facts),
+        lambda: [wording(task, options, language, [facts]) for language in Language],
         lambda: call.append(make_call(task, options, Language.EN, [facts])),
     ]
     for step in steps:
@@ -51,16 +50,12 @@ def rehearse(task: AnyTask) -> list[str]:
         except GlmError as error:
             problems.append(f"{error.title}: {error.body}")
     failed: dict[str, str] = {}
-    for sample in samples_of(schema_of(task.result_type)) if call else ():
-        for problem in _shown(task, call[0], text := msgspec.json.encode(sample).decode()):
+    for sample in samples_of(schema_of(task.form(options))) if call else ():
+        text = msgspec.json.encode(sample).decode()
+        for problem in _shown(task, call[0], text):
             failed.setdefault(problem, text)
-    return [
-        *problems,
-        *(
-            f"{text} (with the result {plain_line(sample)[:200]})"
-            for text, sample in failed.items()
-        ),
-    ]
+    told = (f"{one} (with the result {plain_line(text)[:200]})" for one, text in failed.items())
+    return [*problems, *told]
 
 
 def hints_for(task: AnyTask) -> list[str]:
@@ -75,12 +70,6 @@ def hints_for(task: AnyTask) -> list[str]:
     schema = schema_of(task.result_type)
     hints += [f"{task.name}: {place} {text}" for place, text in _open_ends(schema, schema, ())]
     return hints
-
-
-def _asked(task: AnyTask, options: msgspec.Struct, facts: Facts) -> None:
-    for language in Language:
-        if not wording(task, options, language, [facts]).strip():
-            raise PluginError(f"The task {task.name} has no question", f"language {language}")
 
 
 def _shown(task: AnyTask, call: TaskCall, sample: str) -> list[str]:

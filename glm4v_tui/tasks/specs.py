@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _PACKAGE = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:[\[<>=!~@;(].*)?")
 _ADDRESS = re.compile(r"[a-z0-9+]+://|git\+")
+_DIRECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[.*\])?\s*@\s*[a-z+]+:")
+"""``NAME @ ADDRESS`` (PEP 508)."""
 _ARCHIVE = re.compile(r"(?P<wheel>.*\.whl)|.*(?:\.tar\.gz|\.zip|\.tgz)")
 
 
@@ -65,8 +67,9 @@ def read_spec(text: str, *, is_editable: bool = False) -> Spec:
 
 def _looks_like_path(text: str) -> bool:
     """As pip sees it: a bare word is a package even where there is a folder of its name."""
-    head = text.partition("@")[0] if " @ " in text else text
-    return text[:1] in ".~" or "/" in head or _ARCHIVE.fullmatch(text) is not None
+    if _DIRECT.match(text):
+        return False
+    return text[:1] in ".~" or "/" in text or _ARCHIVE.fullmatch(text) is not None
 
 
 def _path_spec(text: str, is_editable: bool) -> Spec:

@@ -54,6 +54,7 @@ class Generation(msgspec.Struct, frozen=True):
     """How results are decoded. None leaves a value to the user's settings."""
 
     max_new_tokens: int | None = None
+    """Of the result; ``reasoning_tokens`` come on top."""
     temperature: float | None = None
     """0 is greedy: always the most probable token."""
     top_p: float | None = None
@@ -85,7 +86,9 @@ class Task(Generic[R, O]):
     """What is asked about the image."""
     result_type: ClassVar[Any]
     """A ``msgspec.Struct``, or a JSON Schema as a dict. Answers are bound to it while they are
-    decoded. Fields without a default are always written; those with one may be left out."""
+    decoded, so it must have an end: no value of any kind, no type that holds itself. Texts, lists
+    and numbers that say no limit get one (see ``bounds``). Fields without a default are always
+    written; those with one may be left out."""
     version: ClassVar[str] = "1"
     """Change it when the same answer would mean something else."""
     api: ClassVar[int] = API
@@ -101,6 +104,8 @@ class Task(Generic[R, O]):
     """Tokens of free text that the model may write before the result."""
     notice: ClassVar[str] = ""
     """Always on the screen and in every export with a result: ``Not for diagnosis.``"""
+    is_single: ClassVar[bool] = False
+    """True: a question is about one image; several are refused before they are opened."""
     is_private: ClassVar[bool] = False
     """True: images do not leave this host, and their paths are not stored or exported."""
 

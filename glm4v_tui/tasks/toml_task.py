@@ -33,10 +33,9 @@ A field of the type ``box`` is drawn on the picture.
 
 from __future__ import annotations
 
-import keyword
 import re
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 
@@ -44,6 +43,7 @@ from glm4v_tui.errors import SettingsError
 from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks.panel import Region, pixel_box
 from glm4v_tui.tasks.task import TASK_NAME, Generation, Label, Task, Words
+from glm4v_tui.tasks.toml_fields import FieldFile, problems_of, type_of
 from glm4v_tui.toml_file import REMEDY, Problem, read_toml, settings_error
 from glm4v_tui.toml_struct import read_struct, read_table
 
@@ -57,30 +57,11 @@ if TYPE_CHECKING:
 P = TypeVar("P")
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
 Temperature = Annotated[float, msgspec.Meta(ge=0)]
 
-Thousandth = Annotated[int, msgspec.Meta(ge=0, le=999)]
-BoxField = Annotated[
-    list[Thousandth],
-    msgspec.Meta(
-        min_length=4, max_length=4, description="[x1, y1, x2, y2], 0 to 999 of width and height"
-    ),
-]
-"""A box in the result of a task, as GLM models write it."""
-
-
-class FieldFile(msgspec.Struct, frozen=True):
-    """``[fields.NAME]``."""
-
-    type: Literal["text", "whole number", "number", "yes/no", "choice", "box"] = "text"
-    meaning: str = ""
-    """Told to the model."""
-    choices: tuple[str, ...] = ()
-    min: float | None = None
-    max: float | None = None
-    """Of numbers; of texts the longest, in characters."""
-    list: bool = False
-    optional: bool = False
+_LARGEST_FILE = 1 << 18
+"""Bytes; more is no task file."""
 
 
 class TaskFile(msgspec.Struct, frozen=True):
@@ -97,11 +78,11 @@ class TaskFile(msgspec.Struct, frozen=True):
     notice: str = ""
     is_private: bool = False
     reasoning_tokens: Count = 0
-    max_new_tokens: Count = 1024
+    max_new_tokens: Positive = 1024
     temperature: Temperature = 0.0
 
 
-class LabelFile(msgspec.Struct, frozen=True):
+class LabelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[[labels]]``."""
 
     name: str
@@ -116,7 +97,7 @@ def load_toml_task(path: Path) -> Task[Any, Any]:
         SettingsError: with file, line and key.
         FileNotFoundError: there is no such file.
     """
-    file = read_toml(path)
+    file = _read(path)
     problems = _Problems(path)
     head = problems.of(lambda: _head(file))
     fields = problems.of(lambda: _fields(file))
@@ -126,7 +107,7 @@ def load_toml_task(path: Path) -> Task[Any, Any]:
     result_type = _result_type(head.name, fields)
     boxes = tuple(name for name, field in fields.items() if field.type == "box")
     kind = type(
-        f"TomlTask_{re.sub(r'[^a-z0-9_]', '_', head.name)}",
+        f"TomlTask_{_identifier(head.name)}",
         (TomlTask,),
         {
             "name": head.name,
@@ -184,11 +165,24 @@ class _Problems:
         return SettingsError(title, "\n".join(self._lines), REMEDY)
 
 
+def _read(path: Path) -> TomlFile:
+    if path.stat().st_size > _LARGEST_FILE:
+        raise settings_error(path, [Problem("", "a task file has at most 256 KB")])
+    return read_toml(path)
+
+
 def _head(file: TomlFile) -> TaskFile:
     head = read_struct(file, TaskFile, ("fields", "labels"))
+    problems = []
     if not TASK_NAME.fullmatch(head.name):
         text = f'"{head.name[:40]}" is no task name: lower-case letters, digits, - and _'
-        raise settings_error(file.path, [file.problem(("name",), text)])
+        problems.append(file.problem(("name",), text))
+    if not head.question.strip():
+        problems.append(file.problem(("question",), "the question is empty"))
+    if len(head.version.split()) != 1:
+        problems.append(file.problem(("version",), "the version is one word"))
+    if problems:
+        raise settings_error(file.path, problems)
     return head
 
 
@@ -208,9 +202,12 @@ def _fields(file: TomlFile) -> dict[str, FieldFile]:
 
 def _field(file: TomlFile, name: str) -> FieldFile:
     field = read_table(file, FieldFile, ("fields", name))
-    wrong = _wrong(name, field)
-    if wrong is not None:
-        raise settings_error(file.path, [file.problem(("fields", name), wrong)])
+    wrong = [
+        file.problem(("fields", name, *filter(None, (key,))), text)
+        for key, text in problems_of(name, field)
+    ]
+    if wrong:
+        raise settings_error(file.path, wrong)
     return field
 
 
@@ -224,48 +221,23 @@ def _labels(file: TomlFile) -> tuple[Label, ...]:
     except msgspec.ValidationError as error:
         problem = file.problem(("labels",), f"expected [[labels]] with a name each: {error}")
         raise settings_error(file.path, [problem]) from error
+    for what in ("name", "key"):
+        given = [value for label in found if (value := getattr(label, what))]
+        if len(set(given)) != len(given):
+            problem = file.problem(("labels",), f"two labels have the same {what}")
+            raise settings_error(file.path, [problem])
+    if not all(label.name.strip() for label in found):
+        raise settings_error(file.path, [file.problem(("labels",), "a label's name is empty")])
     return tuple(Label(label.name, label.key, label.title) for label in found)
 
 
 def _result_type(name: str, fields: dict[str, FieldFile]) -> type[msgspec.Struct]:
-    required = [(key, _type(spec)) for key, spec in fields.items() if not spec.optional]
-    optional = [(key, _type(spec) | None, None) for key, spec in fields.items() if spec.optional]
+    required = [(key, type_of(spec)) for key, spec in fields.items() if not spec.optional]
+    optional = [(key, type_of(spec) | None, None) for key, spec in fields.items() if spec.optional]
     return msgspec.defstruct(
-        f"Result of {name}", [*required, *optional], frozen=True, omit_defaults=False, kw_only=True
+        f"Result_of_{_identifier(name)}", [*required, *optional], frozen=True, kw_only=True
     )
 
 
-def _wrong(name: str, spec: FieldFile) -> str | None:
-    if not name.isidentifier() or keyword.iskeyword(name):
-        return "a field's name is letters, digits and _, as a Python name"
-    if (spec.type == "choice") != bool(spec.choices):
-        return 'choices belong to the type "choice", and that needs some'
-    if spec.min is not None and spec.max is not None and spec.min > spec.max:
-        return "min is above max"
-    return None
-
-
-def _type(spec: FieldFile) -> Any:
-    single = _single(spec)
-    if spec.meaning:
-        single = Annotated[single, msgspec.Meta(description=spec.meaning)]
-    return list.__class_getitem__(single) if spec.list else single
-
-
-def _single(spec: FieldFile) -> Any:
-    match spec.type:
-        case "choice":
-            return Literal[spec.choices]
-        case "yes/no":
-            return bool
-        case "box":
-            return BoxField
-        case "text":
-            limit = int(spec.max) if spec.max is not None else None
-            return Annotated[str, msgspec.Meta(max_length=limit)] if limit else str
-        case "whole number":
-            low = None if spec.min is None else int(spec.min)
-            high = None if spec.max is None else int(spec.max)
-            return Annotated[int, msgspec.Meta(ge=low, le=high)]
-        case "number":
-            return Annotated[float, msgspec.Meta(ge=spec.min, le=spec.max)]
+def _identifier(name: str) -> str:
+    return re.sub(r"[^a-z0-9_]", "_", name)

@@ -94,6 +94,7 @@ def test_a_failed_answer_exits_with_4_and_keeps_what_was_written(stage, run, pic
         (["ask", "-q", "What?"], "PATH"),
         (["ask", "x.png"], "question"),
         (["ask", "x.png", "-q", "?", "--temperature", "-1"], "temperature"),
+        (["ask", __file__, "-q", "?", "--crop", "1,2,x,4"], "crop"),
         (["ask", "x.png", "-q", "?", "--max-new-tokens", "0"], "max-new-tokens"),
         (["--no-such-option"], "no-such-option"),
         (["--model", "x", "ask", "x.png", "-q", "?"], "glm4v-tui ask ..."),

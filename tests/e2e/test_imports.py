@@ -54,7 +54,7 @@ for module in pkgutil.walk_packages(part.__path__, part.__name__ + "."):
 """
 
 
-@pytest.mark.parametrize("part", ["ui", "commands", "engine", "images", "gpu", "bench"])
+@pytest.mark.parametrize("part", ["ui", "commands", "tasks", "engine", "images", "gpu", "bench"])
 def test_no_part_of_the_interface_loads_a_model_library(part):
     assert not loaded_by(ALL_OF_THE_INTERFACE.format(part=part)) & MODEL_LIBRARIES
 

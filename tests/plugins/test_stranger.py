@@ -1,7 +1,6 @@
 """A stranger's plugin and task file, made from the README alone, in a clean environment.
 
-The files and commands are those that stand in the README; only the image and the folder of the
-settings are this test's own.
+The files and commands are those that stand in the README; only the image is this test's own.
 """
 
 import json
@@ -51,10 +50,12 @@ def test_a_task_file_is_written_used_and_removed(separate):
 
 OWN_TEST = """
 def test_an_answer_becomes_a_result() -> None:
+    from glm4v_tui_tile_holes import Options
+
     answer = '{"defect": "hole", "place": "left", "certain": 40}'
     result = read_result(TASK, answer, is_finished=True).require()
     assert result == Result("hole", "left", 40)
-    assert TASK.check(result, [])
+    assert TASK.check(result, [], Options())
 """
 
 
@@ -68,6 +69,9 @@ def test_a_plugin_is_written_installed_used_and_removed(separate):
     test.write_text(test.read_text().partition("\n\ndef test_an_answer")[0] + OWN_TEST)
     tested = separate.run(separate.python, "-m", "pytest", "-q", project)
     assert "4 passed" in tested.stdout, tested.stdout
+    for linter in (("ruff", "check", "--no-cache"), ("mypy", "--strict")):
+        linted = separate.run(separate.python, "-m", *linter, project / "glm4v_tui_tile_holes")
+        assert linted.returncode == 0, linted.stdout
 
     def program(beginning):
         done = separate.program(*words_of(beginning), folder=project)

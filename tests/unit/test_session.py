@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from glm4v_tui.chat import Attachment, Role
-from glm4v_tui.engine.protocol import LoadModel, RgbImage
+from glm4v_tui.engine.protocol import LoadModel, ResultForm, RgbImage, Sampling
 from glm4v_tui.engine.scripted import Script, ScriptedAnswer, ScriptedEngine
 from glm4v_tui.errors import ImageChangedError, WorkerDiedError
 from glm4v_tui.session import ChatSession, ModelState, Turn, TurnState
+from glm4v_tui.tasks.call import TaskCall
+from glm4v_tui.tasks.task import Generation
 
 CAT = Attachment("/cat.png", "aa" * 32, 2, 1)
 DOG = Attachment("/dog.png", "bb" * 32, 2, 1)
@@ -81,6 +83,43 @@ async def test_the_system_prompt_comes_first_and_thinking_is_not_remembered():
         assert [m.role for m in prompt] == [Role.SYSTEM, Role.USER, Role.ASSISTANT, Role.USER]
         assert prompt[2].text == "A cat."
         assert prompt[1].attachments == (CAT,)
+
+
+CALL = TaskCall("look", "1", "{}", "You look.", '{"type": "null"}', 7, Generation(40, 0))
+RESULT = ScriptedAnswer('<think>hm</think>{"kind": "dent"}', tokens_per_s=5000)
+
+
+async def test_a_task_asks_in_its_own_way_and_what_follows_in_the_users():
+    async with chatting(RESULT, QUICK, system_prompt="Be brief.") as session:
+        asked = []
+        send = session.engine.generate
+
+        async def note(request):
+            asked.append(request)
+            await send(request)
+
+        session.engine.generate = note
+        session.sampling = Sampling(max_new_tokens=9, temperature=1.0, repetition_penalty=2.0)
+        first = await session.submit("What is it?", [CAT], CALL)
+        await over(first)
+        second = await session.submit("Why?")
+        await over(second)
+        again = await session.regenerate(second)
+        await over(again)
+        session.undo()
+        third = await session.regenerate(first)
+        await over(third)
+    task, free, _, task_again = asked
+    assert task.form == ResultForm('{"type": "null"}', 7)
+    assert task.sampling == Sampling(max_new_tokens=47, temperature=0)
+    assert [message.text for message in task.messages] == ["You look.", "What is it?"]
+    assert free.form is None
+    assert free.sampling == session.sampling
+    assert [message.text for message in free.messages] == [
+        "Be brief.", "What is it?", '{"kind": "dent"}', "Why?",
+    ]  # fmt: skip
+    assert free.messages[1].attachments == (CAT,)
+    assert (task_again.form, task_again.sampling) == (task.form, task.sampling)
 
 
 async def test_stopping_keeps_what_was_written_and_asks_the_next():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from glm4v_tui.tasks.specs import Spec, read_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from glm4v_tui.tasks.installer import Installer
 
 TRUST = "A plugin is a program that runs with your rights: install what you trust."
 
@@ -55,7 +58,7 @@ def run(options: InstallOptions) -> int:
     found = list(dict.fromkeys([*(one for some in came.values() for one in some), *new]))
     is_fit = [_report(plugin) for plugin in found]
     for spec in (spec for spec, plugins in came.items() if not plugins):
-        _tell_none(spec)
+        _tell_none(spec, installer)
     return 0 if is_whole and all(is_fit) and all(came.values()) else TaskError.exit_code
 
 
@@ -123,8 +126,9 @@ def _report(plugin: Installed) -> bool:
     return probed.state in {PluginState.OK, PluginState.WARNED}
 
 
-def _tell_none(spec: Spec) -> None:
+def _tell_none(spec: Spec, installer: Installer) -> None:
     say(
         f"{spec.name or spec.text} is installed, and it brings no plugin: none of its entry points "
-        "is in the group glm4v_tui. It is not remembered."
+        "is in the group glm4v_tui. It is not remembered.",
+        f"To remove it: {shlex.join(installer.uninstall([spec.name or 'NAME']))}",
     )

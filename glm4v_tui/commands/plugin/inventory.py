@@ -11,6 +11,7 @@ from glm4v_tui.commands.start import plugins_of, settings_with
 from glm4v_tui.errors import SettingsError
 from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks.plugins import PluginReport, PluginState
+from glm4v_tui.tasks.probe import brings_in_words
 from glm4v_tui.tasks.remembered import Remembered, missing
 
 if TYPE_CHECKING:
@@ -92,6 +93,6 @@ def _row(info: PluginInfo) -> tuple[str, ...]:
         source,
         info.state.value,
         f"{info.import_s * 1000:.0f} ms" if is_loaded else "",
-        ", ".join((*info.tasks, *info.readers, *info.exporters)),
+        brings_in_words(info.tasks, info.readers, info.exporters),
     )
     return tuple(map(plain_line, row))

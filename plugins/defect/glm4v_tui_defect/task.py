@@ -33,6 +33,7 @@ class DefectTask(Task[Inspection, DefectOptions]):
         "能判断时写出可能的原因。评分从 10（无缺陷）到 1（不可用）。",
     )
     result_type = Inspection
+    is_single = True
     options_type = DefectOptions
     labels = (Label("pass", "p"), Label("fail", "f"), Label("review", "r"))
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from glm4v_tui import ReadImage
+from glm4v_tui.errors import ImageError
+from glm4v_tui_medical import refusals
 from glm4v_tui_medical.aspect import pixel_shape, square
 from glm4v_tui_medical.color import eight_bits, from_palette
 from glm4v_tui_medical.facts import facts_of
@@ -28,6 +30,16 @@ def read_dicom(file: BinaryIO, frame: int | None) -> ReadImage:
     Raises:
         ImageError: One of its kinds, saying why; its body goes on after the file's name.
     """
+    try:
+        return _read(file, frame)
+    except (ImageError, MemoryError, OSError):
+        raise
+    except Exception as error:
+        # Not in pydicom's own words: they may quote the file.
+        raise refusals.damaged("its contents do not follow the form of DICOM") from error
+
+
+def _read(file: BinaryIO, frame: int | None) -> ReadImage:
     header = read_header(file)
     header = replace(header, frame=header.frames // 2 if frame is None else frame)
     check(header)

@@ -15,11 +15,11 @@ Urgency = Literal["routine", "soon", "urgent"]
 class Finding(msgspec.Struct, frozen=True):
     """Something that is not normal."""
 
-    what: Annotated[str, Meta(max_length=60, description="nodule, effusion, ...")]
-    where: Annotated[str, Meta(max_length=60, description="the place in the body")]
+    what: Annotated[str, Meta(max_length=48, description="nodule, effusion, ...")]
+    where: Annotated[str, Meta(max_length=48, description="the place in the body")]
     side: Annotated[Side, Meta(description="of the image as it is seen; none for the middle")]
     size: (
-        Annotated[str, Meta(max_length=30, description="as far as the image tells it, else null")]
+        Annotated[str, Meta(max_length=24, description="as far as the image tells it, else null")]
         | None
     )
     certainty: Certainty

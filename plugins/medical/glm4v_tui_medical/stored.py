@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from glm4v_tui.errors import ImageError
 from glm4v_tui.images import MAX_SOURCE_PIXELS
 from glm4v_tui_medical import refusals
-from glm4v_tui_medical.codestream import declared_size, is_ended
+from glm4v_tui_medical.codestream import declared_size, is_boxed, is_ended
 from glm4v_tui_medical.header import KEYWORDS
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 EXTRA = "'glm4v-tui[jpeg]'"
 """Brings pylibjpeg-libjpeg, which reads lossless and 12-bit JPEG."""
 _WITH_EXTRA = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
+_RLE = "1.2.840.10008.1.2.5"
+"""Read by pydicom itself: the plugin in Rust that it would prefer panics over damaged data."""
 _COLORS = (
     *("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"),
     *("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"),
@@ -102,10 +104,15 @@ def _decoded(file: BinaryIO, header: Header, decoder: Decoder) -> np.ndarray[Any
         whole = pydicom.dcmread(file, force=True, specific_tags=[*KEYWORDS, "PixelData"])
         _check_length(header, len(whole.get("PixelData", b"")))
         return np.asarray(pixel_array(whole, index=header.frame))
+    plugin = "pydicom" if header.syntax == _RLE else ""
     if not decoder.is_encapsulated:
         _check_length(header, _bytes_there(file, header, header.data_at))
     file.seek(0)
-    return np.asarray(pixel_array(file, index=header.frame, transfer_syntax_uid=header.syntax))
+    return np.asarray(
+        pixel_array(
+            file, index=header.frame, transfer_syntax_uid=header.syntax, decoding_plugin=plugin
+        )
+    )
 
 
 def _bytes_there(file: BinaryIO, header: Header, data_at: int) -> int:
@@ -135,6 +142,8 @@ def _check_codestream(file: BinaryIO, header: Header) -> None:
     except Exception as error:
         raise refusals.damaged("its compressed pixels cannot be told apart into frames") from error
     size = declared_size(code)
+    if size is None and is_boxed(code):  # pydicom looks for them endlessly
+        raise refusals.damaged("its compressed pixels are in boxes that cannot be read")
     if size is not None and size != (header.count("Columns"), header.count("Rows")):
         raise refusals.damaged("its compressed pixels have another size than its header says")
     # Decoders fill up what is missing without a word.

@@ -58,7 +58,7 @@ class MedicalTask(Task[Report, MedicalOptions]):
         Label("urgent", "u"),
         Label("repeat", "r"),
     )
-    generation = Generation(max_new_tokens=1024, temperature=0)
+    generation = Generation(max_new_tokens=1536, temperature=0)
 
     def choose(self, count: int, options: MedicalOptions) -> Sequence[int]:
         """Evenly spaced: the middles of as many equal parts of the series."""

@@ -13,6 +13,7 @@ from medical_program import ask
 from pydicom import Dataset
 
 from glm4v_tui import images
+from glm4v_tui.errors import ImageError
 from glm4v_tui.tasks.asking import ask_about
 from glm4v_tui.tasks.task import Language
 
@@ -129,6 +130,19 @@ def test_values_that_are_none_are_not_quoted(tmp_path, scan):
     assert done.returncode == 3
     assert "RescaleSlope is no number" in done.stderr
     assert not SECRET.search(done.stderr)
+
+
+def test_what_pydicom_says_of_damage_is_not_passed_on(scan, monkeypatch):
+    """Its exceptions may hold values of the file."""
+
+    def failing(*_, **__):
+        raise ValueError("Invalid value 'Zebrafink^Quastel'")
+
+    monkeypatch.setattr("pydicom.dcmread", failing)
+    with pytest.raises(ImageError) as caught:
+        images.open_image(scan)
+    assert "form of DICOM" in caught.value.body
+    assert not SECRET.search(str(caught.value))
 
 
 def test_facts_and_question_hold_nothing(scan):

@@ -55,6 +55,15 @@ def test_compressed_pixels_of_another_size_are_not_decoded(tmp_path):
     assert "another size" in refused(saved(tmp_path / "a.dcm", slice_)).body
 
 
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("box", [bytes(8), b"\0\0\0\1abcd", b"\0\0\0\x08abcd", b""])
+def test_boxes_that_lead_nowhere_do_not_hang(tmp_path, box):
+    """A JP2 box of length 0 keeps pydicom's parser in a circle."""
+    slice_ = ct(SMALL, syntax=JPEG2000Lossless)
+    slice_.PixelData = encapsulate([b"\0\0\0\x0cjP  \r\n\x87\n" + box + bytes(40)])
+    assert "boxes" in refused(saved(tmp_path / "a.dcm", slice_)).body
+
+
 @pytest.mark.parametrize(("name", "size"), [
     ("693_J2KI.dcm", (512, 512)), ("MR_small_jpeg_ls_lossless.dcm", (64, 64)),
     ("JPGExtended.dcm", (256, 1024)), ("SC_rgb_jpeg_gdcm.dcm", (100, 100)),

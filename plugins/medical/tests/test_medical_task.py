@@ -1,5 +1,6 @@
 """The task: windows, slices, question, doubts, panel, and the program as a whole."""
 
+import hashlib
 import json
 
 import msgspec
@@ -191,9 +192,20 @@ def test_the_panel_in_lines():
     assert "Findings: none" in "\n".join(panel_lines(TASK.render(report(), (), MedicalOptions())))
 
 
+def test_a_long_report_is_not_cut():
+    """1,536 tokens are enough for one of all texts but two findings' at their longest, at a
+    character a token, as Chinese has it at worst."""
+    full = Finding("部" * 48, "位" * 48, "both", "大" * 24, "certain")
+    long = Report([full] * 6, "纹" * 60, "印" * 240, "建" * 160, "routine")
+    names = len(msgspec.json.encode(report(*[NODULE] * 6))) / 3  # English: 3 characters a token
+    texts = sum(map(len, (*[full.what + full.where + full.size] * 6, long.texture,
+                          long.impression, long.recommendation)))  # fmt: skip
+    assert names + texts < TASK.generation.max_new_tokens
+
+
 def test_every_text_of_a_report_is_bounded():
     """A report of the longest texts decodes, one character more does not."""
-    full = Finding("a" * 60, "b" * 60, "both", "c" * 30, "certain")
+    full = Finding("a" * 48, "b" * 48, "both", "c" * 24, "certain")
     longest = Report([full] * 8, "d" * 60, "e" * 240, "f" * 160, "urgent")
     assert msgspec.json.decode(msgspec.json.encode(longest), type=Report) == longest
     for name in ("texture", "impression", "recommendation"):
@@ -231,8 +243,25 @@ def test_the_slices_of_a_folder_are_those_of_the_scan(scan):
     assert [path.name for path in choice.files] == ["IM3", "IM2", "IM4"]  # at 1, 3 and 5 mm
 
 
+def test_named_slices_are_put_in_order_too(tmp_path, scan):
+    export = tmp_path / "out.jsonl"
+    paths = [scan / "IM0", scan / "IM2", scan / "IM1"]  # at 4, 3 and 0 mm
+    done = ask(tmp_path, *paths, "--task", "medical", "--export", export, script=report())
+    assert done.returncode == 0, done.stderr
+    first = hashlib.sha256((scan / "IM1").read_bytes()).hexdigest()
+    assert json.loads(export.read_text())["digest"] == first
+
+
 def test_a_folder_is_no_series_without_a_task_or_without_scans(tmp_path, scan):
     for arguments in ((scan, "-q", "What?"), (tmp_path, "--task", "medical")):
         done = ask(tmp_path, *arguments, script=report())
         assert (done.returncode, done.stdout) == (3, "")
         assert "This is a folder" in done.stderr
+
+
+def test_a_cut_report_of_the_embedded_model_is_told_with_the_notice(tmp_path, scan):
+    done = ask(tmp_path, scan / "IM0", "--task", "medical", "--max-new-tokens", "20")
+    assert done.returncode == 5
+    assert done.stdout.startswith('{"findings"')
+    assert done.stdout.endswith("\nNot for diagnosis.\n")
+    assert "The result is incomplete" in done.stderr

@@ -12,6 +12,7 @@ from pydicom.uid import (
 )
 
 from glm4v_tui import images, windowed
+from glm4v_tui.errors import ImageTruncatedError
 
 
 def read(reader, path, frame=None):
@@ -191,3 +192,35 @@ def test_pixels_are_square(tmp_path, keyword, shape, size):
 def test_burned_in_names_are_told(tmp_path):
     path = saved(tmp_path / "a.dcm", ct(np.zeros((2, 2), np.int16), BurnedInAnnotation="YES"))
     assert any("names" in note for note in images.inspect(path).notes)
+
+
+def test_signs_that_were_lost_in_writing(reader, tmp_path):
+    """Some writers give padding and the first value of a table as unsigned in signed files."""
+    stored = np.array([[-2000, 5, -9, -10]], np.int16)
+    slice_ = ct(stored, RescaleSlope=None, RescaleIntercept=None)
+    slice_.add_new("PixelPaddingValue", "US", 65536 - 2000)
+    assert values(read(reader, saved(tmp_path / "a.dcm", slice_))) == [[-10, 5, -9, -10]]
+    lut = table(65536 - 10, list(range(100, 120)))
+    slice_ = ct(stored, RescaleSlope=None, RescaleIntercept=None, ModalityLUTSequence=lut)
+    assert values(read(reader, saved(tmp_path / "b.dcm", slice_))) == [[100, 115, 101, 100]]
+
+
+@pytest.mark.parametrize(
+    ("entries", "bits"), [(bytes([7, 8, 9, 0]), 8), (bytes([7, 0, 8, 0, 9, 0]), 16)]
+)
+def test_tables_of_bytes(reader, tmp_path, entries, bits):
+    item = Dataset()
+    item.add_new("LUTDescriptor", "US", [3, 0, bits])
+    item.add_new("LUTData", "OW", entries)
+    slice_ = ct(np.array([[0, 1, 2]], np.uint16), RescaleSlope=None, RescaleIntercept=None)
+    slice_.ModalityLUTSequence = [item]
+    assert values(read(reader, saved(tmp_path / "a.dcm", slice_))) == [[7, 8, 9]]
+
+
+def test_a_table_shorter_than_it_says_is_damage(tmp_path):
+    item = table(0, [1, 2, 3])[0]
+    item.add_new("LUTDescriptor", "US", [300, 0, 16])
+    slice_ = ct(np.zeros((2, 2), np.uint16), RescaleSlope=None, RescaleIntercept=None)
+    slice_.ModalityLUTSequence = [item]
+    with pytest.raises(ImageTruncatedError, match="damaged"):
+        images.open_image(saved(tmp_path / "a.dcm", slice_))
