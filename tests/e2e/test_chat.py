@@ -44,6 +44,12 @@ def test_a_question_asked_while_loading_waits_visibly(stage):
     chat.wait_gone("queued")
 
 
+def test_what_is_typed_before_the_first_screen_is_there_is_kept(stage):
+    chat = stage.play("Yes.", wait="")
+    chat.type("typed at once")
+    chat.wait_for("typed at once +│", timeout=30)
+
+
 def test_typing_goes_on_while_an_answer_arrives(stage):
     chat = stage.play(SLOW | {"tokens_per_s": 100.0}, "Second.")
     ask(chat, "Count.")

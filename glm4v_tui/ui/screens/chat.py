@@ -6,6 +6,7 @@ import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.screen import Screen
@@ -23,7 +24,6 @@ from glm4v_tui.ui.widgets.welcome import Welcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from textual import events
     from textual.app import ComposeResult
     from textual.binding import BindingType
     from textual.timer import Timer
@@ -422,10 +422,15 @@ class ChatScreen(Screen[None]):
             self._question.composer.focus()
 
     def on_key(self, event: events.Key) -> None:
-        """Letters typed before the composer is there are for the composer."""
-        if self.focused is None and event.is_printable and event.character:
+        """What is typed before the composer has the focus is for the composer.
+
+        Keys that it has seen itself do not come up to here: it takes them.
+        """
+        composer = self._question.composer
+        is_early = self.focused is None or self.focused is composer
+        if is_early and (event.is_printable or event.key in {"enter", "backspace"}):
             event.stop()
-            self._question.composer.insert(event.character)
+            composer.post_message(events.Key(event.key, event.character))
 
     def on_question_area_folder_named(self, message: QuestionArea.FolderNamed) -> None:
         self._open_picker(message.folder)
