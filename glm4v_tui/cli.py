@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -49,7 +50,8 @@ def _model_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group(cls=DefaultChat, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="glm4v-tui")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Look at images with a vision-language model of your own.
 
     \b
@@ -57,6 +59,8 @@ def cli() -> None:
                            a folder opens the file picker there
                            (glm4v-tui chat --help lists its options)
     """
+    if ctx.invoked_subcommand != "chat":
+        gc.enable()  # the chat does so when its first screen is there
 
 
 @cli.command("chat")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -47,6 +48,7 @@ Write a question and press Enter. Commands:
 
 def run_line_chat(settings: Settings, images: list[Path], scripted: str | None) -> int:
     """Chat over standard input and output; the exit code."""
+    gc.enable()
     return asyncio.run(_LineChat(settings, scripted).run(images))
 
 

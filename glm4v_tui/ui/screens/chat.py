@@ -538,3 +538,4 @@ def _spare_collector() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
