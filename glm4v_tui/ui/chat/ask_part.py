@@ -1,0 +1,124 @@
+"""Asking, stopping, asking anew, and bringing back what was there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.binding import Binding
+
+from glm4v_tui.session import ModelState
+from glm4v_tui.ui.bound_keys import bound_key
+from glm4v_tui.ui.chat.base import ChatBase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.binding import BindingType
+
+    from glm4v_tui.chat import Message
+    from glm4v_tui.session import Turn
+    from glm4v_tui.tasks.call import TaskCall
+    from glm4v_tui.ui.widgets.question_area import QuestionArea
+
+
+class AskPart(ChatBase):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "stop", "Stop", id="chat.stop", tooltip="End the answer; keep its text"),
+        Binding("f5", "regenerate", "Again", id="chat.regenerate", show=False,
+                tooltip="Answer the last question anew"),
+        Binding("ctrl+n", "new_chat", "New chat", id="chat.new", show=False, priority=True),
+        Binding("f9", "undo", "Bring back", id="chat.undo", show=False,
+                tooltip="Undo the last edit, regenerate or new chat"),
+    ]  # fmt: skip
+
+    async def on_question_area_asked(self, message: QuestionArea.Asked) -> None:
+        await self._complete()
+        await self._ask(message.question, message.call)
+
+    async def _ask(self, question: Message, call: TaskCall | None) -> None:
+        self._session.add(question, call)
+        self._warn_of(question)
+        # In a worker: opening images must not hold up what the screen has to do meanwhile.
+        self.run_worker(self._session.advance(), group="commands")
+        await self._show_turns()
+
+    def _warn_of(self, question: Message) -> None:
+        """Say what keeps a question from being answered, or from being answered well."""
+        has_image = question.attachments or any(t.question.attachments for t in self._session.turns)
+        if self._session.model_state in {ModelState.FAILED, ModelState.NONE}:
+            key = bound_key(self, "chat.model")
+            words = f"No model is loaded: {key} chooses one, and the question waits for it."
+        elif self._is_embedded and not has_image:
+            key = bound_key(self, "chat.attach")
+            words = f"This question has no image, and the embedded model guesses then: {key}."
+        else:
+            return
+        self.notify(words, severity="warning", markup=False)
+
+    def action_stop(self) -> None:
+        """Escape: stop the answer, take back a waiting question, or return to the composer."""
+        if self._session.current is not None:
+            self.run_worker(self._session.stop(), group="commands")
+        elif self._session.queued:
+            self._bring_back(self._session.queued[-1], self._session.withdraw)
+        else:
+            self._question.composer.focus()
+
+    def action_regenerate(self) -> None:
+        if self._session.turns:
+            self._ask_again(self._session.turns[-1])
+
+    def _ask_again(self, turn: Turn) -> None:
+        if self._may_cut():
+            self.call_next(self._ask, self._session.cut(turn), turn.call)
+
+    def _edit(self, turn: Turn) -> None:
+        if self._may_cut():
+            self._bring_back(turn, self._session.cut, is_edit=True)
+
+    def _bring_back(
+        self, turn: Turn, take: Callable[[Turn], Message], *, is_edit: bool = False
+    ) -> None:
+        """Take a question out of the conversation, to be written anew."""
+        question = take(turn)
+        text = self._desk.command_text(turn.call) if turn.call else question.text
+        self._question.rewrite(text, question.attachments, is_edit=is_edit)
+        self.call_next(self._show_turns)
+
+    def action_new_chat(self) -> None:
+        if self._session.turns and self._may_cut():
+            self._session.clear()
+            self.call_next(self._show_turns)
+
+    def _may_cut(self) -> bool:
+        if not self._session.is_idle:
+            self.notify("Stop the answer first (Esc).", severity="warning", markup=False)
+            return False
+        self.notify("F9 brings back what was there.", markup=False, timeout=3)
+        return True
+
+    def action_undo(self) -> None:
+        if self._session.undo():
+            self._question.forget_edit()
+            self.call_next(self._show_turns)
+        else:
+            idle = self._session.is_idle
+            words = "There is nothing to bring back." if idle else "Stop the answer first (Esc)."
+            self.notify(words, markup=False)
+
+    def on_key(self, event: events.Key) -> None:
+        """What is typed before the composer has the focus is for the composer.
+
+        Keys that it has seen itself do not come up to here: it takes them.
+        """
+        composer = self._question.composer
+        is_early = self.focused is None or self.focused is composer
+        if is_early and (event.is_printable or event.key in {"enter", "backspace"}):
+            event.stop()
+            composer.post_message(events.Key(event.key, event.character))
+
+    def on_paste(self, event: events.Paste) -> None:
+        """A paste or drop while the conversation has the focus."""
+        event.stop()
+        self._question.take_paste(event.text)

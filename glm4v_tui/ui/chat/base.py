@@ -1,0 +1,133 @@
+"""What all parts of the chat screen share: session, widgets, and the conversation on the screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.screen import Screen
+
+from glm4v_tui.demo import CHECKPOINT
+from glm4v_tui.session import ModelState
+from glm4v_tui.ui.widgets.welcome import Welcome
+
+if TYPE_CHECKING:
+    from textual.timer import Timer
+
+    from glm4v_tui.chat import Attachment
+    from glm4v_tui.session import ChatSession, Turn
+    from glm4v_tui.ui.launch import Launch
+    from glm4v_tui.ui.task_desk import TaskDesk
+    from glm4v_tui.ui.widgets.chat_log import ChatLog
+    from glm4v_tui.ui.widgets.model_bar import ModelBar
+    from glm4v_tui.ui.widgets.question_area import QuestionArea
+    from glm4v_tui.ui.widgets.side_bar import SideBar
+    from glm4v_tui.ui.widgets.status_line import StatusLine
+    from glm4v_tui.ui.widgets.words import Words
+
+_FLUSH_S = 1 / 10
+"""How often a growing answer is painted: eyes cannot follow more, and drawing it costs."""
+
+
+class ChatBase(Screen[None]):
+    _bar: ModelBar
+    _question: QuestionArea
+    _log: ChatLog
+    _side_bar: SideBar
+    _status: StatusLine
+    _notice: Words
+
+    def __init__(self, launch: Launch, session: ChatSession, desk: TaskDesk) -> None:
+        super().__init__()
+        self._launch = launch
+        self._session = session
+        self._desk = desk
+        self._changed: set[Turn] = set()
+        self._flushing: Timer | None = None
+        self._is_complete = False
+        self._silent_s = 0.0
+        session.on_change = self._note_change
+
+    async def _complete(self) -> None:
+        """Mount the rest, once: conversation, side bar, status line.
+
+        Waits for nobody: a question that is typed before the first frame finds it done.
+        """
+        if self._is_complete:
+            return
+        self._is_complete = True
+        from glm4v_tui.ui.widgets.chat_log import ChatLog
+        from glm4v_tui.ui.widgets.side_bar import SideBar
+        from glm4v_tui.ui.widgets.status_line import StatusLine
+        from glm4v_tui.ui.widgets.words import Words
+
+        self._log = ChatLog(self._launch.settings.interface.picture_height, self._desk)
+        self._log.display = False  # the welcome stands in its place until there is a turn
+        self._side_bar = SideBar()
+        self._status = StatusLine()
+        self._notice = Words(id="notice")
+        self._notice.display = False
+        await self.query_one("#middle").mount(self._log, self._side_bar)
+        await self.mount(self._notice, before=self._question)
+        await self.mount(self._status)
+
+    def show_state(self) -> None:
+        """Bring the top and bottom lines up to date; what has not changed is not painted."""
+        session = self._session
+        self._bar.show(session, self._silent_s)
+        length = session.model.context_length if session.model else None
+        coming = self._question.image_tokens + self._question.cost_of(session.images_left)
+        self._status.show_context(session.context_used, coming, length)
+
+    def _images_in_view(self) -> tuple[Attachment, ...]:
+        """The images that the next answer is about, or the last ones that were asked about."""
+        return self._question.attachments or self._last_images()
+
+    def _last_images(self) -> tuple[Attachment, ...]:
+        return self._session.images
+
+    @property
+    def _is_embedded(self) -> bool:
+        command = self._session.command
+        return command is not None and command.model == str(CHECKPOINT)
+
+    def _measure(self) -> None:
+        sizes = self._question.unmeasured
+        if sizes and self._session.model_state is ModelState.READY:
+            self.run_worker(self._session.engine.measure(sizes), group="commands")
+
+    # The conversation -----------------------------------------------------------------------
+
+    async def _show_turns(self) -> None:
+        await self.query(Welcome).remove()
+        self._log.display = True
+        await self._log.sync(self._session.turns)
+        self._side_bar.show_images(self._images_in_view())
+        self._show_notices()
+        self.show_state()
+        self._keep_flushing()
+
+    def _show_notices(self) -> None:
+        """What tasks want to be said as long as their results are here, wherever one scrolls."""
+        calls = [turn.call for turn in self._session.turns if turn.call is not None]
+        notices = dict.fromkeys(filter(None, map(self._desk.notice_of, calls)))
+        self._notice.show(" · ".join(notices))
+        self._notice.display = bool(notices)
+
+    def _note_change(self, turn: Turn) -> None:
+        self._changed.add(turn)
+        self._keep_flushing()
+
+    def _keep_flushing(self) -> None:
+        if self._flushing is None and (self._changed or self._session.current):
+            self._flushing = self.set_interval(_FLUSH_S, self._flush)
+
+    async def _flush(self) -> None:
+        views = [(turn, self._log.view_of(turn)) for turn in self._changed]
+        for turn, view in views:
+            if view is not None:  # a turn may change before it has a view
+                self._changed.discard(turn)
+                await view.follow()
+        self.show_state()
+        if not self._changed and self._session.current is None and self._flushing is not None:
+            self._flushing.stop()
+            self._flushing = None
