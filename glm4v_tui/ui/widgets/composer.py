@@ -69,6 +69,8 @@ class Composer(TextArea):
             highlight_cursor_line=False,
         )
         self.cursor_blink = False  # every blink would be bytes on the link
+        for key in ("f6", "f7"):  # the text area's for selecting; the screen has others for them
+            self._bindings.key_to_bindings.pop(key, None)
         self._load_history = load_history
         self._earlier: list[str] | None = None
         """Questions of earlier sessions, once they are loaded."""
