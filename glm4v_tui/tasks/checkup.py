@@ -10,13 +10,9 @@ from glm4v_tui.errors import SettingsError, UsageError
 from glm4v_tui.paths import expanded, is_folder, is_there
 from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks.checking import check_task
-from glm4v_tui.tasks.plugins import (
-    HOOKS,
-    PluginState,
-    bundled_tasks,
-    find_plugins,
-    is_bundled,
-)
+from glm4v_tui.tasks.plugin_loading import HOOKS
+from glm4v_tui.tasks.plugin_report import PluginState
+from glm4v_tui.tasks.plugins import bundled_tasks, find_plugins, is_bundled
 from glm4v_tui.tasks.probe import LIMIT_S, Installed, describe, probe
 from glm4v_tui.tasks.project import normalized, read_project
 from glm4v_tui.tasks.rehearsal import hints_for, rehearse

@@ -7,17 +7,9 @@ with the reason, and the others go on.
 
 from __future__ import annotations
 
-import contextlib
-import io
-import re
-import sys
-import time
 from dataclasses import dataclass, field
-from enum import StrEnum
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
-
-import pluggy
 
 from glm4v_tui.errors import GlmError, UsageError
 from glm4v_tui.images import ImageReader, install_readers
@@ -25,69 +17,16 @@ from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks import hookspecs
 from glm4v_tui.tasks.checking import check_task
 from glm4v_tui.tasks.export import JSONL, Exporter
+from glm4v_tui.tasks.plugin_loading import collect, load_plugin, new_manager, said_by
+from glm4v_tui.tasks.plugin_report import OWN, PluginReport, PluginState
 from glm4v_tui.tasks.task import Task
 from glm4v_tui.toml_file import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
     from glm4v_tui.config import PluginSettings
-
-OWN = "glm4v-tui"
-"""The distribution whose plugins are bundled."""
-SLOW_S = 1.0
-"""A plugin that takes longer to import is named, since every start pays for it."""
-_HEAVY = ("torch", "transformers", "accelerate", "bitsandbytes")
-"""What a plugin must not import into the interface's process."""
-HOOKS = tuple(name for name in vars(hookspecs) if name.startswith(f"{hookspecs.PROJECT}_"))
-"""What a plugin may implement."""
-
-
-class PluginState(StrEnum):
-    OK = "ok"
-    WARNED = "warned"
-    """It works, and there is something to say about it."""
-    FAILED = "failed"
-    INCOMPATIBLE = "incompatible"
-    DISABLED = "disabled"
-
-
-@dataclass
-class PluginReport:
-    """What became of a plugin."""
-
-    name: str
-    distribution: str = ""
-    version: str = ""
-    module: str = ""
-    state: PluginState = PluginState.OK
-    reasons: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-    """Taken by its import."""
-    tasks: list[str] = field(default_factory=list)
-    readers: list[str] = field(default_factory=list)
-    exporters: list[str] = field(default_factory=list)
-
-    @property
-    def is_bundled(self) -> bool:
-        return self.distribution == OWN
-
-    @property
-    def notice(self) -> str | None:
-        """One line for the user where there is something to say; None where all is well."""
-        if not self.reasons or self.state is PluginState.DISABLED:
-            return None
-        return plain_line(f"Plugin {self.name}: {'; '.join(self.reasons)}")
-
-    def fail(self, reason: str, state: PluginState = PluginState.FAILED) -> None:
-        self.state = state
-        self.reasons.append(reason)
-
-    def warn(self, reason: str) -> None:
-        if self.state is PluginState.OK:
-            self.state = PluginState.WARNED
-        self.reasons.append(reason)
 
 
 @dataclass(frozen=True)
@@ -125,18 +64,16 @@ def load_plugins(settings: PluginSettings, task_files: Iterable[Path] = ()) -> P
 
     Blocks on the disk and runs plugins' code: call it in a thread where a screen is up.
     """
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
-    found = _Found()
+    manager, found = new_manager(), _Found()
     for entry in find_plugins():
         report = _report_of(entry)
         found.reports.append(report)
         if not is_wanted(entry.name, settings):
             report.fail("switched off in the settings", PluginState.DISABLED)
             continue
-        _load(manager, entry, report)
+        load_plugin(manager, entry, report)
         if report.state in {PluginState.OK, PluginState.WARNED}:
-            _collect(manager, entry.name, report, found)
+            collect(manager, entry.name, report, found.takers)
     for path in task_files:
         found.reports.append(_load_file(path, found))
     plugins = found.plugins()
@@ -146,12 +83,10 @@ def load_plugins(settings: PluginSettings, task_files: Iterable[Path] = ()) -> P
 
 def load_alone(entry: EntryPoint) -> Plugins:
     """What one plugin brings when there is no other; nothing is installed."""
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
-    found, report = _Found(), _report_of(entry)
+    manager, found, report = new_manager(), _Found(), _report_of(entry)
     found.reports.append(report)
-    _load(manager, entry, report)
-    _collect(manager, entry.name, report, found)
+    load_plugin(manager, entry, report)
+    collect(manager, entry.name, report, found.takers)
     return found.plugins()
 
 
@@ -218,6 +153,15 @@ class _Found:
             self.exporters[exporter.name] = exporter
             report.exporters.append(exporter.name)
 
+    @property
+    def takers(self) -> dict[str, Callable[[object, PluginReport], None]]:
+        """Name of a hook -> what takes the things that it offers."""
+        return {
+            "glm4v_tui_tasks": self.add_task,
+            "glm4v_tui_image_readers": self.add_reader,
+            "glm4v_tui_exporters": self.add_exporter,
+        }
+
     def plugins(self) -> Plugins:
         return Plugins(
             self.tasks,
@@ -243,88 +187,6 @@ def is_wanted(name: str, settings: PluginSettings) -> bool:
     return name not in settings.disabled and (allowed is None or name in allowed)
 
 
-def _load(manager: pluggy.PluginManager, entry: EntryPoint, report: PluginReport) -> None:
-    heavy = {name for name in _HEAVY if name in sys.modules}
-    started = time.monotonic()
-    try:
-        with _silenced(report):
-            plugin = entry.load()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
-        report.fail(_said(error))
-    else:
-        _register(manager, plugin, report)
-    report.seconds = time.monotonic() - started
-    if report.seconds > SLOW_S:
-        report.warn(f"its import took {report.seconds:.1f} s")
-    brought = [name for name in _HEAVY if name in sys.modules and name not in heavy]
-    if brought:
-        report.warn(f"it imports {', '.join(brought)} with itself; import them where they are used")
-
-
-def _register(manager: pluggy.PluginManager, plugin: object, report: PluginReport) -> None:
-    """Add a plugin whose hooks are those of the contract; any other leaves no trace."""
-    if manager.has_plugin(report.name):
-        report.fail(f"another plugin is called {report.name} already", PluginState.INCOMPATIBLE)
-        return
-    try:
-        manager.register(plugin, report.name)
-        manager.check_pending()
-        _check_marks(plugin, report)
-    except (pluggy.PluginValidationError, ValueError) as error:
-        report.fail(_misfit(error), PluginState.INCOMPATIBLE)
-    except Exception as error:  # noqa: BLE001 - its attributes are a stranger's code as well
-        report.fail(_said(error))
-    fits = report.state in {PluginState.OK, PluginState.WARNED}
-    if not fits and manager.has_plugin(report.name):
-        manager.unregister(name=report.name)
-
-
-def _collect(manager: pluggy.PluginManager, name: str, report: PluginReport, found: _Found) -> None:
-    """Call the plugin's hooks, each on its own."""
-    taken: dict[str, Callable[[object, PluginReport], None]] = {
-        "glm4v_tui_tasks": found.add_task,
-        "glm4v_tui_image_readers": found.add_reader,
-        "glm4v_tui_exporters": found.add_exporter,
-    }
-    for hook, take in taken.items():
-        for implementation in getattr(manager.hook, hook).get_hookimpls():
-            if implementation.plugin_name != name:
-                continue
-            try:
-                with _silenced(report):
-                    for offered in implementation.function() or ():
-                        take(offered, report)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
-                report.fail(f"its {hook} failed: {_said(error)}")
-
-
-def _misfit(error: Exception) -> str:
-    """pluggy's word on hooks that do not fit, and which hook may have been meant."""
-    text = _first_line(error)
-    unknown = re.match(r"unknown hook '(\w+)'", text)
-    return f"{unknown[0]}{did_you_mean(unknown[1], HOOKS)}" if unknown else text
-
-
-def _check_marks(plugin: object, report: PluginReport) -> None:
-    """Name what looks like a hook and is none: pluggy passes over functions without the mark."""
-    for name in dir(plugin):
-        looks = name.startswith(f"{hookspecs.PROJECT}_") and callable(getattr(plugin, name))
-        if looks and not hasattr(getattr(plugin, name), f"{hookspecs.PROJECT}_impl"):
-            report.warn(f"its {name} is not marked with @hookimpl, so it is no hook")
-
-
-@contextlib.contextmanager
-def _silenced(report: PluginReport) -> Iterator[None]:
-    """Keep what a plugin prints off the screen and out of the output of commands."""
-    printed = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            yield
-    finally:
-        if printed.getvalue().strip():
-            report.warn(f'it prints while it is loaded: "{_line(printed.getvalue())[:60]}"')
-
-
 def _load_file(path: Path, found: _Found) -> PluginReport:
     from glm4v_tui.tasks.toml_task import load_toml_task
 
@@ -334,18 +196,5 @@ def _load_file(path: Path, found: _Found) -> PluginReport:
     except GlmError as error:
         report.fail(error.body or error.title)
     except Exception as error:  # noqa: BLE001 - one file must not keep the others out
-        report.fail(_said(error))
+        report.fail(said_by(error))
     return report
-
-
-def _said(error: BaseException) -> str:
-    text = _first_line(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _first_line(error: BaseException) -> str:
-    return _line(str(error))[:300]
-
-
-def _line(text: str) -> str:
-    return plain_line(" ".join(filter(None, map(str.strip, text.splitlines()))))

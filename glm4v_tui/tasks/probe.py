@@ -22,7 +22,8 @@ import msgspec
 
 from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks import hookspecs
-from glm4v_tui.tasks.plugins import PluginState, bundled_tasks, find_plugins, load_alone
+from glm4v_tui.tasks.plugin_report import PluginState
+from glm4v_tui.tasks.plugins import bundled_tasks, find_plugins, load_alone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

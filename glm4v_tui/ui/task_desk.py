@@ -88,7 +88,8 @@ class TaskDesk:
         return found
 
     async def _bring(self) -> Plugins:
-        from glm4v_tui.tasks.plugins import PluginReport, Plugins
+        from glm4v_tui.tasks.plugin_report import PluginReport
+        from glm4v_tui.tasks.plugins import Plugins
 
         try:
             plugins = await aside(self._load) if self._load else Plugins()

@@ -8,9 +8,11 @@ import pytest
 from glm4v_tui.config import PluginSettings
 from glm4v_tui.errors import UsageError
 from glm4v_tui.images.readers import install_readers, installed_readers
+from glm4v_tui.tasks import plugin_loading
 from glm4v_tui.tasks import plugins as plugins_module
 from glm4v_tui.tasks.checking import check_task
-from glm4v_tui.tasks.plugins import PluginState, find_plugins, load_plugins
+from glm4v_tui.tasks.plugin_report import PluginState
+from glm4v_tui.tasks.plugins import find_plugins, load_plugins
 
 from .fakes import Look
 
@@ -147,7 +149,7 @@ def test_of_two_plugins_with_one_name_the_first_stays(load, tmp_path, monkeypatc
 
 
 def test_a_slow_import_is_told(load, monkeypatch):
-    monkeypatch.setattr(plugins_module, "SLOW_S", -1.0)
+    monkeypatch.setattr(plugin_loading, "SLOW_S", -1.0)
     report = report_of(load(good=GOOD), "good")
     assert report.state is PluginState.WARNED
     assert "its import took" in report.reasons[0]
@@ -155,7 +157,7 @@ def test_a_slow_import_is_told(load, monkeypatch):
 
 def test_importing_a_model_library_is_told_and_the_plugin_works(load, tmp_path, monkeypatch):
     (tmp_path / "fake_heavy_library.py").write_text("")
-    monkeypatch.setattr(plugins_module, "_HEAVY", ("fake_heavy_library",))
+    monkeypatch.setattr(plugin_loading, "_HEAVY", ("fake_heavy_library",))
     plugins = load(heavy=f"import fake_heavy_library\n{GOOD}")
     assert "imports fake_heavy_library" in plugins.notices[0]
     assert list(plugins.tasks) == ["good"]

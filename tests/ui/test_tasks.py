@@ -33,7 +33,8 @@ from glm4v_tui import (
 from glm4v_tui.engine.scripted import ScriptedAnswer
 from glm4v_tui.images import install_readers
 from glm4v_tui.session import TurnState
-from glm4v_tui.tasks.plugins import PluginReport, Plugins, PluginState
+from glm4v_tui.tasks.plugin_report import PluginReport, PluginState
+from glm4v_tui.tasks.plugins import Plugins
 from glm4v_tui.ui.halfblock import PaintedStrip
 from glm4v_tui.ui.screens.picker import PickerScreen
 from glm4v_tui.ui.screens.tasks import TaskScreen

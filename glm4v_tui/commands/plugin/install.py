@@ -10,7 +10,8 @@ from glm4v_tui.commands.plugin.consent import consent, say
 from glm4v_tui.config import load_settings
 from glm4v_tui.errors import PluginError, TaskError, UsageError
 from glm4v_tui.tasks.installer import Environment, find_installer, run_installer
-from glm4v_tui.tasks.plugins import PluginState, find_plugins, is_wanted
+from glm4v_tui.tasks.plugin_report import PluginState
+from glm4v_tui.tasks.plugins import find_plugins, is_wanted
 from glm4v_tui.tasks.probe import Installed, describe, installed_plugins, probe
 from glm4v_tui.tasks.project import normalized
 from glm4v_tui.tasks.remembered import Remembered, missing, read_remembered, remember

@@ -10,7 +10,7 @@ import msgspec
 from glm4v_tui.commands.start import plugins_of, settings_with
 from glm4v_tui.errors import SettingsError
 from glm4v_tui.plain import plain_line
-from glm4v_tui.tasks.plugins import PluginReport, PluginState
+from glm4v_tui.tasks.plugin_report import PluginReport, PluginState
 from glm4v_tui.tasks.probe import brings_in_words
 from glm4v_tui.tasks.remembered import Remembered, missing
 

@@ -10,7 +10,8 @@ from glm4v_tui.errors import PluginError, UsageError
 from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks.checkup import plugins_named
 from glm4v_tui.tasks.installer import Environment, find_installer, run_installer
-from glm4v_tui.tasks.plugins import OWN, find_plugins
+from glm4v_tui.tasks.plugin_report import OWN
+from glm4v_tui.tasks.plugins import find_plugins
 from glm4v_tui.tasks.probe import Installed, describe, installed_plugins
 from glm4v_tui.tasks.project import normalized
 from glm4v_tui.tasks.remembered import read_remembered, remember

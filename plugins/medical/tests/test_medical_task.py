@@ -16,8 +16,8 @@ from glm4v_tui import Facts, images
 from glm4v_tui.config import task_options
 from glm4v_tui.errors import SettingsError
 from glm4v_tui.tasks.asking import ask_about, choose_of
+from glm4v_tui.tasks.checking import check_task
 from glm4v_tui.tasks.outcome import outcome_of, record_of
-from glm4v_tui.tasks.plugins import check_task
 from glm4v_tui.tasks.task import Language
 from glm4v_tui.tasks.text import panel_lines
 
