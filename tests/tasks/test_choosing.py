@@ -3,13 +3,9 @@
 import msgspec
 import pytest
 
-from glm4v_tui import Badge, ImageReader, NoOptions, Panel, Task, Words, images
+from glm4v_tui import ImageReader, NoOptions, Task, Words, images
 from glm4v_tui.errors import PluginError
-from glm4v_tui.images import Facts
 from glm4v_tui.tasks.asking import choose_of
-from glm4v_tui.tasks.call import make_call
-from glm4v_tui.tasks.outcome import outcome_of
-from glm4v_tui.tasks.task import Language
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -68,33 +64,3 @@ def test_places_outside_of_the_series_are_the_tasks_fault(folder, places):
 def test_a_folder_without_a_series(tmp_path):
     (tmp_path / "a.txt").write_text("no image")
     assert choose_of(LookTask(), tmp_path) is None
-
-
-class Telling(LookTask):
-    def __init__(self, told):
-        self.told = told
-
-    def render(self, result):
-        return Panel(badges=(Badge("result"),))
-
-    def context(self, facts, options):
-        return self.told(facts)
-
-
-def outcome(told):
-    task = Telling(told)
-    call = make_call(task, NoOptions(), Language.EN, [Facts(3, 2, "PNG")])
-    return outcome_of(task, call, '{"seen": "x"}', is_finished=True)
-
-
-def test_how_images_were_shown_stands_first():
-    panel = outcome(lambda facts: [Badge(f"{facts[0].width} wide")]).panel
-    assert [badge.text for badge in panel.badges] == ["3 wide", "result"]
-
-
-@pytest.mark.parametrize("told", [lambda facts: 1 / 0, lambda facts: [3]])
-def test_a_task_that_fails_in_it_keeps_its_result(told):
-    found = outcome(told)
-    assert [badge.text for badge in found.panel.badges] == ["result"]
-    assert "failed while telling how its images were shown" in found.warnings[0]
-    assert found.value == {"seen": "x"}
