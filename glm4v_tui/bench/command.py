@@ -55,6 +55,18 @@ def picture(file: str) -> None:
 
 
 @bench.command()
+@click.option("--model", default="", metavar="FOLDER_OR_HUB_ID", help="In place of the embedded.")
+@click.option("--rounds", type=click.IntRange(min=1), default=15, show_default=True)
+def mask(model: str, rounds: int) -> None:
+    """What it costs to bind answers to a task's form while they are decoded."""
+    from glm4v_tui.bench.figures import Report, table, this_machine
+    from glm4v_tui.bench.mask import measure_mask
+
+    machine = this_machine()
+    click.echo(table(Report(machine, tuple(measure_mask(model, rounds)))))
+
+
+@bench.command()
 @click.option("--fonts", type=click.Path(exists=True), help="Folder of fonts in place of one.")
 @click.option("--task", "names", multiple=True, help="Only this one; may be repeated.")
 @click.option("--images", type=click.IntRange(min=1), default=100, show_default=True)
