@@ -84,6 +84,13 @@ def chat_command(**options: Any) -> None:
 @click.option("-q", "--question", help="What to ask about the images.")
 @click.option("--task", metavar="NAME", help="Ask what a task asks; the result is typed.")
 @click.option("--crop", metavar="L,T,R,B", help="Ask about this part, in pixels of the image.")
+@click.option(
+    "--option",
+    "options",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Set an option of the task; may be repeated.",
+)
 @click.option("--export", metavar="[FORMAT:]FILE", help="Also write the task's result there.")
 @_model_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

@@ -257,8 +257,9 @@ class ChatSession:
 
     def prompt_of(self, turn: Turn) -> Conversation:
         """What the model is given for a turn: system prompt, remembered turns, the question."""
-        system = turn.call.system_prompt if turn.call else self.system_prompt
-        messages = [Message(Role.SYSTEM, system)] if system else []
+        if turn.call is not None:
+            return _alone(turn.call, turn.question)
+        messages = [Message(Role.SYSTEM, self.system_prompt)] if self.system_prompt else []
         left: list[Attachment] = []
         for earlier in self.turns[: self.turns.index(turn)]:
             if earlier.is_remembered:
@@ -267,8 +268,6 @@ class ChatSession:
                 left = []
             elif earlier.leaves_images:
                 left += earlier.question.attachments
-        if turn.call is not None:  # a task is asked about the images that it was given, no others
-            left = []
         return (*messages, _with_images(turn.question, left))
 
     @property
@@ -387,6 +386,13 @@ def for_task(sampling: Sampling, call: TaskCall) -> Sampling:
     chosen = msgspec.structs.replace(sampling, repetition_penalty=None, **own)
     room = chosen.max_new_tokens + call.reasoning_tokens  # what is thought is not the result's
     return msgspec.structs.replace(chosen, max_new_tokens=room)
+
+
+def _alone(call: TaskCall, question: Message) -> Conversation:
+    """A task's question, as if it were the first: its result is to be of its images, whatever was
+    said of others before."""
+    system = [Message(Role.SYSTEM, call.system_prompt)] if call.system_prompt else []
+    return (*system, question)
 
 
 def _with_images(question: Message, images: Sequence[Attachment]) -> Message:

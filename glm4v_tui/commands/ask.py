@@ -43,6 +43,7 @@ class AskOptions:
     paths: tuple[str, ...]
     question: str | None = None
     task: str | None = None
+    options: tuple[str, ...] = ()
     crop: str | None = None
     export: str | None = None
     model: str | None = None
@@ -88,6 +89,8 @@ def _check(options: AskOptions) -> None:
         raise UsageError(
             "There is no question", "", "Write one after -q, or name a task with --task."
         )
+    if options.options and options.task is None:
+        raise UsageError("Only a task has options", "", "Name one with --task.")
     if options.export is not None and options.task is None:
         raise UsageError("Only the result of a task can be exported", "", "Name one with --task.")
     if options.temperature is not None and not options.temperature >= 0:
@@ -132,8 +135,11 @@ def _in_folder(folder: Path, task: Task[Any, Any] | None) -> tuple[Path, ...]:
 
     choice = None if task is None else choose_of(task, folder)
     if choice is None:
+        looked = "" if task is None else " No series of scans lies in it."
         raise NotAnImageError(
-            "This is a folder", plain_line(str(folder)), "Name the images in it: FOLDER/*.jpg"
+            "This is a folder",
+            f"{plain_line(str(folder))}.{looked}",
+            "Name the images in it: FOLDER/*.jpg",
         )
     sys.stderr.write(f"{choice.words}\n")
     return choice.files

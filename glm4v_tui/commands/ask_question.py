@@ -69,12 +69,18 @@ def crop_of(wanted: str | None) -> Box | None:
     try:
         left, top, right, bottom = map(int, wanted.split(","))
     except ValueError as error:
-        raise UsageError(
-            "The crop is not understood",
-            plain_line(wanted),
-            "Write LEFT,TOP,RIGHT,BOTTOM in pixels: --crop 0,0,640,480.",
-        ) from error
+        raise _not_understood(wanted) from error
+    if left >= right or top >= bottom:
+        raise _not_understood(f"{wanted}: left is not left of right, or top not above bottom.")
     return Box(left, top, right, bottom)
+
+
+def _not_understood(what: str) -> UsageError:
+    return UsageError(
+        "The crop is not understood",
+        plain_line(what),
+        "Write LEFT,TOP,RIGHT,BOTTOM in pixels: --crop 0,0,640,480.",
+    )
 
 
 class Printer:

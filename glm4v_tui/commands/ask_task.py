@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,18 @@ import msgspec
 from glm4v_tui.commands.ask_export import Export, export_of
 from glm4v_tui.commands.ask_question import Question
 from glm4v_tui.commands.start import language_of
+from glm4v_tui.config import task_options
 from glm4v_tui.engine.protocol import FinishReason
+from glm4v_tui.errors import PluginError
+from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks.asking import ask_about
+from glm4v_tui.tasks.command import options_set
 from glm4v_tui.tasks.outcome import outcome_of, record_of
 from glm4v_tui.tasks.text import outcome_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from glm4v_tui.chat import Box
@@ -48,8 +54,15 @@ def task_question(
     """
     export = export_of(options.export, plugins.exporters)
     question = (options.question or "").strip()
-    asked = ask_about(task, parts, language_of(settings), text=question)
+    chosen = options_set(task, task_options(task.name, task.options_type), options.options)
+    with _output_kept():
+        asked = ask_about(task, parts, language_of(settings), text=question, options=chosen)
     return TaskAsked(asked.text, asked.opened, task, _as_told(asked.call, options), export)
+
+
+def _output_kept() -> AbstractContextManager[object]:
+    """What a task's own code prints is no part of the result on standard output."""
+    return redirect_stdout(sys.stderr)
 
 
 def _as_told(call: TaskCall, options: AskOptions) -> TaskCall:
@@ -100,11 +113,18 @@ class TaskAsked(Question):
         if self.export is not None:
             first = self.opened[0].attachment
             self.export.write([record_of(self.task, self.task_call, outcome, first, model=model)])
+        if outcome.failures:
+            raise PluginError(
+                f"The task {plain_line(self.task.name)} failed beside its result",
+                "\n".join(outcome.failures),
+                "The result is whole; tell the task's author.",
+            )
 
     def _outcome(self, turn: Turn) -> Outcome:
         if turn.request_id not in self.outcomes:
             is_finished = turn.reason is FinishReason.STOP
-            self.outcomes[turn.request_id] = outcome_of(
-                self.task, self.task_call, turn.raw, is_finished=is_finished
-            )
+            with _output_kept():
+                self.outcomes[turn.request_id] = outcome_of(
+                    self.task, self.task_call, turn.raw, is_finished=is_finished
+                )
         return self.outcomes[turn.request_id]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from glm4v_tui.config import Settings, load_settings
-from glm4v_tui.doctor import files, hardware, model, software, terminal
+from glm4v_tui.doctor import files, hardware, model, software, tasks, terminal
 from glm4v_tui.doctor.finding import SETTINGS, Finding, Status
 from glm4v_tui.errors import SettingsError
 
@@ -34,6 +34,7 @@ def stream_checks(model_name: str | None = None, extra: Iterable[Check] = ()) ->
         ("model", partial(model.check, name, settings.model.device)),
         (SETTINGS, partial(files.check_settings, error)),
         *((SETTINGS, check) for check in extra),
+        (tasks.AREA, partial(tasks.check, settings)),
         ("files", files.check_places),
     ]
     for area, check in checks:

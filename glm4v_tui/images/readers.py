@@ -75,7 +75,8 @@ class ImageReader:
     """(offset, bytes), any of which marks a file of this format; within the first 1,024 bytes."""
     order: Callable[[Sequence[Path]], Sequence[Sequence[Path]]] | None = None
     """Tells apart which files of this format belong together (the slices of a scan), each series
-    in its own order, leaving out none. None where there is no order but that of names."""
+    in its own order, and leaves out what holds no image. None where there is no order but that of
+    names."""
 
 
 _installed: tuple[ImageReader, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from glm4v_tui.errors import ImageError
@@ -31,7 +32,8 @@ def in_order(paths: Sequence[Path]) -> list[Path]:
     first = readers[0]
     if first is None or any(reader is not first for reader in readers):
         return list(paths)
-    return [path for series in _series(first, paths) for path in series]
+    ordered = [path for series in _series(first, paths) for path in series]
+    return ordered + [path for path in paths if path not in set(ordered)]
 
 
 def series_in(folder: Path) -> list[list[Path]]:
@@ -69,15 +71,15 @@ def _series(reader: ImageReader, paths: Sequence[Path]) -> Sequence[Sequence[Pat
     assert reader.order is not None
     try:
         series = [list(one) for one in reader.order(paths)]
-        complete = sorted(path for one in series for path in one) == sorted(paths)
+        is_sound = Counter(path for one in series for path in one) <= Counter(paths)
     except ImageError:
         raise
     except Exception as error:
         raise _unordered(
             reader, f"{type(error).__name__}: {plain_line(str(error))[:300]}"
         ) from error
-    if not complete:
-        raise _unordered(reader, "Its order left files out, or brought in others.")
+    if not is_sound:
+        raise _unordered(reader, "Its order names files twice, or brought in others.")
     return series
 
 

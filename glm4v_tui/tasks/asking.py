@@ -53,14 +53,15 @@ class SeriesChoice:
     count: int
     """Images in the series."""
     left_out: int
-    """Other, smaller series in the folder."""
+    """Other series in the folder."""
 
     @property
     def words(self) -> str:
         """What is asked about, without a name: tasks may be private."""
         numbers = ", ".join(str(place + 1) for place in self.places)
-        others = f"; {self.left_out} smaller series left out" if self.left_out else ""
-        return f"The folder is a series of {self.count} images, asked about: {numbers}{others}."
+        others = f"; {self.left_out} other series left out" if self.left_out else ""
+        images = "1 image" if self.count == 1 else f"{self.count} images"
+        return f"The folder is a series of {images}, asked about: {numbers}{others}."
 
 
 def choose_of(

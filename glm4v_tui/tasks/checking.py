@@ -79,3 +79,17 @@ def _option_problems(task: Task[Any, Any]) -> Iterator[str]:
     else:
         if not issubclass(task.options_type, msgspec.Struct):
             yield f"{task.name}: its options are no msgspec.Struct"
+        yield from _narrowed_problems(task)
+
+
+def _narrowed_problems(task: Task[Any, Any]) -> Iterator[str]:
+    """Of the form under the options that a user has who sets none."""
+    try:
+        narrowed = task.form(task.options_type())
+        if isinstance(narrowed, dict):
+            from glm4v_tui.tasks.validating import check_schema
+
+            check_schema(narrowed)
+        form_of(narrowed)
+    except Exception as error:  # noqa: BLE001
+        yield f"{task.name}: what form gives has no JSON form ({error})"

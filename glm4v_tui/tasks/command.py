@@ -14,6 +14,7 @@ import msgspec
 from glm4v_tui.errors import UsageError
 from glm4v_tui.plain import plain_line
 from glm4v_tui.toml_file import did_you_mean
+from glm4v_tui.toml_struct import expected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -75,16 +76,10 @@ def read_choices(task: AnyTask, rest: str) -> tuple[dict[str, str], str]:
     Raises:
         UsageError: an option cannot have this value.
     """
-    choices, chosen = choices_of(task), dict[str, str]()
-    while (found := _CHOICE.match(rest)) and found[1] in choices:
+    chosen = dict[str, str]()
+    while found := _CHOICE.match(rest):
         name, value = found[1], found[2] if found[2] is not None else found[3]
-        if value not in choices[name]:
-            hint = did_you_mean(value, choices[name])
-            raise UsageError(
-                f"{name} cannot be {plain_line(value) or 'empty'}{hint}",
-                f"It is one of {_listed(map(_quoted, choices[name]))}.",
-                "Choose one of them, or leave it out.",
-            )
+        _value_of(task, name, value)
         chosen[name] = value
         rest = rest[found.end() :]
     return chosen, rest.strip()
@@ -93,11 +88,71 @@ def read_choices(task: AnyTask, rest: str) -> tuple[dict[str, str], str]:
 def with_choices(
     task: AnyTask, options: msgspec.Struct, chosen: Mapping[str, str]
 ) -> msgspec.Struct:
-    """The options with these choices in place of the settings'."""
-    choices = choices_of(task)
-    return msgspec.structs.replace(
-        options, **{name: choices[name][value] for name, value in chosen.items()}
-    )
+    """The options with these choices in place of the settings'.
+
+    Raises:
+        UsageError: there is no such option, or it cannot have this value.
+    """
+    values = {name: _value_of(task, name, value) for name, value in chosen.items()}
+    return msgspec.structs.replace(options, **values)
+
+
+def options_set(task: AnyTask, options: msgspec.Struct, settings: Iterable[str]) -> msgspec.Struct:
+    """The options with ``NAME=VALUE`` of the command line in place of the settings'.
+
+    Raises:
+        UsageError: as :func:`with_choices`, or it is no ``NAME=VALUE``.
+    """
+    chosen = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise UsageError(
+                "An option of a task needs a value",
+                plain_line(setting),
+                "Write --option NAME=VALUE.",
+            )
+        chosen[name.strip()] = value
+    return with_choices(task, options, chosen)
+
+
+def _value_of(task: AnyTask, name: str, written: str) -> Any:
+    """The value of an option, from how it is written."""
+    fields = {field.name: field for field in msgspec.structs.fields(task.options_type)}
+    if name not in fields:
+        raise UsageError(
+            f"{plain_line(str(task.title))} has no option {plain_line(name)}"
+            f"{did_you_mean(name, fields)}",
+            f"Its options: {_listed(fields) or 'none'}.",
+            "If it belongs to the question, begin that with another word.",
+        )
+    if values := choices_of(task).get(name):
+        if written not in values:
+            hint = did_you_mean(written, values)
+            raise UsageError(
+                f"{name} cannot be {plain_line(written) or 'empty'}{hint}",
+                f"It is one of {_listed(map(_quoted, values))}.",
+                "Choose one of them, or leave it out.",
+            )
+        return values[written]
+    kind = fields[name].type
+    try:
+        return _converted(written, kind)
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            f"{name} cannot be {plain_line(written) or 'empty'}",
+            f"It is {expected(kind)}.",
+            "Give it another value, or leave it out.",
+        ) from error
+
+
+def _converted(written: str, kind: Any) -> Any:
+    """Text as a value of a type; several values of a list are told apart by commas."""
+    try:
+        return msgspec.convert(written, kind, strict=False)
+    except msgspec.ValidationError:
+        parts = [part.strip() for part in written.split(",") if part.strip()]
+        return msgspec.convert(parts, kind, strict=False)
 
 
 def chosen_in(task: AnyTask, options: msgspec.Struct) -> dict[str, str]:
@@ -108,6 +163,17 @@ def chosen_in(task: AnyTask, options: msgspec.Struct) -> dict[str, str]:
         for written, value in values.items()
         if value == getattr(options, name)
     }
+
+
+def written_options(task: AnyTask, options: msgspec.Struct) -> dict[str, str]:
+    """What every option is set to, as it is written."""
+    values = msgspec.to_builtins(options)
+    plain = {
+        name: ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        for name, value in values.items()
+        if isinstance(value, str | int | float | list)
+    }
+    return plain | chosen_in(task, options)
 
 
 def command_text(name: str, chosen: Mapping[str, str], words: str = "") -> str:

@@ -31,8 +31,15 @@ class Outcome:
     """Empty unless the result is whole."""
     regions: tuple[tuple[Region, ...], ...] = ()
     """For each image; those of the first when the task looks at one."""
-    warnings: tuple[str, ...] = ()
-    """What the task found doubtful, and what failed in showing it; one line each."""
+    doubts: tuple[str, ...] = ()
+    """What the task found doubtful; one line each."""
+    failures: tuple[str, ...] = ()
+    """What of the task's own code failed; one line each. The result itself is whole."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """All that is to be said beside the result."""
+        return (*self.doubts, *self.failures)
 
     @property
     def value(self) -> Any:
@@ -69,7 +76,7 @@ def outcome_of(task: Task[Any, Any], call: TaskCall, raw: str, *, is_finished: b
         asked("placing its result", lambda: _regions(task.regions(value, one)), ())  # noqa: B023
         for one in facts[:1]
     ]
-    return Outcome(result, panel, tuple(regions), (*doubts, *failures))
+    return Outcome(result, panel, tuple(regions), tuple(doubts), tuple(failures))
 
 
 def record_of(

@@ -10,8 +10,13 @@ import contextlib
 import io
 import re
 import sys
+import threading
 import time
-from typing import TYPE_CHECKING
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import pluggy
 
@@ -21,13 +26,17 @@ from glm4v_tui.tasks.plugin_report import PluginReport, PluginState
 from glm4v_tui.toml_file import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from importlib.metadata import EntryPoint
 
     Take = Callable[[object, PluginReport], None]
 
+Value = TypeVar("Value")
+
 SLOW_S = 1.0
 """A plugin that takes longer to import is named, since every start pays for it."""
+LIMIT_S = 15.0
+"""A plugin that is not loaded after this is left behind."""
 _HEAVY = ("torch", "transformers", "accelerate", "bitsandbytes")
 """What a plugin must not import into the interface's process."""
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith(f"{hookspecs.PROJECT}_"))
@@ -47,7 +56,7 @@ def load_plugin(manager: pluggy.PluginManager, entry: EntryPoint, report: Plugin
     started = time.monotonic()
     try:
         with _silenced(report):
-            plugin = entry.load()
+            plugin = _within_limit(entry.load)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
         report.fail(said_by(error))
     else:
@@ -92,10 +101,55 @@ def collect(
                 continue
             try:
                 with _silenced(report):
-                    for offered in implementation.function() or ():
-                        take(offered, report)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
-                report.fail(f"its {hook} failed: {said_by(error)}")
+                    offers = _within_limit(partial(_offers_of, implementation.function))
+            except TimeoutError as error:
+                offers = _Offers(error=error)
+            for offered in offers.given:
+                take(offered, report)
+            if offers.error is not None:
+                report.fail(f"its {hook} failed: {said_by(offers.error)}")
+
+
+@dataclass
+class _Offers:
+    """What a hook has given, and what ended it early."""
+
+    given: list[object] = field(default_factory=list)
+    error: BaseException | None = None
+
+
+def _offers_of(hook: Callable[[], Iterable[object] | None]) -> _Offers:
+    offers = _Offers()
+    try:
+        for one in hook() or ():
+            offers.given.append(one)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - told by whoever asked
+        offers.error = error
+    return offers
+
+
+def _within_limit(work: Callable[[], Value]) -> Value:
+    """Run a stranger's code in a thread that is left behind when it does not come to an end.
+
+    Raises:
+        TimeoutError: it is still at it after the limit; it may be so for ever.
+        BaseException: what the code raises.
+    """
+    done: Future[Value] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="plugin", daemon=True).start()
+    try:
+        return done.result(LIMIT_S)
+    except FutureTimeoutError as error:
+        if done.done():
+            raise
+        raise TimeoutError(f"not loaded after {LIMIT_S:g} s, and left behind") from error
 
 
 def _misfit(error: Exception) -> str:

@@ -39,7 +39,8 @@ def _whole_lines(outcome: Outcome) -> Iterator[str]:
             box = region.box
             corners = f"{box.left},{box.top} to {box.right},{box.bottom}"
             yield f"({number}) {plain_line(region.label)}: {corners}"
-    yield from (f"Doubtful: {plain_line(warning)}" for warning in outcome.warnings)
+    yield from (f"Doubtful: {plain_line(doubt)}" for doubt in outcome.doubts)
+    yield from (plain_line(failure) for failure in outcome.failures)
 
 
 def panel_lines(panel: Panel) -> Iterator[str]:

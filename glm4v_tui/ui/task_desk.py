@@ -198,15 +198,15 @@ class TaskDesk:
 
     def command_text(self, call: TaskCall) -> str:
         """What to write to ask the same again."""
-        from glm4v_tui.tasks.command import chosen_in, command_text
+        from glm4v_tui.tasks.command import command_text, written_options
 
         task, settings = self.task_of(call), self._settings.get(call.task)
         chosen, now = dict[str, str](), dict[str, str]()
         if task is not None and settings is not None:
-            usual = chosen_in(task, settings)
+            usual = written_options(task, settings)
             with contextlib.suppress(Exception):  # a stranger's type need not read its own text
                 options = msgspec.json.decode(call.options, type=task.options_type)
-                now = chosen_in(task, options)
+                now = written_options(task, options)
             chosen = {name: value for name, value in now.items() if usual.get(name) != value}
         return command_text(call.task, chosen, call.words)
 

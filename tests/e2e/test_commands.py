@@ -170,6 +170,29 @@ def test_a_full_disk_under_the_answer_is_no_defect(stage, picture):
     assert "defect" not in done.stderr
 
 
+PART = '{"product": "plate", "defects": [], "grade": 5}'
+
+
+def test_an_option_of_a_task_is_set_on_the_command_line(stage, run, picture):
+    asked = ("ask", picture, "--task", "defect", "--scripted", stage.script(PART))
+    assert "fail" in run(*asked).stdout
+    done = run(*asked, "--option", "passing_grade=5")
+    assert done.returncode == 0
+    assert "pass" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [("passing_grad=5", 'did you mean "passing_grade"?'), ("passing_grade=50", "at most 10"),
+     ("passing_grade", "needs a value")],
+)  # fmt: skip
+def test_a_wrong_option_of_a_task_exits_with_2(stage, run, picture, option, says):
+    script = stage.script(PART, load_s=30)
+    done = run("ask", picture, "--task", "defect", "--option", option, "--scripted", script)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+
+
 def test_a_reader_that_leaves_is_no_failure(stage, picture):
     script = stage.script({"text": "word ", "repeat": 200000, "tokens_per_s": 1e6})
     asking = subprocess.Popen(

@@ -46,7 +46,7 @@ def test_by_default_the_middle_one_of_the_largest_series(folder):
     choice = choose_of(LookTask(), folder)
     assert choice.files == (folder / "2.scan",)
     assert choice.words == (
-        "The folder is a series of 4 images, asked about: 3; 1 smaller series left out."
+        "The folder is a series of 4 images, asked about: 3; 1 other series left out."
     )
     assert str(folder) not in choice.words
 

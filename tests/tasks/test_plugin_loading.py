@@ -163,6 +163,22 @@ def test_importing_a_model_library_is_told_and_the_plugin_works(load, tmp_path, 
     assert list(plugins.tasks) == ["good"]
 
 
+def test_a_plugin_that_never_ends_is_left_behind(load, monkeypatch):
+    monkeypatch.setattr(plugin_loading, "LIMIT_S", 0.3)
+    forever = "import threading\nthreading.Event().wait(30)\n"
+    plugins = load(stuck=forever, sound=f"{HOOK}    return []\n")
+    states = {report.name: report.state for report in plugins.reports}
+    assert states == {"stuck": PluginState.FAILED, "sound": PluginState.OK}
+    assert "left behind" in report_of(plugins, "stuck").reasons[0]
+
+
+def test_a_hook_that_never_ends_is_left_behind(load, monkeypatch):
+    monkeypatch.setattr(plugin_loading, "LIMIT_S", 0.3)
+    forever = "    import threading\n    threading.Event().wait(30)\n"
+    plugins = load(stuck_hook=f"{HOOK}{forever}")
+    assert "glm4v_tui_tasks failed: TimeoutError" in report_of(plugins, "stuck_hook").reasons[0]
+
+
 def test_what_a_plugin_prints_is_not_on_standard_output(load, capsys):
     plugins = load(loud=f"print('hello')\n{HOOK}    print('again')\n    return []\n")
     assert capsys.readouterr() == ("", "")

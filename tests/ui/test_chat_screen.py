@@ -448,6 +448,42 @@ async def test_a_copy_of_an_attached_image_is_named(tmp_path, cat):
         await user.sees("copy.png: This image is attached already", "that of cat.png")
 
 
+async def test_a_typed_path_of_an_image_is_attached_and_not_asked(cat):
+    async with chatting() as user:
+        await user.write(str(cat))
+        await user.press("enter")
+        await user.sees("1 cat.png")
+        assert user.composer.text == ""
+        assert not user.session.turns
+
+
+async def test_asking_again_stays_at_the_end():
+    """The focus of the turn that goes must not lead the screen to the one before."""
+    long = quick("\n\n".join(f"line {number}" for number in range(60)))
+    async with chatting(long, long, quick("Anew.")) as user:
+        await user.ask("one")
+        await user.ask("two")
+        await user.focus_turn()
+        await user.press("r")
+        await user.sees("Anew.")
+        assert user.composer.has_focus
+
+
+async def test_an_answer_is_drawn_for_the_width_it_is_shown_at():
+    """A layout remembers heights: back at a width of before, it asks for no lines."""
+    text = "word " * 120 + "the end."
+    async with chatting(quick(text)) as user:
+        turn = await user.ask("one")
+        answer = user.view(turn).query_one(AnswerText)
+        for width in (60, 100, 60, 100):
+            await user.pilot.resize_terminal(width, 30)
+            await user.pilot.pause()
+            await user.until(
+                lambda: answer._lines and answer._drawn[1] == answer.content_size.width
+            )
+            assert len(answer._lines) == answer.content_size.height
+
+
 async def test_a_pasted_folder_opens_the_picker_there(tmp_path, cat):
     folder = tmp_path / "folder"
     folder.mkdir()

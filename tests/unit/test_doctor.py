@@ -46,7 +46,7 @@ def named(findings, name: str) -> Finding:
 def test_without_a_choice_the_embedded_model_is_looked_over_and_how_to_name_one_is_said():
     findings = doctor.run_checks("", interface_checks())
     areas = list(dict.fromkeys(finding.area for finding in findings))
-    assert areas == ["terminal", "software", "hardware", "model", "settings", "files"]
+    assert areas == ["terminal", "software", "hardware", "model", "settings", "tasks", "files"]
     assert "glm4v" in named(findings, "model").detail
     assert named(findings, "model").status is Status.OK
     assert "--model" in named(findings, "choice").detail

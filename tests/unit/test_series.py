@@ -56,11 +56,19 @@ def test_named_files_are_put_in_order_when_all_are_scans(tmp_path, scans):
     assert images.in_order([scans[0], tmp_path / "gone"]) == [scans[0], tmp_path / "gone"]
 
 
-@pytest.mark.parametrize("wrong", [lambda paths: [paths[1:]], lambda paths: 1 / 0, lambda _: None])
+@pytest.mark.parametrize(
+    "wrong", [lambda paths: [paths, paths], lambda paths: 1 / 0, lambda _: None]
+)
 def test_a_reader_that_fails_in_it_is_told(scans, wrong):
     images.install_readers([installed(wrong)])
     with pytest.raises(ImageError, match="SCAN files cannot be put into order"):
         images.in_order(scans)
+
+
+def test_what_a_reader_leaves_out_of_its_series_comes_last(scans):
+    """A file that is no image is not part of a scan; opening it will say what it is."""
+    images.install_readers([installed(lambda paths: [paths[1:]])])
+    assert images.in_order(scans) == [*scans[1:], scans[0]]
 
 
 def test_a_readers_own_error_gets_the_name_of_the_file(tmp_path):

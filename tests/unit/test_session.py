@@ -237,6 +237,27 @@ async def test_images_that_made_a_question_fail_do_not_go_on():
         assert other.state is TurnState.DONE
 
 
+async def test_a_task_is_asked_as_if_it_were_the_first_question():
+    """Else a small model says of the second part what it has said of the first."""
+    call = TaskCall("look", "1", "{}", "You look.", "{}")
+    async with chatting(QUICK, system_prompt="Be brief.") as session:
+        await over(await session.submit("What is it?", [CAT]))
+        turn = await session.submit("Look at it", [DOG], call)
+        prompt = session.prompt_of(turn)
+        assert [message.text for message in prompt] == ["You look.", "Look at it"]
+        await over(turn)
+        follow = await session.submit("Sure?")
+        texts = [message.text for message in session.prompt_of(follow)]
+        assert texts == [
+            "Be brief.",
+            "What is it?",
+            "It is a cat.",
+            "Look at it",
+            "It is a cat.",
+            "Sure?",
+        ]
+
+
 async def test_freeing_the_memory_holds_the_queue_until_somebody_asks():
     async with chatting(SLOW, QUICK) as session:
         first = await session.submit("one")

@@ -14,6 +14,7 @@ from glm4v_tui.tasks.command import (
     command_in,
     command_text,
     find_task,
+    options_set,
     read_choices,
     with_choices,
 )
@@ -89,7 +90,7 @@ def test_options_that_make_no_sense_are_no_choices():
         ('window="soft tissue" montage=yes look', {"window": "soft tissue", "montage": "yes"},
          "look"),
         ("is a=b here?", {}, "is a=b here?"),
-        ("level=3 is no choice", {}, "level=3 is no choice"),
+        ("level=3 is it so?", {"level": "3"}, "is it so?"),
         ("look window=lung", {}, "look window=lung"),
     ],
 )  # fmt: skip
@@ -105,6 +106,27 @@ def test_a_wrong_value_is_told_with_the_right_ones(rest):
         read_choices(TASK, rest)
     assert "cannot be" in caught.value.title
     assert "It is one of" in caught.value.body
+
+
+@pytest.mark.parametrize("rest", ["levle=3", "foo=bar look", "levle=lung window=lung"])
+def test_an_option_that_is_none_is_no_question(rest):
+    """Else a mistyped option would be asked in place of the task's own question."""
+    with pytest.raises(UsageError) as caught:
+        read_choices(TASK, rest)
+    assert "has no option" in caught.value.title
+    assert "window" in caught.value.body
+
+
+def test_a_number_that_is_none_is_told_with_what_it_takes():
+    with pytest.raises(UsageError) as caught:
+        read_choices(TASK, "level=high")
+    assert "whole number" in caught.value.body
+
+
+def test_options_of_the_command_line():
+    assert options_set(TASK, Options(), ["level=4", "window=lung"]) == Options("lung", level=4)
+    with pytest.raises(UsageError, match="needs a value"):
+        options_set(TASK, Options(), ["level"])
 
 
 def test_choices_replace_what_the_settings_say():

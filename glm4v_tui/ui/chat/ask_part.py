@@ -71,6 +71,8 @@ class AskPart(ChatBase):
 
     def _ask_again(self, turn: Turn) -> None:
         if self._may_cut():
+            # Else the focus would go to the turn before, and the conversation with it.
+            self.set_focus(self._question.composer)
             self.call_next(self._ask, self._session.cut(turn), turn.call)
 
     def _edit(self, turn: Turn) -> None:

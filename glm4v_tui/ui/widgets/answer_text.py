@@ -58,11 +58,14 @@ class DrawnLines(OneLayout, Generic[Matter, Look]):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         """Lines at this width, drawn at once when the width is new."""
+        self._draw_for(width)
+        return len(self._lines)
+
+    def _draw_for(self, width: int) -> None:
         wanted = (self._matter, width, self._style())
         if self._drawn is None or self._drawn[1:] != wanted[1:]:
             self._lines = self._drawer.draw(*wanted)
             self._drawn = wanted
-        return len(self._lines)
 
     @property
     def text(self) -> str:
@@ -75,6 +78,9 @@ class DrawnLines(OneLayout, Generic[Matter, Look]):
         return next((y for y, line in lines if wanted in line.text.casefold()), None)
 
     def render_line(self, y: int) -> Strip:
+        if self._drawn is not None and self._drawn[1] != self.content_size.width:
+            # Back at a width of before: the layout remembers its height, and asks for no lines.
+            self._draw_for(self.content_size.width)
         if y >= len(self._lines):
             return Strip.blank(self.content_size.width)
         selection = self.text_selection

@@ -156,6 +156,9 @@ class QuestionArea(Vertical):
         self.run_worker(self._send(text), group="send")
 
     async def _send(self, text: str) -> None:
+        if await self._names_images(text):
+            self.take_paste(text)
+            return
         if not text.strip():
             if self.attachments:
                 self.notify("Write a question about the image first.", markup=False)
@@ -185,6 +188,15 @@ class QuestionArea(Vertical):
             question = chat.Message(chat.Role.USER, asked.text, asked.attachments)
             self.post_message(self.Asked(question, asked.call))
         await self._remember(text)
+
+    async def _names_images(self, text: str) -> bool:
+        """Whether this is no question, but paths of images on this host, and nothing else."""
+        from glm4v_tui.paste import may_be_paths, parse_paste
+
+        if not may_be_paths(text):
+            return False
+        pasted = await asyncio.to_thread(parse_paste, text, Path.cwd(), Path.home())
+        return bool(pasted.paths) and not pasted.text and not pasted.absent
 
     async def _asked_of_task(self, text: str, images: Images) -> AskedTask | None:
         """The question of the task that the text names; None for free words. Raises GlmError."""

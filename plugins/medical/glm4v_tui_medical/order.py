@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _KEYWORDS = (
     *("SeriesInstanceUID", "SeriesNumber", "InstanceNumber"),
-    *("ImagePositionPatient", "ImageOrientationPatient"),
+    *("ImagePositionPatient", "ImageOrientationPatient", "Rows"),
 )
 _PARALLEL = 1
 """Digits that the normals of one stack agree in: 0.1, or 3 degrees."""
@@ -42,14 +42,15 @@ class _Slice:
 
 def series_of(paths: Sequence[Path]) -> list[list[Path]]:
     """The files of each series in slice order: by their place along the normal of the slices, else
-    by instance number, else by name. Files that cannot be read stand together at the end."""
+    by instance number, else by name. Files that cannot be read, or hold no image, are left out: a
+    folder from a CD has an index among its slices."""
     quiet()
     stacks: dict[tuple[str, tuple[float, ...]], list[_Slice]] = {}
-    for one in map(_slice, paths):
+    for one in filter(None, map(_slice, paths)):
         stacks.setdefault(one.stack, []).append(one)
     ordered = sorted(
         (_in_order(stack) for stack in stacks.values()),
-        key=lambda stack: (not stack[0].series, stack[0].series_number, stack[0].name),
+        key=lambda stack: (stack[0].series_number, stack[0].name),
     )
     return [[one.path for one in stack] for stack in ordered]
 
@@ -62,10 +63,12 @@ def _in_order(stack: Sequence[_Slice]) -> list[_Slice]:
     return sorted(stack, key=lambda one: one.name)
 
 
-def _slice(path: Path) -> _Slice:
+def _slice(path: Path) -> _Slice | None:
     name = _natural(path.name)
     try:
         header = _read(path)
+        if not header.count("Rows"):
+            return None
         normal = normal_of(header.numbers("ImageOrientationPatient"))
         at = header.numbers("ImagePositionPatient")
         return _Slice(
@@ -78,7 +81,7 @@ def _slice(path: Path) -> _Slice:
             _dot(normal, at) if normal is not None and len(at) == 3 else None,
         )
     except Exception:  # noqa: BLE001 - opening the file will say what is wrong with it
-        return _Slice(path, name)
+        return None
 
 
 def _read(path: Path) -> Header:
