@@ -15,6 +15,7 @@ from glm4v_tui.commands.ask_answer import answer_of
 from glm4v_tui.commands.ask_question import Printer, Question, crop_of
 from glm4v_tui.commands.start import (
     EMBEDDED,
+    GUESSING,
     existing_paths,
     make_engine,
     model_of,
@@ -22,6 +23,7 @@ from glm4v_tui.commands.start import (
     sampling_of,
     settings_with,
 )
+from glm4v_tui.demo import TRAINED_TASKS
 from glm4v_tui.engine.protocol import LoadModel
 from glm4v_tui.errors import NotAnImageError, UsageError
 from glm4v_tui.plain import plain_line
@@ -80,7 +82,8 @@ def run(options: AskOptions) -> int:
     is_scripted = options.scripted is not None
     model = LoadModel("script") if is_scripted else model_of(settings)
     if not is_scripted and not settings.model.checkpoint:
-        sys.stderr.write(f"{EMBEDDED} --model names another.\n")
+        guess = options.task is not None and options.task not in TRAINED_TASKS
+        sys.stderr.write(f"{EMBEDDED}{GUESSING if guess else ''} --model names another.\n")
     return asyncio.run(_Asking(options, settings, model, question).run())
 
 

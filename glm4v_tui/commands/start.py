@@ -29,6 +29,8 @@ EMBEDDED = (
 )
 
 
+GUESSING = " It has not learned this task's form, and guesses."
+
 _MISSING = "Check the name; paths are of this host."
 
 

@@ -9,4 +9,7 @@ from pathlib import Path
 CHECKPOINT = Path(__file__).parent / "glm4v-demo"
 SAMPLES = Path(__file__).parent / "samples"
 
-__all__ = ["CHECKPOINT", "SAMPLES"]
+TRAINED_TASKS = frozenset({"defect", "retail"})
+"""Tasks whose forms the embedded model was trained to write; in any other it can only guess."""
+
+__all__ = ["CHECKPOINT", "SAMPLES", "TRAINED_TASKS"]

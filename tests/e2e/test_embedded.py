@@ -56,6 +56,19 @@ def test_plain_asks_a_task(stage):
     assert "middle left" in done.stdout.partition("Reading the question.")[2]
 
 
+def test_a_task_that_it_was_not_trained_for_is_said_to_be_a_guess(stage):
+    asked = [sys.executable, "-m", "glm4v_tui", "ask", str(SAMPLES / "chest-phantom-1.png")]
+    done = subprocess.run(
+        [*asked, "--task", "medical", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment(stage.folder),
+    )
+    assert "has not learned this task's form, and guesses" in done.stderr
+    assert json.loads(done.stdout)["notice"] == "Not for diagnosis."
+
+
 @pytest.mark.parametrize(
     ("image", "question", "word"),
     [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events
 from textual.binding import Binding
 
+from glm4v_tui.demo import TRAINED_TASKS
 from glm4v_tui.session import ModelState
 from glm4v_tui.ui.bound_keys import bound_key
 from glm4v_tui.ui.chat.base import ChatBase
@@ -38,12 +39,12 @@ class AskPart(ChatBase):
 
     async def _ask(self, question: Message, call: TaskCall | None) -> None:
         self._session.add(question, call)
-        self._warn_of(question)
+        self._warn_of(question, call)
         # In a worker: opening images must not hold up what the screen has to do meanwhile.
         self.run_worker(self._session.advance(), group="commands")
         await self._show_turns()
 
-    def _warn_of(self, question: Message) -> None:
+    def _warn_of(self, question: Message, call: TaskCall | None) -> None:
         """Say what keeps a question from being answered, or from being answered well."""
         has_image = question.attachments or any(t.question.attachments for t in self._session.turns)
         if self._session.model_state in {ModelState.FAILED, ModelState.NONE}:
@@ -52,6 +53,9 @@ class AskPart(ChatBase):
         elif self._is_embedded and not has_image:
             key = bound_key(self, "chat.attach")
             words = f"This question has no image, and the embedded model guesses then: {key}."
+        elif self._is_embedded and call is not None and call.task not in TRAINED_TASKS:
+            key = bound_key(self, "chat.model")
+            words = f"The embedded model has not learned this task: it guesses. {key}: a real one."
         else:
             return
         self.notify(words, severity="warning", markup=False)
