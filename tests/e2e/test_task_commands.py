@@ -106,7 +106,7 @@ def test_json_has_the_answers_keys_and_the_tasks(ask):
 def test_what_is_no_result_ends_with_5_and_stays_on_standard_output(ask, answer, title):
     done = ask(answer)
     assert done.returncode == 5
-    assert done.stdout == f"{answer}\n"
+    assert done.stdout == f"{answer}\nOnly a test.\n"  # the notice stands under all of them
     assert title in done.stderr
     told = ask(answer, "--json")
     assert told.returncode == 5
@@ -209,8 +209,12 @@ def test_a_result_that_the_limit_cut_is_incomplete(run, picture):
     assert "The result is incomplete" in done.stderr
 
 
+QUESTION = "Is the cap on, or is it crooked, or is there none at all?"
+"""Of another number of tokens than the task's own."""
+
+
 def test_a_question_of_ones_own_is_asked_in_place_of_the_tasks(run, picture):
-    done = run("ask", picture, "--task", "bottles", "-q", "Is the cap on?", "--json", "--greedy")
+    done = run("ask", picture, "--task", "bottles", "-q", QUESTION, "--json", "--greedy")
     usual = run("ask", picture, "--task", "bottles", "--json", "--greedy")
     assert json.loads(done.stdout)["usage"] != json.loads(usual.stdout)["usage"]
     assert (done.returncode, usual.returncode) == (0, 0)
