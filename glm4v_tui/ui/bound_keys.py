@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 def bound_key(node: DOMNode, binding_id: str) -> str:
     """The first key of a binding of the node, its screen or the app; empty without one."""
+    own = node.app._keymap.get(binding_id)
+    if own is not None:
+        return key_label(own.partition(",")[0].strip())
     for owner in (node, node.screen, node.app):
-        bindings = owner._bindings.copy()
-        bindings.apply_keymap(node.app._keymap)
-        for key, binding in bindings:
+        for key, binding in owner._bindings:
             if binding.id == binding_id:
                 return key_label(key)
     return ""

@@ -33,6 +33,7 @@ class Welcome(Words):
     def __init__(self, *, is_embedded: bool) -> None:
         super().__init__()
         self._is_embedded = is_embedded
+        self._is_wide: bool | None = None
 
     def on_mount(self) -> None:
         self._show_for(self.app.size.width)
@@ -41,10 +42,14 @@ class Welcome(Words):
         self._show_for(self.size.width)
 
     def _show_for(self, width: int) -> None:
+        is_wide = width >= _WIDE
+        if is_wide is self._is_wide:
+            return
+        self._is_wide = is_wide
         parts = [Content.styled("Look at images with a model of your own.", "bold $foreground")]
         if self._is_embedded:
             parts += [Content(""), Content(self._named(_EMBEDDED)), Content("")]
-        parts += [self._line(*row, is_wide=width >= _WIDE) for row in _KEYS]
+        parts += [self._line(*row, is_wide=is_wide) for row in _KEYS]
         self.show(Content("\n").join(parts))
 
     def _line(self, binding: str, does: str, why: str, *, is_wide: bool) -> Content:
