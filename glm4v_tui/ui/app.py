@@ -70,9 +70,9 @@ class Glm4vApp(App[None]):
         self._interrupted_at = 0.0
         self.defect: Exception | None = None
         """What ended the program against its will; the command reports it."""
+        self._use_theme()
 
     def on_load(self) -> None:
-        self._use_theme()
         self._use_keymap()
 
     def get_default_screen(self) -> ChatScreen:
@@ -95,7 +95,13 @@ class Glm4vApp(App[None]):
         name = state.theme_for(self._launch.settings.interface.theme)
         theme, error = load_theme_or_default(name)
         self.register_theme(theme)
-        self.theme = theme.name
+        # What setting ``theme`` does, but before the style sheets are read: they are read once.
+        self.set_reactive(App.theme, theme.name)
+        self.set_class(theme.dark, "-dark-mode")
+        self.set_class(not theme.dark, "-light-mode")
+        self.add_class(f"-theme-{theme.name}")
+        self._refresh_truecolor_filter(self.ansi_theme)
+        self.stylesheet.set_variables(self.get_css_variables())
         self._notices += [text for text in (problem, str(error) if error else None) if text]
 
     def _use_keymap(self) -> None:
