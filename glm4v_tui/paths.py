@@ -84,7 +84,7 @@ def is_folder(path: Path) -> bool:
 
 
 def shipped_dir(name: str) -> Path:
-    """The ``themes`` or ``plugins`` folder: inside the wheel, or at the top of a source tree."""
+    """A folder of the top level (``themes``): inside the wheel, or at the top of a source tree."""
     package = Path(__file__).parent
     packed = package / "_shipped" / name
     return packed if packed.is_dir() else package.parent / name
