@@ -84,8 +84,12 @@ class Packer:
         self._pad = vocabulary[PAD]
 
     def pack(self, example: Example, grid: tuple[int, int]) -> Packed:
-        """As many of the example's turns as fit into `LENGTH` tokens, in order."""
-        texts = [opening(example.system, len(example.images))]
+        """As many of the example's turns as fit into `LENGTH` tokens, in order.
+
+        The image of a conversation without one stands at the end, where no token looks at it: so
+        all rows have as many image tokens.
+        """
+        texts = [opening(example.system, 0 if example.is_blind else len(example.images))]
         texts += [
             turn_text(t.question, t.answer, first=i == 0) for i, t in enumerate(example.turns)
         ]
@@ -96,16 +100,19 @@ class Packer:
         for token in head:
             ids += [token] * (grid[0] * grid[1]) if token == self.image_token else [token]
         labels = [IGNORED] * len(ids)
+        behind = [self.image_token] * (grid[0] * grid[1] if example.is_blind else 0)
+        room = LENGTH - len(behind)
         fitting = 0
         for tokens in turns:
-            if len(ids) + len(tokens) > LENGTH:
+            if len(ids) + len(tokens) > room:
                 break
             answer = tokens.index(self._assistant) + 2
             ids += tokens
             labels += [IGNORED] * answer + tokens[answer:]
             fitting += 1
         spare = LENGTH - len(ids)
-        row = np.array(ids + [self._pad] * spare, np.int64)
+        padding = [self._pad] * (room - len(ids)) + behind
+        row = np.array(ids + padding, np.int64)
         return Packed(
             row,
             np.array(labels + [IGNORED] * spare, np.int64),

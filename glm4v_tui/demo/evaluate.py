@@ -2,8 +2,8 @@
 
 Questions are asked about images that training never saw (other seeds, fonts, colours and, for
 declines, wordings), through `AutoProcessor` and plain greedy `generate`, as the program does. An
-answer is right when it equals the expected text; a box is right when it overlaps the expected one
-by an intersection over union of more than a half.
+answer is right when it equals the expected text, whatever the order of the defects that it names; a
+box is right when it overlaps the expected one by an intersection over union of more than a half.
 """
 
 import argparse
@@ -21,14 +21,14 @@ import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig
 
 from glm4v_tui.demo.examples import Example, make_example, make_pair
-from glm4v_tui.demo.questions.declines import NOT_SHOWN, OUT_OF_DOMAIN, UNKNOWN_IMAGE
+from glm4v_tui.demo.questions.declines import NO_IMAGE, NOT_SHOWN, OUT_OF_DOMAIN, UNKNOWN_IMAGE
 from glm4v_tui.demo.questions.dialogue import Turn
 from glm4v_tui.demo.scenes.canvas import looks, overlap
 
 SIZES = ((640, 480), (480, 640), (512, 512), (720, 405), (600, 400), (340, 300))
 """Widths and heights of the images, in pixels, before the processor resizes them."""
 
-_DECLINED = (OUT_OF_DOMAIN, UNKNOWN_IMAGE, *NOT_SHOWN.values())
+_DECLINED = (NO_IMAGE, OUT_OF_DOMAIN, UNKNOWN_IMAGE, *NOT_SHOWN.values())
 _GROUPS = {
     "shapes": "shapes ",
     "two images": "two images",
@@ -109,7 +109,7 @@ def questions(fonts: Path, first_seed: int) -> Iterator[Asked]:
         else:
             example = make_example(seed, look, width, height, held_out=True)
         seed += 1
-        yield Asked(example.images, _choose(rng, example))
+        yield Asked(() if example.is_blind else example.images, _choose(rng, example))
 
 
 def _choose(rng: random.Random, example: Example) -> tuple[Turn, ...]:
@@ -127,6 +127,8 @@ def right(expected: Turn, answer: str) -> bool:
             return False
     if expected.skill == "defect present":
         return _first_word(answer) == _first_word(expected.answer)
+    if expected.skill == "defect class":
+        return _kinds(answer) == _kinds(expected.answer)
     if expected.skill.endswith(" json"):
         return _without_boxes(expected.answer) == _without_boxes(answer)
     return answer == expected.answer
@@ -135,6 +137,12 @@ def right(expected: Turn, answer: str) -> bool:
 def _first_word(text: str) -> str:
     """`Yes` or `No`; what the defects are is measured by questions of their own."""
     return text.split(",")[0].strip(".")
+
+
+def _kinds(text: str) -> list[str]:
+    """What an answer names, in the order of the alphabet: the question asks for none."""
+    said = text.removesuffix(".").removeprefix("There is ").removeprefix("There are ")
+    return sorted(said.replace(" and ", ", ").split(", "))
 
 
 def _without_boxes(text: str) -> object:
@@ -178,7 +186,7 @@ def _answers(
             processor.apply_chat_template(_conversation(q), add_generation_prompt=True)
             for q in batch
         ]
-        images = [image for q in batch for image in q.images]
+        images = [image for q in batch for image in q.images] or None
         inputs = processor(text=prompts, images=images, padding=True, return_tensors="pt")
         inputs = inputs.to(model.device, dtype=model.dtype)
         out = model.generate(**inputs, do_sample=False, max_new_tokens=200)

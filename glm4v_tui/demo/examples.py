@@ -7,21 +7,26 @@ from dataclasses import dataclass
 from PIL import Image
 
 from glm4v_tui.demo.questions.chest import ask_chest
-from glm4v_tui.demo.questions.declines import decline, foreign, unknown
+from glm4v_tui.demo.questions.declines import decline, foreign, unknown, unseen
 from glm4v_tui.demo.questions.dialogue import Chain, Turn, casual
 from glm4v_tui.demo.questions.pairs import ask_two
 from glm4v_tui.demo.questions.parts import ask_part
 from glm4v_tui.demo.questions.products import ask_product
 from glm4v_tui.demo.questions.shapes import ask_shapes
+from glm4v_tui.demo.questions.sheets import ask_sheet
 from glm4v_tui.demo.scenes.canvas import Canvas, Look
 from glm4v_tui.demo.scenes.chest import draw_chest
 from glm4v_tui.demo.scenes.others import draw_other
 from glm4v_tui.demo.scenes.parts import draw_part
 from glm4v_tui.demo.scenes.products import draw_product
 from glm4v_tui.demo.scenes.shapes import draw_shapes
+from glm4v_tui.demo.scenes.sheets import draw_sheet
 
-FAMILIES = ("shapes", "parts", "products", "chest", "other")
-_SHARES = (26, 23, 37, 11, 3)
+FAMILIES = ("shapes", "parts", "products", "chest", "sheets", "other")
+_SHARES = (21, 20, 36, 9, 11, 3)
+_BLIND_SHARE = 0.025
+"""Of the conversations, those that are led without an image."""
+
 _ASPECT_SLACK = 0.09
 """A source image's aspect ratio differs from its grid's by at most this share, as rounding to
 patches does.
@@ -100,6 +105,8 @@ class Example:
     images: tuple[Image.Image, ...]
     system: str
     turns: tuple[Turn, ...]
+    is_blind: bool = False
+    """Whether the conversation is led without the images."""
 
 
 def make_example(seed: int, look: Look, width: int, height: int, held_out: bool = False) -> Example:
@@ -110,7 +117,11 @@ def make_example(seed: int, look: Look, width: int, height: int, held_out: bool 
     image, chains = _scene(family, canvas)
     if family != "other":
         chains += _declined(rng, family, held_out)
-    return Example(family, (_finish(rng, image, width, height),), _system(rng), _order(rng, chains))
+    is_blind = rng.random() < _BLIND_SHARE
+    if is_blind:
+        chains = [unseen(chain) for chain in chains]
+    images = (_finish(rng, image, width, height),)
+    return Example(family, images, _system(rng), _order(rng, chains), is_blind)
 
 
 def make_pair(seed: int, look: Look, width: int, height: int) -> Example:
@@ -136,6 +147,9 @@ def _scene(family: str, canvas: Canvas) -> tuple[Image.Image, list[Chain]]:
     if family == "chest":
         image, chest = draw_chest(canvas)
         return image, ask_chest(rng, chest)
+    if family == "sheets":
+        image, sheet = draw_sheet(canvas)
+        return image, ask_sheet(rng, sheet)
     questions = [q for f in _FOREIGN.values() for q in f]
     questions += [
         "What is this?",
@@ -152,7 +166,8 @@ def _declined(rng: random.Random, family: str, held_out: bool) -> list[Chain]:
     if rng.random() < 0.45:
         chains += [decline(rng, held_out) for _ in range(rng.randint(1, 2))]
     if rng.random() < 0.25:
-        other = rng.choice([f for f in _FOREIGN if f != family])
+        near = {family, "products"} if family == "sheets" else {family}
+        other = rng.choice([f for f in _FOREIGN if f not in near])
         chains.append(foreign(other, rng.choice(_FOREIGN[other])))
     return chains
 

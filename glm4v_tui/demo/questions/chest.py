@@ -2,11 +2,12 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from glm4v_tui.demo.questions.dialogue import Chain, Turn, phrase, shuffled
 from glm4v_tui.demo.scenes.chest import SIDES, ChestFacts
 
+_ADVICE = {"routine": "None.", "soon": "Compare later.", "urgent": "Review now."}
 ADVICE = "I cannot give medical advice. This is a synthetic phantom, not a patient."
 
 
@@ -19,14 +20,26 @@ def chest_json(facts: ChestFacts) -> str:
     """The report as the medical task reads it."""
     return json.dumps(
         {
-            "nodule": facts.nodule_side is not None,
-            "nodule_side": facts.nodule_side,
-            "nodule_size": facts.nodule_size,
-            "effusion": facts.effusion or "none",
+            "findings": list(_findings(facts)),
             "texture": facts.texture,
             "impression": impression(facts),
+            "recommendation": _ADVICE[facts.urgency],
+            "urgency": facts.urgency,
         }
     )
+
+
+def _findings(facts: ChestFacts) -> Iterator[dict[str, str | None]]:
+    if facts.nodule_side:
+        yield _finding("nodule", "lung", facts.nodule_side, facts.nodule_size)
+    if facts.effusion:
+        yield _finding("effusion", "lung base", facts.effusion, None)
+    if facts.texture != "clear":
+        yield _finding(f"{facts.texture} texture", "lungs", "both", None)
+
+
+def _finding(what: str, where: str, side: str, size: str | None) -> dict[str, str | None]:
+    return {"what": what, "where": where, "side": side, "size": size, "certainty": "certain"}
 
 
 def impression(facts: ChestFacts) -> str:

@@ -8,6 +8,7 @@ OUT_OF_DOMAIN = "I cannot answer that. I only know shapes, parts, packages and c
 UNKNOWN_IMAGE = (
     "I do not recognize this image. I only know shapes, parts, packages and chest phantoms."
 )
+NO_IMAGE = "I see no image. Add one and ask again."
 NOT_SHOWN = {
     "shapes": "The image does not show plain shapes.",
     "parts": "The image does not show a part to inspect.",
@@ -147,6 +148,14 @@ def unknown(question: str) -> Chain:
 def foreign(family: str, question: str) -> Chain:
     """A question of `family` about an image that shows something else."""
     return (Turn("decline family", question, NOT_SHOWN[family]),)
+
+
+def unseen(chain: Chain) -> Chain:
+    """The questions asked without an image; what is declined with one is declined without."""
+    return tuple(
+        turn if turn.skill == "decline" else Turn("decline no image", turn.question, NO_IMAGE)
+        for turn in chain
+    )
 
 
 def _nonsense(rng: random.Random) -> str:

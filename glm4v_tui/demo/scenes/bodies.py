@@ -20,6 +20,8 @@ class Body:
     outline: Box
     hole: float = 0.0
     """Radius of a round part's own hole, 0 for the others."""
+    is_toothed: bool = False
+    """Whether a small bite out of the edge would look like a gap between its teeth."""
 
 
 def _frame(canvas: Canvas) -> Box:
@@ -174,7 +176,7 @@ def _round(canvas: Canvas, teeth: int) -> Body:
         )
     body_radius = radius * (0.9 if teeth else 1.0)
     outline = (cx - body_radius, cy - body_radius, cx + body_radius, cy + body_radius)
-    return Body(image, colour, behind, outline, bore)
+    return Body(image, colour, behind, outline, bore, teeth > 0)
 
 
 def _toothed(cx: float, cy: float, radius: float, teeth: int) -> list[tuple[float, float]]:

@@ -22,6 +22,12 @@ PLACES = (
 _BORDER = 0.03
 """No object's centre lies this close to a border of the nine fields, as a share of the side."""
 
+HELD_OUT_FAMILIES = (
+    "charissil", "ebgaramond", "gentium", "inter", "jetbrainsmono", "karla", "oxygen", "play",
+    "robotoslab", "tuffy", "vollkorn",
+)  # fmt: skip
+"""Beginnings of the names of font files that training never uses, in lower case."""
+
 Font: TypeAlias = ImageFont.FreeTypeFont
 
 
@@ -119,6 +125,14 @@ def grey(level: int) -> RGB:
     return level, level, level
 
 
+def ink_on(rng: random.Random, ground: RGB) -> RGB:
+    """A colour that can be read on the ground."""
+    light = 0.299 * ground[0] + 0.587 * ground[1] + 0.114 * ground[2]
+    if light > 130:
+        return rng.choice((grey(0), grey(15), (20, 20, 90), (90, 10, 10), (10, 60, 20)))
+    return rng.choice((grey(255), grey(255), (255, 240, 180), (255, 255, 90)))
+
+
 def blotches(canvas: Canvas, image: Image.Image, strength: int) -> Image.Image:
     """The image under uneven light: soft patches of at most `strength` of 255."""
     cells = canvas.rng.randint(2, 7)
@@ -135,14 +149,16 @@ def draw_on(image: Image.Image) -> ImageDraw.ImageDraw:
 
 @cache
 def fonts_in(folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Training and held-out font files under `folder`: every fifth family is held out."""
+    """Training and held-out font files under `folder`.
+
+    Raises:
+        ValueError: No family of `HELD_OUT_FAMILIES` is there, so that nothing could be measured.
+    """
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in {".ttf", ".otf"})
-    families = sorted({_family(p) for p in files})
-    held_out = set(families[2::5])
-    return (
-        tuple(str(p) for p in files if _family(p) not in held_out),
-        tuple(str(p) for p in files if _family(p) in held_out),
-    )
+    held_out = [p for p in files if p.stem.lower().startswith(HELD_OUT_FAMILIES)]
+    if not held_out:
+        raise ValueError(f"{folder} has no font of these families: {', '.join(HELD_OUT_FAMILIES)}")
+    return tuple(str(p) for p in files if p not in held_out), tuple(map(str, held_out))
 
 
 def looks(fonts: Path) -> tuple[Look, Look]:
@@ -152,10 +168,6 @@ def looks(fonts: Path) -> tuple[Look, Look]:
     return Look(train, train_fonts), Look(held_out, held_out_fonts)
 
 
-def _family(file: Path) -> str:
-    return file.stem.split("-")[0].split("_")[0]
-
-
 @cache
 def sized(path: str | None, size: int) -> Font:
     """The font file at `size` pixels; None is Pillow's own font."""
@@ -163,6 +175,11 @@ def sized(path: str | None, size: int) -> Font:
     if not isinstance(font, ImageFont.FreeTypeFont):
         raise TypeError("Pillow was built without FreeType")
     return font
+
+
+def resized(font: Font, size: float) -> Font:
+    """The same font at `size` pixels, rounded down."""
+    return sized(font.path if isinstance(font.path, str) else None, int(size))
 
 
 @cache

@@ -25,6 +25,13 @@ class ChestFacts:
     texture: str
 
     @property
+    def urgency(self) -> str:
+        """`urgent` with a large nodule or an effusion, `soon` with anything else, or `routine`."""
+        if self.effusion or self.nodule_size == "large":
+            return "urgent"
+        return "routine" if self.normal else "soon"
+
+    @property
     def normal(self) -> bool:
         """Whether nothing is to be reported."""
         return self.nodule_side is None and self.effusion is None and self.texture == "clear"

@@ -10,6 +10,14 @@ from glm4v_tui.demo.scenes.canvas import Box, Canvas, draw_on, grey, near, shade
 from glm4v_tui.demo.scenes.colours import RGB
 
 
+_THINNEST = 1 / 280
+"""Width of the thinnest line as a share of the shorter side: what the model still sees as a pixel."""
+
+
+def _thinnest(canvas: Canvas) -> int:
+    return max(1, round(_THINNEST * canvas.side))
+
+
 def _scratch(canvas: Canvas, body: Body, x: float, y: float, extent: float) -> Box:
     """A thin straight or slightly bent line."""
     rng = canvas.rng
@@ -20,7 +28,7 @@ def _scratch(canvas: Canvas, body: Body, x: float, y: float, extent: float) -> B
     colour = shade(body.colour, rng.choice((-1, -1, 1)) * rng.randint(50, 120))
     if rng.random() < 0.25:
         colour = rng.choice((grey(0), grey(30), grey(60)))
-    width = rng.randint(1, max(2, round(0.012 * canvas.side)))
+    width = rng.randint(_thinnest(canvas), max(2, round(0.012 * canvas.side)))
     draw_on(body.image).line(points, fill=colour, width=width)
     return _bounds(points, width)
 
@@ -43,7 +51,7 @@ def _crack(canvas: Canvas, body: Body, x: float, y: float, extent: float) -> Box
     ]
     dark = shade(body.colour, -rng.randint(80, 150))
     pen = draw_on(body.image)
-    width = rng.randint(1, max(2, round(0.01 * canvas.side)))
+    width = rng.randint(_thinnest(canvas), max(2, round(0.01 * canvas.side)))
     pen.line(points, fill=dark, width=width, joint="curve")
     pen.line(branch, fill=dark, width=width)
     return _bounds(points + branch, width)

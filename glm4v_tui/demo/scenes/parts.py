@@ -69,7 +69,8 @@ def draw_part(canvas: Canvas) -> tuple[Image.Image, PartFacts]:
 
 def _add_defect(canvas: Canvas, body: Body, kind: str, taken: list[Box]) -> Defect | None:
     rng = canvas.rng
-    severity = rng.choice(SEVERITIES)
+    hidden = body.is_toothed and kind == "missing piece"
+    severity = rng.choice(SEVERITIES[1:] if hidden else SEVERITIES)
     extent = rng.uniform(*_EXTENT[severity]) * canvas.side
     for _ in range(30):
         spot = (

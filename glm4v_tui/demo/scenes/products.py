@@ -1,6 +1,5 @@
 """Family 3: packaged products with a printed brand, name, weight and price."""
 
-import math
 from dataclasses import dataclass
 
 from PIL import Image
@@ -12,32 +11,16 @@ from glm4v_tui.demo.scenes.canvas import (
     draw_on,
     gradient,
     grey,
+    ink_on,
     near,
+    resized,
     shade,
-    sized,
 )
 from glm4v_tui.demo.scenes.colours import COLOURS, RGB, distance
 from glm4v_tui.demo.scenes.packages import PACKAGES, Package
+from glm4v_tui.demo.scenes.words import any_brand, any_name, any_price, any_weight
 
-NOUNS: dict[str, str] = {
-    "Coffee": "coffee", "Espresso": "coffee", "Black Tea": "tea", "Green Tea": "tea",
-    "Herbal Tea": "tea", "Corn Flakes": "cereal", "Muesli": "cereal", "Oats": "cereal",
-    "Orange Juice": "juice", "Apple Juice": "juice", "Hand Soap": "soap", "Dish Soap": "soap",
-    "Rice": "rice", "Basmati": "rice", "Chocolate": "chocolate", "Cocoa": "chocolate",
-    "Milk": "milk", "Oat Milk": "milk", "Pasta": "pasta", "Spaghetti": "pasta",
-    "Honey": "honey", "Chips": "snack", "Crackers": "snack", "Cookies": "snack",
-    "Tomato Sauce": "sauce", "Ketchup": "sauce", "Pesto": "sauce", "Sugar": "sugar",
-    "Flour": "flour", "Shampoo": "shampoo",
-}  # fmt: skip
-"""Words that a product's name ends with, and the category of each."""
-
-ADJECTIVES = (
-    "", "", "", "Organic", "Classic", "Fresh", "Dark", "Sweet", "Pure", "Golden", "Family",
-    "Premium", "Natural", "Mild", "Crispy", "Royal", "Extra", "Daily", "Original", "Fine",
-)  # fmt: skip
 MATERIALS = ("cardboard", "glass", "metal", "plastic", "paper")
-_UNITS = ("g", "g", "kg", "ml", "L", "oz")
-_CONSONANTS, _VOWELS = "BCDFGHJKLMNPQRSTVWXYZ", "AEIOUY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +51,10 @@ def draw_product(canvas: Canvas) -> tuple[Image.Image, ProductFacts]:
     shelf_tag = rng.random() < 0.35
     bottom = canvas.height * (rng.uniform(0.78, 0.84) if shelf_tag else rng.uniform(0.93, 0.99))
     package = PACKAGES[material](canvas, image, fill, bottom)
-    noun = rng.choice(tuple(NOUNS))
-    name = f"{rng.choice(ADJECTIVES)} {noun}".strip()
-    brand, price, weight = _brand(canvas), _price(canvas), _weight(canvas)
+    name, category = any_name(rng)
+    brand = any_brand(rng)
+    price = any_price(rng) if rng.random() < 0.9 else None
+    weight = any_weight(rng) if rng.random() < 0.9 else None
     rows: list[tuple[float, str]] = []
     _print_label(canvas, image, package, brand, name, weight, rows)
     if price is not None:
@@ -81,42 +65,7 @@ def draw_product(canvas: Canvas) -> tuple[Image.Image, ProductFacts]:
     if rng.random() < 0.2:
         image = image.rotate(rng.uniform(-6, 6), Image.Resampling.BILINEAR, fillcolor=ground)
     lines = tuple(text for _, text in sorted(rows))
-    return image, ProductFacts(brand, name, price, weight, NOUNS[noun], material, colour, lines)
-
-
-def _brand(canvas: Canvas) -> str:
-    """A word that exists nowhere: pronounceable or any letters, in capitals or capitalised."""
-    rng = canvas.rng
-    length = rng.choices((3, 4, 5, 6, 7, 8), (2, 4, 5, 5, 3, 2))[0]
-    if rng.random() < 0.5:
-        word = "".join(rng.choice((_CONSONANTS, _VOWELS)[i % 2]) for i in range(length))
-    else:
-        word = "".join(rng.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ") for _ in range(length))
-    return word if rng.random() < 0.72 else word.capitalize()
-
-
-def _price(canvas: Canvas) -> str | None:
-    rng = canvas.rng
-    if rng.random() < 0.1:
-        return None
-    whole = rng.randint(0, 9) if rng.random() < 0.6 else rng.randint(10, 99)
-    return f"{rng.choice('$$$€€£')}{whole}.{rng.randint(0, 99):02d}"
-
-
-def _weight(canvas: Canvas) -> str | None:
-    rng = canvas.rng
-    if rng.random() < 0.1:
-        return None
-    unit = rng.choice(_UNITS)
-    if unit in {"g", "ml"}:
-        return f"{rng.choice((rng.randint(2, 99) * 10, rng.randint(10, 999)))} {unit}"
-    if unit == "oz":
-        return f"{rng.randint(2, 64)} oz"
-    return (
-        f"{rng.randint(1, 9)} {unit}"
-        if rng.random() < 0.5
-        else f"{rng.randint(0, 4)}.{rng.randint(1, 9)} {unit}"
-    )
+    return image, ProductFacts(brand, name, price, weight, category, material, colour, lines)
 
 
 def _ground(canvas: Canvas, fill: RGB) -> tuple[Image.Image, RGB]:
@@ -143,7 +92,7 @@ def _print_label(
     """Brand, name and weight on the panel, from the top down."""
     rng = canvas.rng
     left, top, right, bottom = package.panel
-    ink = _ink(canvas, package.colour)
+    ink = ink_on(rng, package.colour)
     height = bottom - top
     brand_size = min(canvas.side * rng.uniform(0.1, 0.18), height * 0.22)
     at = top + height * rng.uniform(0.12, 0.2)
@@ -158,7 +107,7 @@ def _print_label(
     at = top + height * rng.uniform(0.36, 0.4)
     start = len(rows)
     for line in name_lines:
-        _write(canvas, image, (left, right), at, line, size, _ink(canvas, package.colour), rows)
+        _write(canvas, image, (left, right), at, line, size, ink_on(rng, package.colour), rows)
         at += size * 1.15
     if len(name_lines) == 2:
         rows[start:] = [(rows[start][0], name)]
@@ -166,7 +115,7 @@ def _print_label(
         at = bottom - height * rng.uniform(0.08, 0.12)
         span = (left, left + (right - left) * 0.45) if rng.random() < 0.6 else (left, right)
         size = min(canvas.side * rng.uniform(0.055, 0.085), height * 0.12)
-        _write(canvas, image, span, at, weight, size, _ink(canvas, package.colour), rows)
+        _write(canvas, image, span, at, weight, size, ink_on(rng, package.colour), rows)
 
 
 def _banner(
@@ -175,7 +124,7 @@ def _banner(
     """A bar behind the brand; returns the ink for it."""
     left, _, right, _ = package.panel
     draw_on(image).rectangle((left, at - size * 0.7, right, at + size * 0.7), fill=ink)
-    return _ink(canvas, ink)
+    return ink_on(canvas.rng, ink)
 
 
 def _print_price(
@@ -210,7 +159,7 @@ def _print_price(
             fill=tag,
             outline=rng.choice((None, grey(0))),
         )
-    ink = _ink(canvas, package.colour if plain and shelf is None else tag)
+    ink = ink_on(rng, package.colour if plain and shelf is None else tag)
     _write(canvas, image, (x - width, x + width), at, price, size, ink, rows)
 
 
@@ -229,23 +178,9 @@ def _write(
     font: Font = canvas.font(max(11, size), text)
     length = font.getlength(text)
     if length > room:
-        font = _smaller(font, size * room / length)
+        font = resized(font, max(9, size * room / length))
     middle = (span[0] + span[1]) / 2
     slack = max(0.0, room - min(length, room)) / 2
     x = middle + canvas.rng.uniform(-0.4, 0.4) * slack
     draw_on(image).text((x, at), text, font=font, fill=ink, anchor="mm")
     rows.append((at, text))
-
-
-def _smaller(font: Font, size: float) -> Font:
-    path = font.path if isinstance(font.path, str) else None
-    return sized(path, max(9, math.floor(size)))
-
-
-def _ink(canvas: Canvas, ground: RGB) -> RGB:
-    """A colour that can be read on the ground."""
-    light = 0.299 * ground[0] + 0.587 * ground[1] + 0.114 * ground[2]
-    rng = canvas.rng
-    if light > 130:
-        return rng.choice((grey(0), grey(15), (20, 20, 90), (90, 10, 10), (10, 60, 20)))
-    return rng.choice((grey(255), grey(255), (255, 240, 180), (255, 255, 90)))
