@@ -16,9 +16,10 @@ GlmError                        exit code
 │   ├── OutOfMemoryError
 │   ├── WorkerDiedError
 │   └── WorkerSilentError
-└── TaskError                   5    a task or the plugin that brings it
-    ├── PluginError                  the plugin's own code failed, or it does not fit
-    └── ResultError                  an answer is no whole result of its task
+├── TaskError                   5    a task or the plugin that brings it
+│   ├── PluginError                  the plugin's own code failed, or it does not fit
+│   └── ResultError                  an answer is no whole result of its task
+└── StoreError                  6    the database cannot be read or written
 
 Anything else that escapes is a defect of this program and is shown as one.
 """
@@ -117,3 +118,9 @@ class PluginError(TaskError):
 
 class ResultError(TaskError):
     """An answer is not the whole result that its task asks for."""
+
+
+class StoreError(GlmError):
+    """The database cannot be read or written."""
+
+    exit_code = 6

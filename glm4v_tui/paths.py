@@ -34,6 +34,16 @@ def state_dir() -> Path:
     return user_state_path(APP)
 
 
+def data_dir() -> Path:
+    """What must not be lost: the database."""
+    home = _home()
+    if home is not None:
+        return home / "data"
+    from platformdirs import user_data_path
+
+    return user_data_path(APP)
+
+
 def config_file() -> Path:
     return config_dir() / "config.toml"
 
@@ -49,6 +59,11 @@ def user_themes_dir() -> Path:
 def user_tasks_dir() -> Path:
     """The user's own tasks, a TOML file each."""
     return config_dir() / "tasks"
+
+
+def database_file() -> Path:
+    """Conversations, results, verdicts."""
+    return data_dir() / "glm4v-tui.sqlite3"
 
 
 def state_file() -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from glm4v_tui.engine.protocol import Event, Generate, LoadModel, RgbImage
+    from glm4v_tui.engine.protocol import Event, Generate, LoadModel, RgbImage, Score
 
 
 class Engine(ABC):
@@ -41,6 +41,10 @@ class Engine(ABC):
     @abstractmethod
     async def generate(self, request: Generate) -> None:
         """Ask for an answer. After a crash this starts the model again first."""
+
+    @abstractmethod
+    async def score(self, request: Score) -> None:
+        """Ask how probable some answers are. After a crash this starts the model again first."""
 
     @abstractmethod
     async def abort(self, request_id: str) -> None:

@@ -19,6 +19,8 @@ from glm4v_tui.engine.protocol import (
     Measure,
     PutImage,
     RgbImage,
+    Score,
+    Scored,
     WorkerExited,
     WorkerSilent,
 )
@@ -89,6 +91,12 @@ class LocalEngine(Engine):
             self._worker.send(Measure(sizes))
 
     async def generate(self, request: Generate) -> None:
+        await self._request(request)
+
+    async def score(self, request: Score) -> None:
+        await self._request(request)
+
+    async def _request(self, request: Generate | Score) -> None:
         worker = await self._running_worker()
         self._requests.add(request.request_id)
         worker.send(request)
@@ -160,8 +168,8 @@ class LocalEngine(Engine):
         if worker is not self._worker:
             return  # a worker that was replaced has nothing more to say
         match event:
-            case Finished(request_id=str(request_id)) | Failed(request_id=str(request_id)):
-                self._requests.discard(request_id)
+            case Finished() | Scored() | Failed(request_id=str()):
+                self._requests.discard(event.request_id)
             case Loaded() | Failed(request_id=None):
                 self._is_loading = False
         self._events.put_nowait(event)

@@ -90,6 +90,17 @@ class Generate(msgspec.Struct, frozen=True, tag=True):
     """None for an answer in free text."""
 
 
+class Score(msgspec.Struct, frozen=True, tag=True):
+    """Ask how probable each of several answers is. Ends in one ``Scored``, ``Failed``, or
+    ``Finished`` with the reason abort."""
+
+    request_id: str
+    messages: tuple[Message, ...]
+    """Oldest first; the last one is the user's. All images were put before."""
+    answers: tuple[str, ...]
+    """At least one; none empty."""
+
+
 class Abort(msgspec.Struct, frozen=True, tag=True):
     """End a request within one decode step, queued or running; what was written stays."""
 
@@ -100,7 +111,7 @@ class Shutdown(msgspec.Struct, frozen=True, tag=True):
     pass
 
 
-Command = LoadModel | PutImage | Measure | Generate | Abort | Shutdown
+Command = LoadModel | PutImage | Measure | Generate | Score | Abort | Shutdown
 
 
 # Events -----------------------------------------------------------------------------------------
@@ -203,6 +214,17 @@ class Finished(msgspec.Struct, frozen=True, tag=True):
     timing: Timing = Timing()
 
 
+class Scored(msgspec.Struct, frozen=True, tag=True):
+    """How probable the answers of a ``Score`` are, in their order."""
+
+    request_id: str
+    log_likelihoods: tuple[float, ...]
+    """Natural logarithm of the probability of all of an answer's tokens, the end not included."""
+    tokens: tuple[int, ...]
+    """Tokens of each answer, to normalise by."""
+    total_s: float = 0.0
+
+
 class Failed(msgspec.Struct, frozen=True, tag=True):
     kind: FailureKind
     title: str
@@ -248,6 +270,7 @@ Event = (
     | TextDelta
     | Progress
     | Finished
+    | Scored
     | Failed
     | MemoryReading
     | WorkerExited

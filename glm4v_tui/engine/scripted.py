@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ from glm4v_tui.engine.protocol import (
     Measured,
     ModelInfo,
     RgbImage,
+    Score,
+    Scored,
     TextDelta,
     Timing,
     Usage,
@@ -109,6 +112,13 @@ class ScriptedEngine(Engine):
         task = asyncio.create_task(self._play_answer(request, next(self._answers)))
         self._playing[request.request_id] = task
         await asyncio.sleep(0)  # let it begin: a task cancelled before that ends without a word
+
+    async def score(self, request: Score) -> None:
+        """A script knows no probabilities: all answers are as probable."""
+        count = len(request.answers)
+        self._events.put_nowait(
+            Scored(request.request_id, (-math.log(count),) * count, (1,) * count)
+        )
 
     async def abort(self, request_id: str) -> None:
         if task := self._playing.get(request_id):

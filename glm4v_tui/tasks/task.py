@@ -48,6 +48,9 @@ class Label(msgspec.Struct, frozen=True):
     """The key that gives it; empty for the next free digit."""
     title: str = ""
     """As it is shown; the name when empty."""
+    answer: str = ""
+    """What the model says to ``Task.label_question`` where this label fits; empty for a label that
+    only a reviewer gives."""
 
 
 class Generation(msgspec.Struct, frozen=True):
@@ -96,6 +99,9 @@ class Task(Generic[R, O]):
     system_prompt: ClassVar[Words] = Words("")
     """Who the model is to be. The form of the result is described to it after this text."""
     labels: ClassVar[tuple[Label, ...]] = ()
+    label_question: ClassVar[Words] = Words("")
+    """Asked about the image by itself to learn how sure the model is: how probable the ``answer``
+    of each label is after it. Empty where the model is not asked."""
     generation: ClassVar[Generation] = Generation(max_new_tokens=1024, temperature=0)
     options_type: ClassVar[type[msgspec.Struct]] = NoOptions
     """A frozen ``msgspec.Struct`` whose fields all have defaults: ``[tasks.NAME]`` in
@@ -162,6 +168,10 @@ class Task(Generic[R, O]):
     def render(self, result: R, facts: Sequence[Facts], options: O) -> Panel:  # noqa: ARG002
         """How a result looks, and what was found in the picture beside it."""
         return plain_panel(msgspec.to_builtins(result))
+
+    def label_of(self, result: R, options: O) -> str | None:  # noqa: ARG002
+        """The name of the label that a result speaks for; None where it speaks for none."""
+        return None
 
     def regions(self, result: R, facts: Facts) -> Sequence[Region]:  # noqa: ARG002
         """Places to draw on the picture, in its own pixels (see ``pixel_box``)."""

@@ -10,7 +10,7 @@ _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
 
 def ask_sheet(rng: random.Random, facts: SheetFacts) -> list[Chain]:
     """The whole text, and single lines, in random order."""
-    chains = [(_text(rng, facts),), (_count(rng, facts),), (_describe(rng, facts),)]
+    chains: list[Chain] = [(_text(rng, facts),), (_count(rng, facts),), (_describe(rng, facts),)]
     chains += [(_line(rng, facts, i),) for i in range(len(facts.lines))]
     rng.shuffle(chains)
     return chains

@@ -9,9 +9,8 @@ from glm4v_tui.demo.scenes.bodies import Body
 from glm4v_tui.demo.scenes.canvas import Box, Canvas, draw_on, grey, near, shade
 from glm4v_tui.demo.scenes.colours import RGB
 
-
 _THINNEST = 1 / 280
-"""Width of the thinnest line as a share of the shorter side: what the model still sees as a pixel."""
+"""Width of the thinnest line as a share of the shorter side: a pixel, as the model sees it."""
 
 
 def _thinnest(canvas: Canvas) -> int:

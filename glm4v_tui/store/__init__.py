@@ -1,0 +1,1 @@
+"""The one database: conversations, results of models, verdicts of reviewers."""

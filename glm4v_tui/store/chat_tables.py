@@ -1,0 +1,5 @@
+"""Tables of conversations."""
+
+from __future__ import annotations
+
+CHAT_TABLES: tuple[str, ...] = ()

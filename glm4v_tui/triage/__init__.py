@@ -1,0 +1,1 @@
+"""Reviewing many images: the queue, the look ahead, the verdicts."""
