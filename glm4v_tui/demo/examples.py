@@ -23,7 +23,7 @@ from glm4v_tui.demo.scenes.shapes import draw_shapes
 from glm4v_tui.demo.scenes.sheets import draw_sheet
 
 FAMILIES = ("shapes", "parts", "products", "chest", "sheets", "other")
-_SHARES = (21, 20, 36, 9, 11, 3)
+_SHARES = (25, 20, 33, 9, 10, 3)
 _BLIND_SHARE = 0.025
 """Of the conversations, those that are led without an image."""
 

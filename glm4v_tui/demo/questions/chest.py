@@ -179,6 +179,14 @@ def _normal(rng: random.Random, facts: ChestFacts) -> Chain:
     return (Turn("chest findings", question, impression(facts)),)
 
 
+def _is_normal(rng: random.Random, facts: ChestFacts) -> Chain:
+    if rng.random() < 0.5:
+        question = phrase(rng, "Is the [image|phantom] normal? Answer yes or no.")
+        return (Turn("chest findings", question, "Yes" if facts.normal else "No"),)
+    question = "Is anything abnormal? Answer yes or no."
+    return (Turn("chest findings", question, "No" if facts.normal else "Yes"),)
+
+
 def _describe(rng: random.Random, facts: ChestFacts) -> Chain:
     question = phrase(
         rng,
@@ -233,6 +241,7 @@ _ASKED: dict[Callable[[random.Random, ChestFacts], Chain], int] = {
     _effusion_at: 1,
     _texture: 3,
     _normal: 3,
+    _is_normal: 2,
     _describe: 2,
     _json: 2,
     _patient: 1,

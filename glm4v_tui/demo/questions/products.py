@@ -171,6 +171,14 @@ def _describe(rng: random.Random, facts: ProductFacts) -> Chain:
     return (Turn("product describe", question, text),)
 
 
+def _is_complete(rng: random.Random, facts: ProductFacts) -> Chain:
+    complete = facts.price is not None and facts.weight is not None
+    question = phrase(
+        rng, "[Are brand, price and weight all printed?|Is everything printed?] Answer yes or no."
+    )
+    return (Turn("product complete", question, "Yes" if complete else "No"),)
+
+
 def _json(rng: random.Random, facts: ProductFacts) -> Chain:
     question = _phrase(
         rng,
@@ -193,6 +201,7 @@ _ASKED: dict[Callable[[random.Random, ProductFacts], Chain], int] = {
     _colour: 1,
     _over: 1,
     _read: 3,
+    _is_complete: 1,
     _describe: 2,
     _json: 3,
 }
