@@ -9,7 +9,7 @@ from pathlib import Path
 CHECKPOINT = Path(__file__).parent / "glm4v-demo"
 SAMPLES = Path(__file__).parent / "samples"
 
-TRAINED_TASKS = frozenset({"defect", "retail"})
+TRAINED_TASKS = frozenset({"defect", "medical", "retail"})
 """Tasks whose forms the embedded model was trained to write; in any other it can only guess."""
 
 __all__ = ["CHECKPOINT", "SAMPLES", "TRAINED_TASKS"]

@@ -13,6 +13,7 @@ from glm4v_tui.demo.scenes.chest import draw_chest
 from glm4v_tui.demo.scenes.parts import draw_part
 from glm4v_tui.demo.scenes.products import draw_product
 from glm4v_tui.demo.scenes.shapes import draw_shapes
+from glm4v_tui.demo.scenes.sheets import draw_sheet
 
 _Draw = Callable[[Canvas], tuple[Image.Image, object]]
 _SAMPLES: dict[str, tuple[_Draw, int, tuple[int, int]]] = {
@@ -27,9 +28,10 @@ _SAMPLES: dict[str, tuple[_Draw, int, tuple[int, int]]] = {
     "part-gear.png": (draw_part, 109, (640, 480)),
     "part-fabric.png": (draw_part, 112, (640, 480)),
     "part-plate.png": (draw_part, 113, (640, 480)),
-    "product-can.png": (draw_product, 109, (480, 600)),
-    "product-box.png": (draw_product, 127, (480, 600)),
-    "product-bag.png": (draw_product, 132, (480, 600)),
+    "product-can.png": (draw_product, 135, (480, 600)),
+    "product-box.png": (draw_product, 104, (480, 600)),
+    "product-bag.png": (draw_product, 116, (480, 600)),
+    "sheet.png": (draw_sheet, 102, (640, 480)),
     "chest-phantom-1.png": (draw_chest, 100, (512, 512)),
     "chest-phantom-2.png": (draw_chest, 101, (512, 512)),
     "chest-phantom-3.png": (draw_chest, 108, (512, 512)),

@@ -57,16 +57,18 @@ def test_plain_asks_a_task(stage):
 
 
 def test_a_task_that_it_was_not_trained_for_is_said_to_be_a_guess(stage):
-    asked = [sys.executable, "-m", "glm4v_tui", "ask", str(SAMPLES / "chest-phantom-1.png")]
+    made = [sys.executable, "-m", "glm4v_tui", "plugin", "new", "tile", "--toml"]
+    subprocess.run(made, capture_output=True, check=True, env=environment(stage.folder))
+    asked = [sys.executable, "-m", "glm4v_tui", "ask", str(SAMPLES / "part-tile-1.png")]
     done = subprocess.run(
-        [*asked, "--task", "medical", "--json"],
+        [*asked, "--task", "tile", "--json"],
         capture_output=True,
         text=True,
         check=True,
         env=environment(stage.folder),
     )
     assert "has not learned this task's form, and guesses" in done.stderr
-    assert json.loads(done.stdout)["notice"] == "Not for diagnosis."
+    assert json.loads(done.stdout)["task"] == "tile"
 
 
 @pytest.mark.parametrize(

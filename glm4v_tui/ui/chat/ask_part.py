@@ -39,20 +39,16 @@ class AskPart(ChatBase):
 
     async def _ask(self, question: Message, call: TaskCall | None) -> None:
         self._session.add(question, call)
-        self._warn_of(question, call)
+        self._warn_of(call)
         # In a worker: opening images must not hold up what the screen has to do meanwhile.
         self.run_worker(self._session.advance(), group="commands")
         await self._show_turns()
 
-    def _warn_of(self, question: Message, call: TaskCall | None) -> None:
+    def _warn_of(self, call: TaskCall | None) -> None:
         """Say what keeps a question from being answered, or from being answered well."""
-        has_image = question.attachments or any(t.question.attachments for t in self._session.turns)
         if self._session.model_state in {ModelState.FAILED, ModelState.NONE}:
             key = bound_key(self, "chat.model")
             words = f"No model is loaded: {key} chooses one, and the question waits for it."
-        elif self._is_embedded and not has_image:
-            key = bound_key(self, "chat.attach")
-            words = f"This question has no image, and the embedded model guesses then: {key}."
         elif self._is_embedded and call is not None and call.task not in TRAINED_TASKS:
             key = bound_key(self, "chat.model")
             words = f"The embedded model has not learned this task: it guesses. {key}: a real one."
