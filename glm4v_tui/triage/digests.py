@@ -1,0 +1,90 @@
+"""The content of files, read once and remembered."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from bisect import bisect_right
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from glm4v_tui.images.files import os_error, regular_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from glm4v_tui.store.files import Files, Remembered
+    from glm4v_tui.triage.listing import Listing
+
+_RACY_NS = 20_000_000
+"""A file that was changed this short a time before it was read may be changed again without its
+time telling: file systems count in ticks."""
+
+
+def remembered(files: Files, path: Path) -> str | None:
+    """The digest of a file that has not changed since it was read; None: it must be read.
+
+    Raises:
+        ImageError: nothing is there, or it may not be looked at.
+        StoreError: the database cannot be read.
+    """
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        raise os_error(path, error) from error
+    return files.digest(path, status)
+
+
+def digest_of(files: Files, path: Path) -> str:
+    """The digest of a file as it is now; it is read only if it is not remembered.
+
+    Raises:
+        ImageError: it cannot be read.
+        StoreError: the database cannot be used.
+    """
+    return remembered(files, path) or _read(files, path)
+
+
+def _read(files: Files, path: Path) -> str:
+    with regular_file(path) as file:
+        before = os.fstat(file.fileno())
+        started = time.time_ns()
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        after = os.fstat(file.fileno())
+    is_same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+    is_sure = is_same and before.st_mtime_ns < started - _RACY_NS
+    files.remember(path, before, digest, is_sure=is_sure)
+    return digest
+
+
+def remembered_in(
+    listing: Listing, files: Files, is_private: bool
+) -> Iterator[tuple[int, Remembered]]:
+    """What is remembered of the images of a listing, each with its number; the files are not read.
+
+    Of a private task's files nothing but device and inode is known, which the disk must be asked
+    for; but not where nothing is remembered.
+    """
+    yield from _by_inode(listing, files) if is_private else _by_folder(listing, files)
+
+
+def _by_folder(listing: Listing, files: Files) -> Iterator[tuple[int, Remembered]]:
+    start = 0
+    for number, folder in enumerate(listing.folders):
+        end = bisect_right(listing.folder_of, number, lo=start)
+        numbers = {listing.names[index]: index for index in range(start, end)}
+        for file in files.in_folder(folder):
+            if (index := numbers.get(file.name)) is not None:
+                yield index, file
+        start = end
+
+
+def _by_inode(listing: Listing, files: Files) -> Iterator[tuple[int, Remembered]]:
+    known = {file.name: file for file in files.by_inode()}
+    for index in range(len(listing) if known else 0):
+        with suppress(OSError):
+            status = os.stat(listing.name(index))  # noqa: PTH116 - 100,000 of them
+            if file := known.get(f"{status.st_dev}:{status.st_ino}"):
+                yield index, file
