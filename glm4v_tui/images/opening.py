@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from glm4v_tui.chat import Attachment, Box
 from glm4v_tui.errors import ImageChangedError, ImageError
-from glm4v_tui.images.files import os_error, regular_file
+from glm4v_tui.images.files import regular_file
 from glm4v_tui.images.orientation import (
     is_turned,
     orientation,
@@ -137,19 +137,6 @@ def open_image(
     path = path.absolute()  # links stay: the name as the user knows it
     with regular_file(path) as file:
         return _open(path, file, _digest(file), crop, max_pixels, preparation, frame)
-
-
-def file_digest(path: Path) -> str:
-    """The SHA-256 of a file's bytes, hexadecimal; ``Attachment.digest``.
-
-    Raises:
-        ImageError: it cannot be read, or is no file; it need not be a picture.
-    """
-    with regular_file(path) as file:
-        try:
-            return _digest(file)
-        except OSError as error:
-            raise os_error(path, error) from error
 
 
 def reopen(

@@ -18,11 +18,12 @@ from glm4v_tui.engine.protocol import Event, FinishReason, ResultForm, RgbImage,
 from glm4v_tui.errors import PluginError
 from glm4v_tui.images import Facts
 from glm4v_tui.session import for_task
+from glm4v_tui.store.files import Files
 from glm4v_tui.store.results import LogLikelihoods, Results, StoredResult
 from glm4v_tui.tasks.asking import ask_about
 from glm4v_tui.tasks.call import guarded, make_call, preparation_of
 from glm4v_tui.tasks.outcome import outcome_of
-from glm4v_tui.triage.digests import Digests, read_digest
+from glm4v_tui.triage.digests import keep, read_content, remembered
 from glm4v_tui.triage.identity import asked_key
 from glm4v_tui.triage.requests import Requests, ShownImage, Withdrawn
 
@@ -101,7 +102,7 @@ class Asker:
         self._wants_result = wants_result or not _answers(task)
         self._asked = asked_key(task, options, language, sampling)
         self._preparation = preparation_of(task, options)
-        self._digests = Digests(database, is_private=task.is_private)
+        self._files = Files(database, is_private=task.is_private)
         self._requests = Requests(engine)
         self._turn = asyncio.Lock()
 
@@ -113,9 +114,10 @@ class Asker:
         Asks the disk for the file's size and time, and reads no image.
 
         Raises:
+            ImageError: nothing is there, or it may not be looked at.
             StoreError: the database cannot be read.
         """
-        digest = self._digests.known(path)
+        digest = remembered(self._files, _absolute(path))
         return None if digest is None else self.known_by_digest(digest)
 
     def known_by_digest(self, digest: str) -> Judged | None:
@@ -178,7 +180,7 @@ class Asker:
             Withdrawn: :meth:`cancel` was called.
         """
         generation = self._requests.generation
-        if (known := self.known_by_digest(await self._digest(path))) is not None:
+        if (known := self.known_by_digest(await self._digest(_absolute(path)))) is not None:
             return known
         asked = await asyncio.to_thread(self._open, path)
         async with self._turn:
@@ -194,11 +196,10 @@ class Asker:
         return self._requests.handle(event)
 
     async def _digest(self, path: Path) -> str:
-        if (known := self._digests.known(path)) is not None:
+        known = remembered(self._files, path)
+        if known is not None:
             return known
-        stamp, digest = await asyncio.to_thread(read_digest, path)
-        self._digests.note(path, stamp, digest)
-        return digest
+        return keep(self._files, path, await asyncio.to_thread(read_content, path))
 
     def _open(self, path: Path) -> TaskQuestion:
         return ask_about(self._task, [(path, None)], self._language, options=self._options)
@@ -250,6 +251,10 @@ class Asker:
             facts=msgspec.json.encode(call.facts).decode(),
             seconds=stored.seconds + finished.timing.total_s,
         )
+
+
+def _absolute(path: Path) -> Path:
+    return path.absolute()
 
 
 def probabilities(likelihoods: LogLikelihoods) -> dict[str, float]:

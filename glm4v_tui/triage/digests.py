@@ -1,104 +1,114 @@
-"""What a file's content is, without reading it again while size and time stay the same."""
+"""The content of files, read once and remembered."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from typing import TYPE_CHECKING
+import time
+from bisect import bisect_right
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
 
-from glm4v_tui.errors import ImageError
-from glm4v_tui.images import file_digest
+from glm4v_tui.images.files import os_error, regular_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from glm4v_tui.store.database import Database
+    from glm4v_tui.store.files import Files, Remembered
+    from glm4v_tui.triage.listing import Listing
 
-Stamp = tuple[int, int]
-"""Bytes and time of change (ns since 1970) of a file."""
+_RACY_NS = 20_000_000
+"""A file that was changed this short a time before it was read may be changed again without its
+time telling: file systems count in ticks."""
 
 
-class Digests:
-    """Digests of files that were read before, in this process or an earlier one.
+class Content(NamedTuple):
+    """What was read of a file."""
 
-    Args:
-        is_private: Nothing of where files lie is stored; they are read again by every process.
+    status: os.stat_result
+    """Of before it was read."""
+    digest: str
+    is_sure: bool
+    """False where it may have been written to meanwhile without its time telling."""
+
+
+def remembered(files: Files, path: Path) -> str | None:
+    """The digest of a file that has not changed since it was read; None: it must be read.
+
+    Raises:
+        ImageError: nothing is there, or it may not be looked at.
+        StoreError: the database cannot be read.
     """
-
-    def __init__(self, database: Database, *, is_private: bool) -> None:
-        self._database = database
-        self._is_private = is_private
-        self._held: dict[str, tuple[Stamp, str]] = {}
-
-    def known(self, path: Path) -> str | None:
-        """The SHA-256 of a file that is as it was when it was read; None where it is not known.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
-        if (stamp := stamp_of(path)) is None:
-            return None
-        name = os.fspath(path)
-        held = self._held.get(name)
-        if held is None and self._is_stored(name):
-            rows = self._database.rows(
-                "SELECT size, mtime_ns, digest FROM files WHERE path = ?", name
-            )
-            held = ((rows[0][0], rows[0][1]), rows[0][2]) if rows else None
-        return held[1] if held is not None and held[0] == stamp else None
-
-    def note(self, path: Path, stamp: Stamp, digest: str) -> None:
-        """Keep what a file's content is.
-
-        Args:
-            stamp: Of before the file was read.
-
-        Raises:
-            StoreError: the database cannot be written.
-        """
-        name = os.fspath(path)
-        if self._held.get(name) == (stamp, digest):
-            return
-        self._held[name] = (stamp, digest)
-        if self._is_stored(name):
-            with self._database.transaction() as connection:
-                connection.execute(
-                    "INSERT OR REPLACE INTO files (path, size, mtime_ns, digest)"
-                    " VALUES (?, ?, ?, ?)",
-                    (name, *stamp, digest),
-                )
-
-    def _is_stored(self, name: str) -> bool:
-        """SQLite keeps text in UTF-8, which not every file name is."""
-        return not self._is_private and _is_utf8(name)
-
-
-def stamp_of(path: Path) -> Stamp | None:
-    """Size and time of change; None of what is not there."""
     try:
         status = path.stat()
-    except (OSError, ValueError):
-        return None
-    return status.st_size, status.st_mtime_ns
+    except (OSError, ValueError) as error:
+        raise os_error(path, error) from error
+    return files.digest(path, status)
 
 
-def read_digest(path: Path) -> tuple[Stamp, str]:
-    """Read a file for its SHA-256. For a thread.
+def digest_of(files: Files, path: Path) -> str:
+    """The digest of a file as it is now; it is read only if it is not remembered.
+
+    Raises:
+        ImageError: it cannot be read.
+        StoreError: the database cannot be used.
+    """
+    known = remembered(files, path)
+    return known if known is not None else keep(files, path, read_content(path))
+
+
+def read_content(path: Path) -> Content:
+    """Read a file for its digest. Needs no database: for a thread.
 
     Raises:
         ImageError: it cannot be read.
     """
-    stamp = stamp_of(path) or (-1, -1)
-    digest = file_digest(path)
-    if stamp_of(path) != stamp:
-        raise ImageError(
-            "The image file is being written", "It changed while it was read.", "Ask again."
-        )
-    return stamp, digest
+    with regular_file(path) as file:
+        before = os.fstat(file.fileno())
+        started = time.time_ns()
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        after = os.fstat(file.fileno())
+    is_same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+    return Content(before, digest, is_same and before.st_mtime_ns < started - _RACY_NS)
 
 
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def keep(files: Files, path: Path, content: Content) -> str:
+    """Remember what was read; its digest.
+
+    Raises:
+        StoreError: the database cannot be written.
+    """
+    files.remember(path, content.status, content.digest, is_sure=content.is_sure)
+    return content.digest
+
+
+def remembered_in(
+    listing: Listing, files: Files, is_private: bool
+) -> Iterator[tuple[int, Remembered]]:
+    """What is remembered of the images of a listing, each with its number; the files are not read.
+
+    Of a private task's files nothing but device and inode is known, which the disk must be asked
+    for; but not where nothing is remembered.
+    """
+    yield from _by_inode(listing, files) if is_private else _by_folder(listing, files)
+
+
+def _by_folder(listing: Listing, files: Files) -> Iterator[tuple[int, Remembered]]:
+    start = 0
+    for number, folder in enumerate(listing.folders):
+        end = bisect_right(listing.folder_of, number, lo=start)
+        numbers = {listing.names[index]: index for index in range(start, end)}
+        for file in files.in_folder(folder):
+            if (index := numbers.get(file.name)) is not None:
+                yield index, file
+        start = end
+
+
+def _by_inode(listing: Listing, files: Files) -> Iterator[tuple[int, Remembered]]:
+    known = {file.name: file for file in files.by_inode()}
+    for index in range(len(listing) if known else 0):
+        with suppress(OSError):
+            status = os.stat(listing.name(index))  # noqa: PTH116 - 100,000 of them
+            if file := known.get(f"{status.st_dev}:{status.st_ino}"):
+                yield index, file
