@@ -19,8 +19,9 @@ TRIAGE_TABLES: tuple[str, ...] = (
         made_at REAL NOT NULL,  -- seconds since 1970
         raw TEXT,  -- the answer as the model wrote it; NULL where only labels were asked
         is_finished INTEGER NOT NULL DEFAULT 0,  -- it ended of itself, not at a limit
+        facts TEXT,  -- JSON of what was known of the image beside its pixels; NULL as raw
         log_likelihoods TEXT,  -- JSON {label: [sum of its answer's, tokens]}; NULL: not asked
-        seconds REAL NOT NULL,
+        seconds REAL NOT NULL,  -- that the model took for both
         PRIMARY KEY (image, asked, model)
     ) WITHOUT ROWID, STRICT
     """,

@@ -7,7 +7,7 @@ import os
 import time
 from bisect import bisect_right
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from glm4v_tui.images.files import os_error, regular_file
 
@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 _RACY_NS = 20_000_000
 """A file that was changed this short a time before it was read may be changed again without its
 time telling: file systems count in ticks."""
+
+
+class Content(NamedTuple):
+    """What was read of a file."""
+
+    status: os.stat_result
+    """Of before it was read."""
+    digest: str
+    is_sure: bool
+    """False where it may have been written to meanwhile without its time telling."""
 
 
 def remembered(files: Files, path: Path) -> str | None:
@@ -44,19 +54,33 @@ def digest_of(files: Files, path: Path) -> str:
         ImageError: it cannot be read.
         StoreError: the database cannot be used.
     """
-    return remembered(files, path) or _read(files, path)
+    known = remembered(files, path)
+    return known if known is not None else keep(files, path, read_content(path))
 
 
-def _read(files: Files, path: Path) -> str:
+def read_content(path: Path) -> Content:
+    """Read a file for its digest. Needs no database: for a thread.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
     with regular_file(path) as file:
         before = os.fstat(file.fileno())
         started = time.time_ns()
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         after = os.fstat(file.fileno())
     is_same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
-    is_sure = is_same and before.st_mtime_ns < started - _RACY_NS
-    files.remember(path, before, digest, is_sure=is_sure)
-    return digest
+    return Content(before, digest, is_same and before.st_mtime_ns < started - _RACY_NS)
+
+
+def keep(files: Files, path: Path, content: Content) -> str:
+    """Remember what was read; its digest.
+
+    Raises:
+        StoreError: the database cannot be written.
+    """
+    files.remember(path, content.status, content.digest, is_sure=content.is_sure)
+    return content.digest
 
 
 def remembered_in(
