@@ -14,7 +14,7 @@ from glm4v_tui.errors import ImageChangedError, ImageError
 from glm4v_tui.plain import plain_line
 from glm4v_tui.store.files import Files
 from glm4v_tui.store.verdicts import NO_VERDICT, Verdict, Verdicts
-from glm4v_tui.triage.contents import digest_of, remembered_in
+from glm4v_tui.triage.digests import digest_of, remembered_in
 from glm4v_tui.triage.standings import Standings
 
 if TYPE_CHECKING:
