@@ -51,6 +51,11 @@ class Forecast:
         """The model is done with what it began."""
         self._work = _mean(self._work, self._clock() - self._started)
 
+    def passed(self) -> None:
+        """The reviewer went past the image that the model works on: it takes longer than was
+        thought. Doubling the time that was not enough soon finds one that is."""
+        self._work = max(self._work or 0.0, 2 * (self._clock() - self._started))
+
     def is_nearly_done(self) -> bool:
         """Whether the job under way will end soon."""
         return self._work is not None and self._clock() - self._started >= _NEARLY * self._work

@@ -187,6 +187,8 @@ class LookAhead:
         position = queue.position_of(index)
         if position is None or queue.index is None:
             return False
+        if position == queue.position - 1:
+            self._forecast.passed()
         is_waited_for = not self._done[queue.index] and not self._forecast.is_passing()
         return position > queue.position and not is_waited_for
 
