@@ -15,13 +15,12 @@ import msgspec
 
 from glm4v_tui.chat import Attachment, Message, Role
 from glm4v_tui.engine.protocol import Event, FinishReason, ResultForm, RgbImage, Sampling
-from glm4v_tui.errors import PluginError
 from glm4v_tui.images import Facts
 from glm4v_tui.session import for_task
 from glm4v_tui.store.files import Files
 from glm4v_tui.store.results import LogLikelihoods, Results, StoredResult
 from glm4v_tui.tasks.asking import ask_about
-from glm4v_tui.tasks.call import guarded, make_call, preparation_of
+from glm4v_tui.tasks.call import make_call, preparation_of
 from glm4v_tui.tasks.outcome import outcome_of
 from glm4v_tui.triage.digests import keep, read_content, remembered
 from glm4v_tui.triage.identity import asked_key
@@ -61,7 +60,7 @@ class Judged:
     """It came from the store."""
 
 
-__all__ = ["Asker", "Judged", "Withdrawn", "label_of_result", "probabilities"]
+__all__ = ["Asker", "Judged", "Withdrawn", "probabilities"]
 
 
 class Asker:
@@ -148,7 +147,8 @@ class Asker:
     def _judged(self, key: str, digest: str, stored: StoredResult, *, is_stored: bool) -> Judged:
         outcome = self._outcome(stored)
         chances = probabilities(stored.log_likelihoods or {})
-        label = max(chances, key=chances.__getitem__) if chances else self._spoken_for(outcome)
+        spoken_for = None if outcome is None else outcome.label
+        label = max(chances, key=chances.__getitem__) if chances else spoken_for
         return Judged(key, digest, outcome, chances, label, stored.seconds, is_stored)
 
     def _outcome(self, stored: StoredResult) -> Outcome | None:
@@ -157,15 +157,6 @@ class Asker:
         facts = _FACTS.decode(stored.facts or "[]")
         call = make_call(self._task, self._options, self._language, facts)
         return outcome_of(self._task, call, stored.raw, is_finished=stored.is_finished)
-
-    def _spoken_for(self, outcome: Outcome | None) -> str | None:
-        """The label of a result; none where the task's own code fails, which the outcome tells."""
-        if outcome is None or outcome.result.value is None:
-            return None
-        try:
-            return label_of_result(self._task, outcome.result.value, self._options)
-        except PluginError:
-            return None
 
     # Asking ---------------------------------------------------------------------------------
 
@@ -269,19 +260,6 @@ def probabilities(likelihoods: LogLikelihoods) -> dict[str, float]:
     weights = {label: math.exp(mean - most) for label, mean in means.items()}
     whole = sum(weights.values())
     return {label: weight / whole for label, weight in weights.items()}
-
-
-def label_of_result(task: Task[Any, Any], result: object, options: msgspec.Struct) -> str | None:
-    """The label that a result speaks for.
-
-    Raises:
-        PluginError: the task's own code fails, or names a label that the task does not have.
-    """
-    with guarded(task, "telling the label of its result"):
-        label = task.label_of(result, options)
-        if label is not None and label not in {one.name for one in task.labels}:
-            raise ValueError(f"label_of gave {label!r}, which is no label of it")
-    return label
 
 
 def _answers(task: Task[Any, Any]) -> dict[str, str]:
