@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from glm4v_tui.commands.export_file import place_of, to_file
 from glm4v_tui.commands.start import (
     existing_paths,
     language_of,
@@ -19,7 +17,6 @@ from glm4v_tui.commands.start import (
 )
 from glm4v_tui.config import task_options
 from glm4v_tui.errors import PluginError, UsageError
-from glm4v_tui.paths import expanded
 from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks.command import options_set
 
@@ -30,12 +27,14 @@ if TYPE_CHECKING:
     from glm4v_tui.store.database import Database
     from glm4v_tui.tasks.call import AnyTask
     from glm4v_tui.tasks.export import Exporter
-    from glm4v_tui.triage.export.records import Answers
-    from glm4v_tui.triage.export.rows import Rows
+    from glm4v_tui.triage.export.rows import Answered, Rows
 
 OWN_FORMATS = ("jsonl", "csv", "xmp", "folders")
 """Beside those of plugins."""
-_NAMING = {"xmp": "XMP sidecars lie", "folders": "Folders of images lie"}
+_NAMING = {
+    "xmp": "XMP sidecars have the names of the files beside them.",
+    "folders": "Links and copies have the names of the files they are of.",
+}
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def _check(options: ExportOptions, task: AnyTask, exporters: dict[str, Exporter]
     if task.is_private and name in _NAMING:
         raise UsageError(
             f"{plain_line(task.title)} is private, and this format names its images",
-            f"{_NAMING[name]} beside or lead to the files, with the names that they have.",
+            _NAMING[name],
             "Export jsonl or csv: they name images by their content (SHA-256) alone.",
         )
     if name == "xmp" and options.out is not None:
@@ -127,8 +126,10 @@ class _Exporting:
         self._notices += queue.listing.notices
         database = Database()
         try:
-            rows = Rows(database, self._task, queue, options.is_all)
-            count = self._write(rows, database)
+            rows = Rows(
+                database, self._task, queue, options.is_all, self._answers(database, options.format)
+            )
+            count = self._write(rows)
             self._notices += rows.notices
         finally:
             database.close()
@@ -137,25 +138,25 @@ class _Exporting:
         sys.stderr.write(f"{_told(count)} of {queue.total} exported.\n")
         return 0
 
-    def _write(self, rows: Rows, database: Database) -> int:
+    def _write(self, rows: Rows) -> int:
         options, task = self._options, self._task
         match options.format:
             case "jsonl":
                 from glm4v_tui.triage.export.tables import write_jsonl
 
-                return _to_file(options.out, lambda out: write_jsonl(rows, task, out))
+                return to_file(options.out, lambda out: write_jsonl(rows, task, out))
             case "csv":
                 from glm4v_tui.triage.export.tables import write_csv
 
-                return _to_file(options.out, lambda out: write_csv(rows, task, out))
+                return to_file(options.out, lambda out: write_csv(rows, task, out))
             case "folders":
                 from glm4v_tui.triage.export.folders import write_folders
 
-                return write_folders(rows, _place(options.out or ""), copies=options.copies)
+                return write_folders(rows, place_of(options.out or ""), copies=options.copies)
             case "xmp":
                 return self._sidecars(rows)
             case _:
-                return self._by_plugin(rows, database)
+                return self._by_plugin(rows)
 
     def _sidecars(self, rows: Rows) -> int:
         from glm4v_tui.triage.agreement import REJECTED
@@ -166,10 +167,10 @@ class _Exporting:
         sidecars = Sidecars(self._task, rates, self._options.adobe_names, self._notices)
         return sidecars.write(rows)
 
-    def _by_plugin(self, rows: Rows, database: Database) -> int:
+    def _by_plugin(self, rows: Rows) -> int:
         from glm4v_tui.triage.export.records import Records
 
-        records = Records(self._task, self._answers(database), self._notices)
+        records = Records(self._task, self._notices)
         found = list(records.of(rows))
         if records.without_result:
             self._notices.append(
@@ -177,27 +178,33 @@ class _Exporting:
                 " settings; glm4v-tui batch asks for it."
             )
         exporter = self._exporters[self._options.format]
-        return _to_file(self._options.out, lambda out: _exported(exporter, found, out))
+        return to_file(self._options.out, lambda out: _exported(exporter, found, out))
 
-    def _answers(self, database: Database) -> Answers:
-        """The results of the model that the settings name, asked as they say now."""
+    def _answers(self, database: Database, format_: str) -> Callable[[str], Answered | None]:
+        """The answers of the model that the settings name, asked as they say now."""
+        from glm4v_tui.triage.export.rows import no_answer
+
+        if format_ in _NAMING:
+            return no_answer  # nothing of them is written
         from glm4v_tui.engine.scripted import Script, ScriptedEngine
         from glm4v_tui.triage.asking import Asker
         from glm4v_tui.triage.identity import model_key
 
         settings, task = self._settings, self._task
-        chosen = options_set(
+        options = options_set(
             task, task_options(task.name, task.options_type), self._options.options
         )
-        return Asker(
-            ScriptedEngine(Script(())),  # only what is stored is looked at
-            database,
-            task,
-            chosen,
-            language_of(settings),
-            model_key(model_of(settings)),
-            sampling=sampling_of(settings),
+        nobody = ScriptedEngine(Script(()))  # only what is stored is looked at
+        language, model = language_of(settings), model_key(model_of(settings))
+        whole, labels = (
+            Asker(
+                *(nobody, database, task, options, language, model),
+                sampling=sampling_of(settings),
+                wants_result=wants_result,
+            )
+            for wants_result in (True, False)
         )
+        return lambda digest: whole.known_by_digest(digest) or labels.known_by_digest(digest)
 
 
 def _exported(exporter: Exporter, records: Sequence[object], out: BinaryIO) -> int:
@@ -212,41 +219,6 @@ def _exported(exporter: Exporter, records: Sequence[object], out: BinaryIO) -> i
             "Tell its author, or export in another format.",
         ) from error
     return len(records)
-
-
-def _to_file(name: str | None, write: Callable[[BinaryIO], int]) -> int:
-    """Write a file whole, or leave what stood there; standard output where none is named."""
-    if name in (None, "-"):
-        return write(sys.stdout.buffer)
-    place = _place(name or "")
-    try:
-        handle, building = tempfile.mkstemp(prefix=f".{place.name}-", dir=place.parent)
-        try:
-            with os.fdopen(handle, "wb") as out:
-                count = write(out)
-                out.flush()
-                os.fsync(out.fileno())
-            mask = os.umask(0)
-            os.umask(mask)
-            Path(building).chmod(0o666 & ~mask)
-            Path(building).rename(place)
-        except BaseException:
-            Path(building).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise UsageError(
-            "The export cannot be written",
-            f"{plain_line(str(place))}: {error.strerror or error}",
-            "Name another file.",
-        ) from error
-    return count
-
-
-def _place(name: str) -> Path:
-    place = expanded(name).absolute()
-    if not place.name:
-        raise UsageError("The export cannot be written", "It has no name.", "Name a file.")
-    return place
 
 
 def _told(count: int) -> str:

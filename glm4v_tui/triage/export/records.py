@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from glm4v_tui import images
 from glm4v_tui.errors import ImageError
@@ -15,33 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from glm4v_tui.tasks.call import AnyTask
-    from glm4v_tui.tasks.outcome import Outcome
     from glm4v_tui.triage.export.rows import Row
-
-
-class Answered(Protocol):
-    """What a model said of an image (``triage.asking.Judged``)."""
-
-    @property
-    def outcome(self) -> Outcome | None: ...
-
-
-class Answers(Protocol):
-    """Where answers are kept."""
-
-    def known_by_digest(self, digest: str) -> Answered | None: ...
 
 
 @dataclass
 class Records:
-    """Records of rows, with the results that are in the store.
-
-    Args:
-        answers: None where no results are to be looked for.
-    """
+    """Records of rows, with the results that are in the store."""
 
     task: AnyTask
-    answers: Answers | None
     notices: list[str] = field(default_factory=list)
     without_result: int = 0
 
@@ -60,7 +41,8 @@ class Records:
                 self.notices.append(told)
 
     def _record(self, row: Row) -> Record:
-        outcome = self._outcome(row.digest)
+        outcome = None if row.answered is None else row.answered.outcome
+        self.without_result += outcome is None
         facts = images.inspect(row.path)
         regions = outcome.regions[0] if outcome is not None and outcome.regions else ()
         return Record(
@@ -76,10 +58,3 @@ class Records:
             warnings=() if outcome is None else outcome.warnings,
             notice=self.task.notice,
         )
-
-    def _outcome(self, digest: str) -> Outcome | None:
-        answered = None if self.answers is None else self.answers.known_by_digest(digest)
-        if answered is None or answered.outcome is None:
-            self.without_result += 1
-            return None
-        return answered.outcome

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from glm4v_tui.errors import ImageError
 from glm4v_tui.plain import plain_line
@@ -12,23 +12,42 @@ from glm4v_tui.store.verdicts import NO_VERDICT, Verdict, Verdicts
 from glm4v_tui.triage.digests import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from glm4v_tui.store.database import Database
     from glm4v_tui.tasks.call import AnyTask
+    from glm4v_tui.tasks.outcome import Outcome
     from glm4v_tui.triage.queue import Queue
+
+
+class Answered(Protocol):
+    """What a model said of an image (``triage.asking.Judged``)."""
+
+    @property
+    def outcome(self) -> Outcome | None: ...
+    @property
+    def probabilities(self) -> Mapping[str, float]: ...
+    @property
+    def label(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
 class Row:
-    """An image and its verdict."""
+    """An image, its verdict, and what the model says of it."""
 
     path: Path
     """Absolute, also for private tasks: what is written leaves it out."""
     digest: str
     """SHA-256 of the file."""
     verdict: Verdict
+    answered: Answered | None = None
+    """What the store has of the model now; with the verdict is what it had said then."""
+
+
+def no_answer(digest: str) -> Answered | None:  # noqa: ARG001
+    """Where no answers are looked for."""
+    return None
 
 
 @dataclass
@@ -37,6 +56,7 @@ class Rows:
 
     Args:
         is_all: Also images that nothing was said of.
+        answer_of: What the store has of the model's answer, by the digest of the file.
 
     Raises (when gone through): StoreError.
     """
@@ -45,6 +65,7 @@ class Rows:
     task: AnyTask
     queue: Queue
     is_all: bool = False
+    answer_of: Callable[[str], Answered | None] = no_answer
     notices: list[str] = field(default_factory=list)
     """Of what was left out, in words; whole once the rows were gone through."""
 
@@ -64,7 +85,7 @@ class Rows:
                 continue
             verdict = verdicts.get(digest, NO_VERDICT)
             if self.is_all or _says_something(verdict):
-                yield Row(path, digest, verdict)
+                yield Row(path, digest, verdict, self.answer_of(digest))
 
 
 def _says_something(verdict: Verdict) -> bool:

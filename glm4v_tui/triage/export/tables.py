@@ -38,7 +38,7 @@ class Line(msgspec.Struct, frozen=True):
     """The label was given for being probable; no reviewer has seen it."""
     note: str
     model_label: str | None
-    """What the model said when the label was given."""
+    """What the model said when the label was given; where it had not, what it says now."""
     probability: float | None
     """Of the model's label, 0 to 1."""
     reviewer: str
@@ -51,15 +51,27 @@ class Line(msgspec.Struct, frozen=True):
 
 
 def write_jsonl(rows: Iterable[Row], task: AnyTask, out: BinaryIO) -> int:
-    """One object a line; how many. ``path_base64`` gives the exact bytes of a path that is no
-    UTF-8."""
+    """One object a line; how many.
+
+    Where the store has them, ``result`` and ``probabilities`` are what the model says of the image.
+    ``path_base64`` gives the exact bytes of a path that is no UTF-8.
+    """
     count = 0
     for count, row in enumerate(rows, 1):  # noqa: B007 - counted
         told: dict[str, Any] = msgspec.to_builtins(_line(row, task))
         if told["path"] is not None and not _is_utf8(row.path):
             told["path_base64"] = base64.b64encode(os.fsencode(row.path)).decode()
-        out.write(msgspec.json.encode(told) + b"\n")
+        out.write(msgspec.json.encode(told | _answer(row)) + b"\n")
     return count
+
+
+def _answer(row: Row) -> dict[str, Any]:
+    answered = row.answered
+    outcome = None if answered is None else answered.outcome
+    return {
+        "result": None if outcome is None else outcome.value,
+        "probabilities": {} if answered is None else dict(answered.probabilities),
+    }
 
 
 def write_csv(rows: Iterable[Row], task: AnyTask, out: BinaryIO) -> int:
@@ -82,6 +94,9 @@ def write_csv(rows: Iterable[Row], task: AnyTask, out: BinaryIO) -> int:
 
 def _line(row: Row, task: AnyTask) -> Line:
     verdict = row.verdict
+    said, probability = verdict.model_label, verdict.probability
+    if said is None and row.answered is not None and (said := row.answered.label) is not None:
+        probability = row.answered.probabilities.get(said)
     return Line(
         task=task.name,
         digest=row.digest,
@@ -91,8 +106,8 @@ def _line(row: Row, task: AnyTask) -> Line:
         is_flagged=verdict.is_flagged,
         is_automatic=verdict.is_automatic,
         note=verdict.note,
-        model_label=verdict.model_label,
-        probability=verdict.probability,
+        model_label=said,
+        probability=probability,
         reviewer=verdict.reviewer,
         at=datetime.fromtimestamp(verdict.at, UTC).isoformat() if verdict.at else None,
         seconds=verdict.seconds,
