@@ -48,6 +48,18 @@ def _model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _stored_model_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Whose results, where nothing is loaded."""
+    for option in (
+        click.option("--debug", is_flag=True, help="Show tracebacks of failures."),
+        click.option("--device", type=click.Choice(_DEVICES), help="Where the model ran."),
+        click.option("--precision", type=click.Choice(_PRECISIONS), help="In which it ran."),
+        click.option("--model", metavar="FOLDER_OR_HUB_ID", help="Whose results are exported."),
+    ):
+        command = option(command)
+    return command
+
+
 @click.group(cls=DefaultChat, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="glm4v-tui")
 @click.pass_context
@@ -141,6 +153,50 @@ def batch_command(**options: Any) -> None:
     from glm4v_tui.commands import batch
 
     sys.exit(batch.run(batch.BatchOptions(**options)))
+
+
+@cli.command("export")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(), metavar="PATH ...")
+@click.option("--task", metavar="NAME", required=True, help="Whose verdicts.")
+@click.option(
+    "--format",
+    "format",
+    metavar="FORMAT",
+    required=True,
+    help="jsonl, csv, xmp, folders, or what a plugin brings (coco).",
+)
+@click.option("-o", "--out", metavar="FILE", help="Where to; else to standard output.")
+@click.option("-r", "--recursive", is_flag=True, help="Look into folders below, too.")
+@click.option("--all", "is_all", is_flag=True, help="Also images without a verdict.")
+@click.option("--copy", "copies", is_flag=True, help="folders: copy the files, do not link them.")
+@click.option(
+    "--rate",
+    "rates",
+    metavar="LABEL=VALUE",
+    multiple=True,
+    help="xmp: how a label is rated: -1 to 5, pick, reject; may be repeated.",
+)
+@click.option("--adobe-names", is_flag=True, help="xmp: photo.xmp in place of photo.jpg.xmp.")
+@click.option(
+    "--option",
+    "options",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="The option of the task that results were asked with; may be repeated.",
+)
+@_stored_model_options
+def export_command(**options: Any) -> None:
+    """Write the verdicts on images for other programs.
+
+    \b
+    jsonl, csv   one line an image
+    coco         boxes of the results
+    xmp          a sidecar beside each image: keyword TASK:LABEL, rating, pick
+    folders      links to the images (or copies) in a folder for each label
+    """
+    from glm4v_tui.commands import export
+
+    sys.exit(export.run(export.ExportOptions(**options)))
 
 
 @cli.command("tasks")

@@ -25,6 +25,8 @@ _STANDING = """
     AND NOT EXISTS (SELECT 1 FROM verdicts u WHERE u.cancels = v.id)
 """
 """Events that nobody has taken back."""
+_IN_TURN = _STANDING.replace("v.task", "+v.task")
+"""The same to be read in the order of ids: the plus keeps SQLite from the index and a sort."""
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -162,7 +164,7 @@ class Verdicts:
     def all(self) -> dict[str, Verdict]:
         """What holds for every image that has a verdict, flag or note, by digest."""
         found: dict[str, Verdict] = {}
-        for row in self._pages(f"{_STANDING} AND v.id > ? ORDER BY v.id LIMIT ?"):
+        for row in self._pages(f"{_IN_TURN} AND v.id > ? ORDER BY v.id LIMIT ?"):
             found[row["digest"]] = _after(found.get(row["digest"], NO_VERDICT), row)
         return found
 
@@ -203,7 +205,7 @@ class Verdicts:
     def _undoable(self, where: str, values: tuple[object, ...]) -> Iterator[Done]:
         last = 1 << 62
         query = (
-            f"{_STANDING} AND NOT v.is_automatic {where} AND v.id < ? ORDER BY v.id DESC LIMIT 50"
+            f"{_IN_TURN} AND NOT v.is_automatic {where} AND v.id < ? ORDER BY v.id DESC LIMIT 50"
         )
         while rows := self._database.rows(query, self._task, *values, last):
             yield from map(_done, rows)

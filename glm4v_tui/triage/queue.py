@@ -41,6 +41,8 @@ class Queue:
         self.listing = listing
         self.position = 0
         """Of the current image; 0 also where nothing is shown."""
+        self.version = 0
+        """Grows whenever other images are shown, or in another order."""
         self._key: Key | None = None
         self._shown = array("I", range(len(listing)))
 
@@ -120,6 +122,7 @@ class Queue:
         """
         current = self.index
         self._key = key
+        self.version += 1
         chosen = sorted(indexes, key=lambda index: (key(index), index)) if key else indexes
         self._shown = array("I", chosen)
         self.position = 0

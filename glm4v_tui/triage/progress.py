@@ -1,12 +1,35 @@
-"""How fast a reviewer decides."""
+"""How far a review has come, and how fast it goes on."""
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
 _RECENT = 50
 _PAUSE_S = 60.0
 """A longer time between two verdicts was a break, and counts as this much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Over all images, whatever is shown."""
+
+    done: int
+    """Labeled or skipped."""
+    total: int
+    skipped: int = 0
+    automatic: int = 0
+    """Labeled for being probable, and by no reviewer yet."""
+    per_minute: float | None = None
+    """Verdicts of this session; None until there are two."""
+
+    @property
+    def left(self) -> int:
+        return self.total - self.done
+
+    @property
+    def seconds_left(self) -> float | None:
+        return 60 * self.left / self.per_minute if self.per_minute else None
 
 
 class Pace:
