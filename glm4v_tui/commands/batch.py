@@ -239,7 +239,9 @@ class _Batch:
         async for event in self._engine.events():
             match event:
                 case Loaded(model=model):
-                    self._asker.model_key = model_key(self._load, model.precision)
+                    key = model_key(self._load, model.precision)
+                    self._asker.model_key = key
+                    self._records.made_with["model_id"] = key[:_DIGITS]
                     self._progress.begin("")
                     self._end_loading(None)
                 case Failed(request_id=None):

@@ -17,13 +17,13 @@ class Records:
     """Makes the records of one run.
 
     Args:
-        made_with: Fields that are the same in every line.
+        made_with: Fields that are the same in every line; may be changed while no line is written.
         model: The model's short name.
     """
 
     def __init__(self, task: Task[Any, Any], made_with: dict[str, str], model: str) -> None:
         self._task = task
-        self._made_with = made_with
+        self.made_with = made_with
         self._model = model
 
     def of(self, number: int, path: Path, judged: Judged) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class Records:
 
     def _head(self, number: int, path: Path, digest: str | None) -> dict[str, Any]:
         place = {} if self._task.is_private else {"path": str(path)}
-        return {"number": number, **place, "sha256": digest, **self._made_with}
+        return {"number": number, **place, "sha256": digest, **self.made_with}
 
 
 def result_error(judged: Judged) -> ResultError | None:

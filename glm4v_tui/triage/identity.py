@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from glm4v_tui.engine.protocol import LoadModel, Sampling
     from glm4v_tui.tasks.task import Language, Task
 
+_PRECISIONS = ("bf16", "fp32")
 _SETTINGS = (".json", ".jinja", ".txt", ".model", ".tiktoken", ".spm")
 """Suffixes of the files beside the weights that can change what a model says."""
 _WHOLE = 64 << 20
@@ -62,9 +63,10 @@ def model_key(command: LoadModel, precision: str = "") -> str:
 
     Args:
         precision: As ``ModelInfo`` tells it. Empty before the model is loaded: then it is what
-            ``auto`` will most likely be.
+            ``auto`` will most likely be, as it is where the model has none (a script).
     """
-    told = (_content(command.model), precision or expected_precision(command))
+    known = precision if precision in _PRECISIONS else expected_precision(command)
+    told = (_content(command.model), known)
     return hashlib.sha256(msgspec.json.encode(told)).hexdigest()
 
 
