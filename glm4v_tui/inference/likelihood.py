@@ -73,10 +73,14 @@ def likelihoods_of(
     if first is None:
         return None
     spelled = _spelled(decoder.tokenizer, opened.ids, answers, first)
-    is_short = all(len(ids) == 1 for ids in spelled)  # nothing is read behind the prompt
-    if not is_short and not repeat_cache(decoder.run.cache, len(answers)):
-        return _apart(decoder, prompt, opened.added, spelled, should_stop)
-    return _together(decoder, spelled, first, should_stop)
+    try:
+        is_short = all(len(ids) == 1 for ids in spelled)  # nothing is read behind the prompt
+        if is_short or repeat_cache(decoder.run.cache, len(answers)):
+            return _together(decoder, spelled, first, should_stop)
+    except torch.OutOfMemoryError:
+        pass  # so many keys and values do not fit; those of one row do
+    decoder.run.cache = None
+    return _apart(decoder, prompt, opened.added, spelled, should_stop)
 
 
 class _Opening:
@@ -151,7 +155,6 @@ def _apart(
     should_stop: ShouldStop,
 ) -> list[Likelihood] | None:
     """Each answer in a pass of its own over all of the prompt: for caches that do not repeat."""
-    decoder.run.cache = None
     found = []
     for ids in spelled:
         logits = decoder.read_whole(prompt, [*added, *ids], should_stop)

@@ -111,6 +111,16 @@ def test_so_it_does_where_the_cache_cannot_be_repeated(
     check_equal(Plain(family.folder), family.backend, "What is it?", "tall")
 
 
+def test_so_it_does_where_the_memory_does_not_suffice_for_all(
+    glm4v: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_full(*_: Any) -> bool:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(likelihood, "repeat_cache", is_full)
+    check_equal(Plain(glm4v.folder), glm4v.backend, "What is it?", "tall")
+
+
 @pytest.fixture(scope="module")
 def embedded() -> Backend:
     backend = Backend()
