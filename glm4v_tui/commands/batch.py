@@ -125,6 +125,7 @@ class _Batch:
             "version": task.version,
             "asked": asked_key(task, chosen, language, sampling)[:_DIGITS],
             "model_id": key[:_DIGITS],
+            "asks": "labels" if options.labels_only else "result",
         }
         self._output = Output(options.output, made_with, resume=options.resume, force=options.force)
         self._records = Records(task, made_with, self._load.model.rstrip("/").rpartition("/")[2])
@@ -220,7 +221,7 @@ class _Batch:
         """Go on, unless that is of no use or was not wanted."""
         told = self._records.told(number, error)
         self._first_error = self._first_error or told
-        self._progress.step(asked=True, failed=True)
+        self._progress.step(asked=isinstance(error, EngineError), failed=True)
         self._failed_in_row = self._failed_in_row + 1 if isinstance(error, EngineError) else 0
         if self._options.on_error == "stop" or self._failed_in_row >= _HOPELESS:
             raise told
@@ -278,12 +279,13 @@ class _Batch:
         progress = self._progress
         progress.clear()
         written = progress.done - self._skipped
-        parts = [f"{written} {'image' if written == 1 else 'images'} written"]
-        if self._skipped:
-            parts.append(f"{self._skipped} had their line already")
+        parts = [f"{written} {'line' if written == 1 else 'lines'} written"]
         if progress.failed:
-            parts.append(f"{progress.failed} failed, with the reason in their lines")
+            parts[0] += f", {progress.failed} of them with the reason of a failure"
+        if self._skipped:
+            parts.append(f"{self._skipped} had a line already")
         left = len(self._listing) - progress.done
         if left:
-            parts.append(f"{left} left{': go on with --resume' * self._output.can_go_on}")
+            go_on = ": go on with --resume" if self._output.can_go_on else ""
+            parts.append(f"{left} {'image' if left == 1 else 'images'} left{go_on}")
         progress.say(f"{'; '.join(parts)}.")

@@ -246,5 +246,6 @@ _FIELDS = {
     "version": "version of the task",
     "asked": "question, other options or other settings",
     "model_id": "model or precision",
+    "asks": "extent of what is asked (--labels-only)",
 }
 """What may not differ within a file, as it is told to the user."""

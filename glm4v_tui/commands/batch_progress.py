@@ -14,6 +14,8 @@ _WINDOW_S = 60.0
 """The rate is that of the last minute, of images that the model was asked about: what is known
 already goes by at once."""
 _BAR = 24
+_NARROW = 80
+"""Columns below which there is no room for a bar beside the words."""
 
 
 class Progress:
@@ -99,12 +101,17 @@ class Progress:
         if not self._is_bar:
             self._write(f"{self.words()}\n")
             return
+        columns = _columns(self._out)
+        bar = f"{self._bar()} " if columns >= _NARROW else ""
+        line = f"{bar}{self.words()}"[: columns - 1]
+        self._write("\r" + line.ljust(self._width))
+        self._width = len(line)
+
+    def _bar(self) -> str:
         share = self.done / self._total if self._total else 1.0
         filled = int(share * _BAR)
         bar = "=" * filled + ">" * (filled < _BAR) + " " * (_BAR - filled - 1)
-        line = f"[{bar}] {share:4.0%} {self.words()}"[: _columns(self._out) - 1]
-        self._write("\r" + line.ljust(self._width))
-        self._width = len(line)
+        return f"[{bar}] {share:4.0%}"
 
     def _write(self, text: str) -> None:
         self._out.write(text)

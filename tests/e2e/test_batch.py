@@ -93,7 +93,7 @@ def test_every_image_has_a_line_in_the_order_people_count(batch):
     batch.draw(11)
     done = batch.run()
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr.endswith("11 images written.\n")
+    assert done.stderr.endswith("11 lines written.\n")
     assert batch.names() == [f"{number}.png" for number in range(1, 12)]
     first = batch.records()[0]
     assert len(first["sha256"]) == 64
@@ -106,6 +106,7 @@ def test_every_image_has_a_line_in_the_order_people_count(batch):
         "path": str(batch.images / "1.png"),
         "task": "sort",
         "version": "1",
+        "asks": "result",
         "label": "good",
         "probabilities": {"good": 0.5, "bad": 0.5},
         "result": {"kind": "b"},
@@ -146,7 +147,7 @@ def test_going_on_writes_what_is_missing(batch):
     batch.draw(3, start=3)
     Image.new("RGB", (9, 9)).save(batch.images / "1.png")
     done = batch.run("--resume")
-    assert done.stderr.endswith("4 images written; 1 had their line already.\n")
+    assert done.stderr.endswith("4 lines written; 1 had a line already.\n")
     assert sorted(batch.names()) == ["1.png", "1.png", "2.png", "3.png", "4.png", "5.png"]
     assert len({one["sha256"] for one in batch.records()}) == 6  # the other 1.png is another image
 
@@ -156,7 +157,7 @@ def test_an_image_that_fails_is_a_record_and_is_tried_again(batch):
     (batch.images / "2.png").write_text("no image")
     done = batch.run()
     assert done.returncode == 3
-    assert "1 failed, with the reason in their lines" in done.stderr
+    assert "3 lines written, 1 of them with the reason of a failure." in done.stderr
     error = batch.records()[1]
     assert error["error"]["title"] == "Not an image"
     assert "result" not in error
@@ -240,6 +241,25 @@ def test_a_file_of_another_question_is_not_gone_on_with(batch, change, says):
     assert batch.names() == ["1.png"]
 
 
+def test_labels_alone_are_another_file(batch):
+    batch.draw(2)
+    assert batch.run("--labels-only").returncode == 0
+    first = batch.records()[0]
+    assert (first["label"], first["result"], first["asks"]) == ("good", None, "labels")
+    done = batch.run("--resume")
+    assert done.returncode == 2
+    assert "another extent of what is asked" in done.stderr
+    assert batch.run("--resume", "--labels-only").returncode == 0
+
+
+def test_a_terminal_shows_a_bar_with_the_rate_and_the_time_left(slow):
+    script = ["--scripted", slow.script, "--task", "sort", "-o", slow.file]
+    terminal = slow.stage.start("batch", slow.images, *script, wait=r"\d images/s, \d+ s left")
+    terminal.wait_for(r"^\[=+> *\] +\d+% \d+/40, ")
+    terminal.wait_for(r"^40 lines written\.$")
+    assert "images/s" not in terminal.screen_text()
+
+
 def test_standard_output_gets_the_lines_and_nothing_else(batch):
     batch.draw(2)
     done = batch.run("--quiet", output="-")
@@ -286,7 +306,7 @@ def test_an_interrupt_ends_it_cleanly(slow, number):
     assert process.returncode == 128 + number
     count = len(slow.records())
     assert 3 <= count < 40
-    assert told.endswith(f"{count} images written; {40 - count} left: go on with --resume.\n")
+    assert told.endswith(f"{count} lines written; {40 - count} images left: go on with --resume.\n")
     assert slow.run("--resume").returncode == 0
     assert slow.names() == [f"{number}.png" for number in range(1, 41)]
 
