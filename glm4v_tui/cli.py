@@ -118,6 +118,43 @@ def ask_command(**options: Any) -> None:
     sys.exit(ask.run(ask.AskOptions(**options)))
 
 
+@cli.command("batch")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(), metavar="PATH ...")
+@click.option("--task", metavar="NAME", required=True, help="What is asked about each image.")
+@click.option(
+    "-o", "--output", metavar="FILE", required=True, help="Gets a line of JSON each; - is stdout."
+)
+@click.option("--resume", is_flag=True, help="Go on with FILE: failed and new images only.")
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
+@click.option(
+    "--on-error",
+    type=click.Choice(["skip", "stop"]),
+    default="skip",
+    show_default=True,
+    help="After an image that fails: go on, or end.",
+)
+@click.option("--recursive", is_flag=True, help="Also images in folders below.")
+@click.option(
+    "--option",
+    "options",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Set an option of the task; may be repeated.",
+)
+@click.option("--labels-only", is_flag=True, help="Only how probable each label is; faster.")
+@click.option("--quiet", is_flag=True, help="No progress; errors are still told.")
+@_model_options
+def batch_command(**options: Any) -> None:
+    """Ask a task's question about many images; what is known already is not asked again.
+
+    A line is whole or absent, however the run ends. Exit code 0: every image has its result;
+    else that of the first failure (3 image, 4 model, 5 task), or 130 after Ctrl+C.
+    """
+    from glm4v_tui.commands import batch
+
+    sys.exit(batch.run(batch.BatchOptions(**options)))
+
+
 @cli.command("export")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(), metavar="PATH ...")
 @click.option("--task", metavar="NAME", required=True, help="Whose verdicts.")

@@ -27,7 +27,7 @@ from glm4v_tui.triage.identity import asked_key
 from glm4v_tui.triage.requests import Requests, ShownImage, Withdrawn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -74,6 +74,8 @@ class Asker:
         model_key: ``triage.identity.model_key``; may be replaced once the model is loaded.
         sampling: How the user's settings have answers decoded; the task's own comes first.
         wants_result: False asks for the labels alone, which is faster.
+        ready: Awaited before the model is asked about an image: a model that is loaded there is
+            not loaded where the store knows everything.
 
     Raises:
         PluginError: the task's own code or form is at fault.
@@ -90,6 +92,7 @@ class Asker:
         *,
         sampling: Sampling = Sampling(),
         wants_result: bool = True,
+        ready: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.model_key = model_key
         self._engine = engine
@@ -104,6 +107,7 @@ class Asker:
         self._files = Files(database, is_private=task.is_private)
         self._requests = Requests(engine)
         self._turn = asyncio.Lock()
+        self._ready = ready
 
     # What is known --------------------------------------------------------------------------
 
@@ -171,10 +175,12 @@ class Asker:
             Withdrawn: :meth:`cancel` was called.
         """
         generation = self._requests.generation
-        if (known := self.known_by_digest(await self._digest(_absolute(path)))) is not None:
+        if (known := self.known_by_digest(await self.digest(path))) is not None:
             return known
         asked = await asyncio.to_thread(self._open, path)
         async with self._turn:
+            if self._ready is not None:
+                await self._ready()
             self._requests.require(generation)
             return await self._ask(asked)
 
@@ -186,7 +192,14 @@ class Asker:
         """Take an event of the engine; True when it belongs to a request of this object."""
         return self._requests.handle(event)
 
-    async def _digest(self, path: Path) -> str:
+    async def digest(self, path: Path) -> str:
+        """The SHA-256 of a file, which is read only if it is not remembered.
+
+        Raises:
+            ImageError: it cannot be read.
+            StoreError: the database cannot be used.
+        """
+        path = _absolute(path)
         known = remembered(self._files, path)
         if known is not None:
             return known

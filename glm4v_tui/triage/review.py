@@ -19,7 +19,7 @@ from glm4v_tui.triage.progress import Pace, Progress
 from glm4v_tui.triage.queue import LAST, Order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from glm4v_tui.store.database import Database
@@ -270,6 +270,20 @@ class Review:
             self.queue.replace(same)
         if index != self.queue.index:
             self.automatic.consider([index])
+
+    def recall(self, opinions: Iterable[tuple[str, str, float]]) -> int:
+        """Take over what the model said before; of how many images of the queue. Call ``show``
+        then, for an order that depends on it.
+
+        Args:
+            opinions: (digest of the file, label, its probability).
+        """
+        numbers, count = self.standings.by_digest(), 0
+        for digest, label, probability in opinions:
+            for index in numbers.get(bytes.fromhex(digest), ()):
+                self.standings.set_opinion(index, label, probability)
+                count += 1
+        return count
 
     def learn_digest(self, index: int, digest: str) -> None:
         """The content of an image is known, since it was opened to be shown. A verdict on the same
