@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,35 @@ def test_a_file_that_goes_away(review, folder):
     assert review.current.name == "img2.png"
 
 
+def test_a_file_that_cannot_be_read_is_skipped_for_this_run(review, folder, database):
+    (folder / "img1.png").unlink()
+    review.skip()
+    while review.advance():
+        assert review.current.name != "img1.png"
+        review.give("good")
+    assert review.progress.left == 1
+    (folder / "img1.png").write_bytes(b"there again")
+    assert review_of(folder, database).resume()
+
+
+def test_a_note_is_plain_text(review):
+    review.note("a\x1b[31mb\udcff\n")
+    assert review.verdict_at(0).note == "ab\ufffd"
+
+
+def test_a_verdict_leaves_room_for_the_next_image(tmp_path, database):
+    """80 ms are allowed from the key to the next image, this being a part of it."""
+    folder = images_in(tmp_path / "many", [f"{number}.png" for number in range(2_000)])
+    review = review_of(folder, database)
+    times = []
+    for _ in range(200):
+        began = time.perf_counter()
+        review.give("good")
+        review.advance()
+        times.append(time.perf_counter() - began)
+    assert sorted(times)[190] < 0.040  # 0.006 where nothing else runs
+
+
 def test_filters_keep_what_is_shown_until_asked(review):
     review.give("good")
     assert review.show(filters.undecided) == 3
@@ -174,6 +204,8 @@ def test_filters_keep_what_is_shown_until_asked(review):
     assert review.current is None
     assert not review.resume()
     assert not review.advance()
+    with pytest.raises(UsageError, match="no image here"):
+        review.give("good")
 
 
 def test_a_private_task_keeps_no_path(folder, database):
