@@ -9,7 +9,8 @@ import pytest
 
 from glm4v_tui.errors import ImageChangedError, ImageMissingError, UsageError
 from glm4v_tui.store.database import Database
-from glm4v_tui.triage import filters
+from glm4v_tui.store.files import Files
+from glm4v_tui.triage import digests, filters
 from glm4v_tui.triage.review import REJECTED
 from tests.triage.reviews import PrivateSort, Sort, images_in, review_of
 
@@ -128,15 +129,51 @@ def test_a_copy_is_the_same_image(review, folder, database):
     assert again.verdict_of(folder / "img20.png").label == "good"
 
 
-def test_a_renamed_folder_goes_on_where_it_was(review, folder, database):
+def count_reads(monkeypatch):
+    read = []
+    real = digests.read_content
+    monkeypatch.setattr(digests, "read_content", lambda path: read.append(path) or real(path))
+    return read
+
+
+def test_a_renamed_folder_goes_on_where_it_was(review, folder, database, monkeypatch):
     for _ in range(2):
         review.give("good")
         review.advance()
+    monkeypatch.setattr(digests, "_RACY_NS", -1 << 62)  # these files are new
+    for name in NAMES:
+        digests.digest_of(Files(Database(database)), folder / name)
+    read = count_reads(monkeypatch)
     moved = folder.rename(folder.with_name("other"))
     again = review_of(moved, database)
+    assert again.progress.done == 2
+    assert again.resume()
+    assert again.current.name == "img10.png"
+    assert read == []
+
+
+def test_a_copied_folder_goes_on_where_it_was(review, folder, database):
+    for _ in range(2):
+        review.give("good")
+        review.advance()
+    again = review_of(shutil.copytree(folder, folder.with_name("other")), database)
     assert again.resume()
     assert again.current.name == "img10.png"
     assert again.progress.done == 2
+
+
+def test_resume_reads_no_file_that_is_known(tmp_path, database, monkeypatch):
+    monkeypatch.setattr(digests, "_RACY_NS", -1 << 62)
+    folder = images_in(tmp_path / "many", [f"{number}.png" for number in range(500)])
+    review = review_of(folder, database)
+    for _ in range(300):
+        review.give("good")
+        review.advance()
+    read = count_reads(monkeypatch)
+    again = review_of(folder, database)
+    assert again.resume()
+    assert again.current.name == "300.png"
+    assert read == []
 
 
 def test_an_overwritten_file_is_another_image(review, folder, database):
