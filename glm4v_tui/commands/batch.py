@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from glm4v_tui.triage.asking import Judged
     from glm4v_tui.triage.listing import Listing
 
+PIPE_CLOSED = 141
+"""Whoever read standard output has left: as a shell counts a program that SIGPIPE has ended."""
 _FATAL = (StoreError, CheckpointError, NoModelError)
 """What would fail for every image."""
 _AHEAD = 2
@@ -95,7 +97,10 @@ def run(options: BatchOptions) -> int:
     listing = list_images(existing_paths(options.paths), recursive=options.recursive)
     batch = _Batch(options, settings, task, chosen, listing)
     with redirect_stdout(sys.stderr):  # what a task's own code prints is no part of the output
-        return asyncio.run(batch.run())
+        try:
+            return asyncio.run(batch.run())
+        except BrokenPipeError:
+            return PIPE_CLOSED
 
 
 class _Batch:

@@ -236,7 +236,7 @@ def _require_same(record: dict[str, Any], made_with: dict[str, str], name: str) 
         if record.get(field) != value:
             raise UsageError(
                 f"The output file was written with another {_FIELDS[field]}",
-                f"{name} says {plain_line(str(record.get(field)))[:80]}; now it is {value}.",
+                name,
                 "Name another file, or begin this one anew with --force.",
             )
 

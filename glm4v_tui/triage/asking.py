@@ -15,6 +15,7 @@ import msgspec
 
 from glm4v_tui.chat import Attachment, Message, Role
 from glm4v_tui.engine.protocol import Event, FinishReason, ResultForm, RgbImage, Sampling
+from glm4v_tui.errors import ImageError
 from glm4v_tui.images import Facts
 from glm4v_tui.session import for_task
 from glm4v_tui.store.files import Files
@@ -117,10 +118,12 @@ class Asker:
         Asks the disk for the file's size and time, and reads no image.
 
         Raises:
-            ImageError: nothing is there, or it may not be looked at.
             StoreError: the database cannot be read.
         """
-        digest = remembered(self._files, _absolute(path))
+        try:
+            digest = remembered(self._files, _absolute(path))
+        except ImageError:  # nothing is there, or it may not be looked at
+            return None
         return None if digest is None else self.known_by_digest(digest)
 
     def known_by_digest(self, digest: str) -> Judged | None:
