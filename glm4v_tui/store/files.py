@@ -76,18 +76,25 @@ class Files:
         if self._is_private:
             return
         start = os.path.join(os.fsencode(folder), b"")  # noqa: PTH118 - with the slash at its end
-        for row in self._between(start, start[:-1] + b"0"):  # 0 is what comes after the slash
-            if b"/" not in (name := row["place"][len(start) :]):
-                yield Remembered(os.fsdecode(name), row["size"], row["mtime_ns"], row["digest"])
+        length = len(start)
+        for place, size, mtime_ns, digest in self._between(start, start[:-1] + b"0"):  # after "/"
+            if b"/" not in (name := place[length:]):
+                yield Remembered(os.fsdecode(name), size, mtime_ns, digest)
 
-    def by_inode(self) -> Iterator[Remembered]:
-        """All files, named ``DEVICE:INODE``."""
-        for row in self._between(_INODE, _INODE_END):
-            name = row["place"][len(_INODE) :].decode()
-            yield Remembered(name, row["size"], row["mtime_ns"], row["digest"])
+    def by_inode(self) -> dict[tuple[int, int], Remembered]:
+        """All files by device and inode; without their names. Some 40 MB for 100,000."""
+        found: dict[tuple[int, int], Remembered] = {}
+        length = len(_INODE)
+        for place, size, mtime_ns, digest in self._between(_INODE, _INODE_END):
+            device, _, inode = place[length:].partition(b":")
+            found[int(device), int(inode)] = Remembered("", size, mtime_ns, digest)
+        return found
 
     def _between(self, first: bytes, end: bytes) -> Iterator[sqlite3.Row]:
-        query = "SELECT * FROM files WHERE place > ? AND place < ? ORDER BY place LIMIT ?"
+        query = (
+            "SELECT place, size, mtime_ns, digest FROM files WHERE place > ? AND place < ?"
+            " ORDER BY place LIMIT ?"
+        )
         while rows := self._database.rows(query, first, end, _PAGE):
             yield from rows
-            first = rows[-1]["place"]
+            first = rows[-1][0]

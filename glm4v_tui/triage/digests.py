@@ -114,10 +114,10 @@ def _folders(listing: Listing) -> Iterator[tuple[range, str]]:
 def _by_inode(
     listing: Listing, files: Files, chosen: Iterable[range]
 ) -> Iterator[tuple[int, Remembered]]:
-    known = {file.name: file for file in files.by_inode()} if chosen else {}
+    known = files.by_inode() if chosen else {}
     for numbers in chosen if known else ():
         for index in numbers:
             with suppress(OSError):
                 status = os.stat(listing.name(index))  # noqa: PTH116 - 100,000 of them
-                if file := known.get(f"{status.st_dev}:{status.st_ino}"):
+                if (file := known.get((status.st_dev, status.st_ino))) is not None:
                     yield index, file
