@@ -5,7 +5,7 @@ from __future__ import annotations
 TRIAGE_TABLES: tuple[str, ...] = (
     """
     CREATE TABLE files (  -- what a file's content was when it was last read
-        place BLOB PRIMARY KEY,  -- bytes of its path; of private tasks its device and inode
+        place BLOB PRIMARY KEY,  -- the bytes of its path; and its device and inode
         size INTEGER NOT NULL,
         mtime_ns INTEGER NOT NULL,  -- 0 where it was written to while it was read
         digest TEXT NOT NULL  -- SHA-256, hexadecimal

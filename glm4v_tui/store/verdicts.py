@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from glm4v_tui.store.verdict import NO_VERDICT, Event, Verdict, after
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
 
     from glm4v_tui.store.database import Database
+
+__all__ = ["NO_VERDICT", "Done", "Event", "Verdict", "Verdicts"]
 
 _PAGE = 5_000
 _STANDING = """
@@ -27,53 +31,6 @@ _STANDING = """
 """Events that nobody has taken back."""
 _IN_TURN = _STANDING.replace("v.task", "+v.task")
 """The same to be read in the order of ids: the plus keeps SQLite from the index and a sort."""
-
-
-class Event(msgspec.Struct, frozen=True):
-    """One thing that a reviewer did."""
-
-    digest: str
-    """SHA-256 of the file, hexadecimal."""
-    kind: str
-    """``label``, ``skip``, ``flag``, ``unflag`` or ``note``."""
-    path: Path | None = None
-    """Left out of the store by private tasks."""
-    label: str | None = None
-    note: str | None = None
-    model_label: str | None = None
-    """What the model said when the reviewer saw it; None where it had not."""
-    probability: float | None = None
-    """Of ``model_label``."""
-    is_automatic: bool = False
-    seconds: float | None = None
-    """That the image was on the screen."""
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    """What the events of an image come to."""
-
-    label: str | None = None
-    """None where the reviewer has given none, or has taken it back."""
-    is_skipped: bool = False
-    is_flagged: bool = False
-    note: str = ""
-    is_automatic: bool = False
-    """The label was given for being probable; no reviewer has seen it."""
-    model_label: str | None = None
-    """What the model said when the label was given."""
-    probability: float | None = None
-    at: float = 0.0
-    """When it was labeled or skipped, seconds since 1970."""
-    reviewer: str = ""
-    seconds: float | None = None
-
-    @property
-    def is_decided(self) -> bool:
-        """Labeled, or skipped on purpose."""
-        return self.label is not None or self.is_skipped
-
-
-NO_VERDICT = Verdict()
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -158,14 +115,14 @@ class Verdicts:
         )
         verdict = NO_VERDICT
         for row in rows:
-            verdict = _after(verdict, row)
+            verdict = after(verdict, row)
         return verdict
 
     def all(self) -> dict[str, Verdict]:
         """What holds for every image that has a verdict, flag or note, by digest."""
         found: dict[str, Verdict] = {}
         for row in self._pages(f"{_IN_TURN} AND v.id > ? ORDER BY v.id LIMIT ?"):
-            found[row["digest"]] = _after(found.get(row["digest"], NO_VERDICT), row)
+            found[row["digest"]] = after(found.get(row["digest"], NO_VERDICT), row)
         return found
 
     def _pages(self, query: str) -> Iterator[sqlite3.Row]:
@@ -237,27 +194,3 @@ def _done(row: sqlite3.Row) -> Done:
 
 def _path(data: bytes) -> Path:
     return Path(os.fsdecode(data))
-
-
-def _after(verdict: Verdict, row: sqlite3.Row) -> Verdict:
-    """What holds once this event has happened too."""
-    match row["kind"]:
-        case "label" | "skip":
-            return Verdict(
-                label=row["label"],
-                is_skipped=row["kind"] == "skip",
-                is_flagged=verdict.is_flagged,
-                note=verdict.note,
-                is_automatic=bool(row["is_automatic"]),
-                model_label=row["model_label"],
-                probability=row["probability"],
-                at=row["at"],
-                reviewer=row["reviewer"],
-                seconds=row["seconds"],
-            )
-        case "flag" | "unflag":
-            return msgspec.structs.replace(verdict, is_flagged=row["kind"] == "flag")
-        case "note":
-            return msgspec.structs.replace(verdict, note=row["note"] or "")
-        case _:  # of a newer version
-            return verdict

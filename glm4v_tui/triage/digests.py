@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from glm4v_tui.images.files import os_error, regular_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from glm4v_tui.store.files import Files, Remembered
@@ -83,32 +83,41 @@ def keep(files: Files, path: Path, content: Content) -> str:
     return content.digest
 
 
-def remembered_in(
-    listing: Listing, files: Files, is_private: bool
-) -> Iterator[tuple[int, Remembered]]:
+def remembered_in(listing: Listing, files: Files) -> Iterator[tuple[int, Remembered]]:
     """What is remembered of the images of a listing, each with its number; the files are not read.
 
-    Of a private task's files nothing but device and inode is known, which the disk must be asked
-    for; but not where nothing is remembered.
+    Where nothing of a folder is known (it was renamed, or the task is private), the disk is asked
+    for the inodes of its files.
     """
-    yield from _by_inode(listing, files) if is_private else _by_folder(listing, files)
+    strange = []
+    for numbers, folder in _folders(listing):
+        is_known = False
+        by_name = {listing.names[index]: index for index in numbers}
+        for file in files.in_folder(folder):
+            if (index := by_name.get(file.name)) is not None:
+                is_known = True
+                yield index, file
+        if not is_known:
+            strange.append(numbers)
+    yield from _by_inode(listing, files, strange)
 
 
-def _by_folder(listing: Listing, files: Files) -> Iterator[tuple[int, Remembered]]:
+def _folders(listing: Listing) -> Iterator[tuple[range, str]]:
+    """The numbers of the images in each folder."""
     start = 0
     for number, folder in enumerate(listing.folders):
         end = bisect_right(listing.folder_of, number, lo=start)
-        numbers = {listing.names[index]: index for index in range(start, end)}
-        for file in files.in_folder(folder):
-            if (index := numbers.get(file.name)) is not None:
-                yield index, file
+        yield range(start, end), folder
         start = end
 
 
-def _by_inode(listing: Listing, files: Files) -> Iterator[tuple[int, Remembered]]:
-    known = {file.name: file for file in files.by_inode()}
-    for index in range(len(listing) if known else 0):
-        with suppress(OSError):
-            status = os.stat(listing.name(index))  # noqa: PTH116 - 100,000 of them
-            if file := known.get(f"{status.st_dev}:{status.st_ino}"):
-                yield index, file
+def _by_inode(
+    listing: Listing, files: Files, chosen: Iterable[range]
+) -> Iterator[tuple[int, Remembered]]:
+    known = files.by_inode() if chosen else {}
+    for numbers in chosen if known else ():
+        for index in numbers:
+            with suppress(OSError):
+                status = os.stat(listing.name(index))  # noqa: PTH116 - 100,000 of them
+                if (file := known.get((status.st_dev, status.st_ino))) is not None:
+                    yield index, file

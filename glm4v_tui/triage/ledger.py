@@ -46,13 +46,13 @@ class Ledger:
             database, task.name, reviewer=reviewer, session=session, is_private=private
         )
         self._began = self._seen = self._verdicts.last_id()
-        self._recall(private)
+        self._recall()
 
-    def _recall(self, is_private: bool) -> None:
+    def _recall(self) -> None:
         """What the store knows of the images; files are believed to be what they were until they
         are looked at."""
         verdicts = self._verdicts.all()
-        for index, file in remembered_in(self.listing, self._files, is_private):
+        for index, file in remembered_in(self.listing, self._files):
             self.standings.set_digest(index, file.digest)
             self.standings.set_status(index, file.size, file.mtime_ns)
             if (verdict := verdicts.get(file.digest)) is not None:

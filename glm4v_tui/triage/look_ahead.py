@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from glm4v_tui.errors import EngineError, GlmError, StoreError
 from glm4v_tui.triage.forecast import Forecast
+from glm4v_tui.triage.requests import Withdrawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -131,7 +132,7 @@ class LookAhead:
             self.working_on = None
             if not job.done():
                 job.cancel()
-                with contextlib.suppress(asyncio.CancelledError, GlmError):
+                with contextlib.suppress(asyncio.CancelledError, GlmError, Withdrawn):
                     await job
 
     async def _is_through(self, job: asyncio.Future[Opinion], index: int) -> bool:
@@ -154,7 +155,7 @@ class LookAhead:
     def _take(self, index: int, path: Path, job: asyncio.Future[Opinion]) -> None:
         try:
             opinion = job.result()
-        except asyncio.CancelledError:  # withdrawn by somebody else: asked again in its turn
+        except (asyncio.CancelledError, Withdrawn):  # by somebody else: asked again in its turn
             return
         except GlmError as error:
             self._failed(index, error)

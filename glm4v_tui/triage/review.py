@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from glm4v_tui.errors import UsageError
-from glm4v_tui.plain import plain_line
+from glm4v_tui.errors import ImageChangedError, ImageError, UsageError
+from glm4v_tui.plain import plain_line, plain_text
 from glm4v_tui.store.verdicts import NO_VERDICT, Event, Verdict
 from glm4v_tui.triage.agreement import REJECTED, Agreement
 from glm4v_tui.triage.automatic import Automatic
@@ -19,7 +19,7 @@ from glm4v_tui.triage.progress import Pace, Progress
 from glm4v_tui.triage.queue import LAST, Order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from glm4v_tui.store.database import Database
@@ -68,9 +68,11 @@ class Review:
         self.order = Order.NAME
         self.labels = tuple(label.name for label in task.labels)
         """What a reviewer may give, as the task names it."""
-        self._ledger = Ledger(database, task, queue.listing, reviewer, session)
+        self._ledger = Ledger(database, task, queue.listing, plain_line(reviewer), session)
         self._model_label_of = model_label_of
         self._pace = Pace()
+        self._passed: set[int] = set()
+        """Images that could not be read and were skipped, by their numbers."""
         self.automatic = Automatic(self._ledger)
         """Labels given for being probable; off until it has a threshold."""
 
@@ -83,10 +85,16 @@ class Review:
 
     @property
     def index(self) -> int:
-        """Its number. Only where there is one."""
-        index = self.queue.index
-        assert index is not None, "nothing is shown"
-        return index
+        """Its number.
+
+        Raises:
+            UsageError: nothing is shown.
+        """
+        if self.queue.index is None:
+            raise UsageError(
+                "There is no image here", "The filter lets none through.", "Change it."
+            )
+        return self.queue.index
 
     @property
     def standings(self) -> Standings:
@@ -156,8 +164,17 @@ class Review:
         self._decide("label", REJECTED, seconds)
 
     def skip(self, *, seconds: float | None = None) -> None:
-        """Leave the image undecided on purpose: it is not shown again of itself."""
-        self._decide("skip", None, seconds)
+        """Leave the image undecided on purpose: it is not shown again of itself.
+
+        A file that cannot be read is passed over for this run only: its verdict would belong to
+        nothing.
+        """
+        try:
+            self._decide("skip", None, seconds)
+        except ImageChangedError:
+            raise
+        except ImageError:
+            self._passed.add(self.index)
 
     def flag(self) -> bool:
         """Flag the current image, or take its flag away; whether it is flagged now."""
@@ -169,7 +186,7 @@ class Review:
     def note(self, text: str) -> None:
         """Write a note to the current image in place of the one that it has; empty: none."""
         digest = self._ledger.digest(self.index)
-        self._ledger.add([Event(digest, "note", self.current, note=text)])
+        self._ledger.add([Event(digest, "note", self.current, note=plain_text(text).strip())])
 
     def undo(self) -> Path | None:
         """Take back what this reviewer did last in this queue, and go back to that image; None
@@ -218,10 +235,13 @@ class Review:
         self._ledger.catch_up()
         until = time.perf_counter() + _LOOK_S
         for position in self.queue.onward():
-            if self._ledger.is_open(self.queue.at(position), until):
+            if self._is_open(self.queue.at(position), until):
                 self.queue.go(position)
                 return True
         return False
+
+    def _is_open(self, index: int, until: float) -> bool:
+        return index not in self._passed and self._ledger.is_open(index, until)
 
     def resume(self) -> bool:
         """Go to the first image that is not decided; whether there is one."""
@@ -229,7 +249,7 @@ class Review:
         if not len(self.queue):
             return False
         until = time.perf_counter() + _LOOK_S
-        return self._ledger.is_open(self.index, until) or self.advance()
+        return self._is_open(self.index, until) or self.advance()
 
     # What is shown ------------------------------------------------------------------------------
 
@@ -270,6 +290,20 @@ class Review:
             self.queue.replace(same)
         if index != self.queue.index:
             self.automatic.consider([index])
+
+    def recall(self, opinions: Iterable[tuple[str, str, float]]) -> int:
+        """Take over what the model said before; of how many images of the queue. Call ``show``
+        then, for an order that depends on it.
+
+        Args:
+            opinions: (digest of the file, label, its probability).
+        """
+        numbers, count = self.standings.by_digest(), 0
+        for digest, label, probability in opinions:
+            for index in numbers.get(bytes.fromhex(digest), ()):
+                self.standings.set_opinion(index, label, probability)
+                count += 1
+        return count
 
     def learn_digest(self, index: int, digest: str) -> None:
         """The content of an image is known, since it was opened to be shown. A verdict on the same

@@ -16,10 +16,13 @@ ROOT = Path(__file__).parents[2]
 FILES = 400
 
 
-def reviewed_until_killed(folder, database, first, delay_s):
-    """What a reviewer had said when it was killed, line by line; a torn last line is left out."""
+def started(folder, database, first):
     command = [sys.executable, "-m", "tests.triage.scripted_reviewer", folder, database, str(first)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
+
+
+def said_until_killed(process, delay_s):
+    """What a reviewer had said when it was killed, line by line; a torn last line is left out."""
     killer = threading.Timer(delay_s, process.send_signal, [signal.SIGKILL])
     killer.start()
     said, _ = process.communicate(timeout=60)
@@ -86,7 +89,8 @@ def test_every_acknowledged_verdict_is_there_once_after_each_kill(tmp_path):
     folder, database = images_in(tmp_path / "parts", names), tmp_path / "db.sqlite3"
     chance, expected, acknowledged = random.Random(5), Expected(), 0
     for kill in range(KILLS):
-        lines = reviewed_until_killed(folder, database, 1000 * (kill + 1), chance.uniform(0.1, 0.7))
+        process = started(folder, database, 1000 * (kill + 1))
+        lines = said_until_killed(process, chance.uniform(0.1, 0.7))
         if lines:  # it lands on the first image that has no verdict, by what was said before
             open_names = [name for name in names if name not in expected.decided()]
             assert lines[0] == ["at", open_names[0]]
@@ -103,3 +107,16 @@ def test_every_acknowledged_verdict_is_there_once_after_each_kill(tmp_path):
             database = tmp_path / f"db{kill}.sqlite3"
             expected = Expected()
     assert acknowledged > 5 * KILLS
+
+
+def test_three_reviewers_at_once_all_of_them_killed(tmp_path):
+    names = [f"{number}.png" for number in range(3 * FILES)]
+    folder, database = images_in(tmp_path / "parts", names), tmp_path / "db.sqlite3"
+    processes = [started(folder, database, 100_000 * number) for number in (1, 2, 3)]
+    said = [said_until_killed(process, 1.0) for process in processes]
+    rows = Database(database).rows("SELECT seconds FROM verdicts WHERE kind != 'undo'")
+    there = [int(row["seconds"]) for row in rows]
+    done = [line for lines in said for line in lines if line[0] == "done" and line[1] != "undo"]
+    assert len(there) == len(set(there))
+    assert {int(line[2]) for line in done} <= set(there)
+    assert done

@@ -2,13 +2,15 @@
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from glm4v_tui.errors import ImageChangedError, ImageMissingError, UsageError
 from glm4v_tui.store.database import Database
-from glm4v_tui.triage import filters
+from glm4v_tui.store.files import Files
+from glm4v_tui.triage import digests, filters
 from glm4v_tui.triage.review import REJECTED
 from tests.triage.reviews import PrivateSort, Sort, images_in, review_of
 
@@ -127,15 +129,51 @@ def test_a_copy_is_the_same_image(review, folder, database):
     assert again.verdict_of(folder / "img20.png").label == "good"
 
 
-def test_a_renamed_folder_goes_on_where_it_was(review, folder, database):
+def count_reads(monkeypatch):
+    read = []
+    real = digests.read_content
+    monkeypatch.setattr(digests, "read_content", lambda path: read.append(path) or real(path))
+    return read
+
+
+def test_a_renamed_folder_goes_on_where_it_was(review, folder, database, monkeypatch):
     for _ in range(2):
         review.give("good")
         review.advance()
+    monkeypatch.setattr(digests, "_RACY_NS", -1 << 62)  # these files are new
+    for name in NAMES:
+        digests.digest_of(Files(Database(database)), folder / name)
+    read = count_reads(monkeypatch)
     moved = folder.rename(folder.with_name("other"))
     again = review_of(moved, database)
+    assert again.progress.done == 2
+    assert again.resume()
+    assert again.current.name == "img10.png"
+    assert read == []
+
+
+def test_a_copied_folder_goes_on_where_it_was(review, folder, database):
+    for _ in range(2):
+        review.give("good")
+        review.advance()
+    again = review_of(shutil.copytree(folder, folder.with_name("other")), database)
     assert again.resume()
     assert again.current.name == "img10.png"
     assert again.progress.done == 2
+
+
+def test_resume_reads_no_file_that_is_known(tmp_path, database, monkeypatch):
+    monkeypatch.setattr(digests, "_RACY_NS", -1 << 62)
+    folder = images_in(tmp_path / "many", [f"{number}.png" for number in range(500)])
+    review = review_of(folder, database)
+    for _ in range(300):
+        review.give("good")
+        review.advance()
+    read = count_reads(monkeypatch)
+    again = review_of(folder, database)
+    assert again.resume()
+    assert again.current.name == "300.png"
+    assert read == []
 
 
 def test_an_overwritten_file_is_another_image(review, folder, database):
@@ -162,6 +200,35 @@ def test_a_file_that_goes_away(review, folder):
     assert review.current.name == "img2.png"
 
 
+def test_a_file_that_cannot_be_read_is_skipped_for_this_run(review, folder, database):
+    (folder / "img1.png").unlink()
+    review.skip()
+    while review.advance():
+        assert review.current.name != "img1.png"
+        review.give("good")
+    assert review.progress.left == 1
+    (folder / "img1.png").write_bytes(b"there again")
+    assert review_of(folder, database).resume()
+
+
+def test_a_note_is_plain_text(review):
+    review.note("a\x1b[31mb\udcff\n")
+    assert review.verdict_at(0).note == "ab\ufffd"
+
+
+def test_a_verdict_leaves_room_for_the_next_image(tmp_path, database):
+    """80 ms are allowed from the key to the next image, this being a part of it."""
+    folder = images_in(tmp_path / "many", [f"{number}.png" for number in range(2_000)])
+    review = review_of(folder, database)
+    times = []
+    for _ in range(200):
+        began = time.perf_counter()
+        review.give("good")
+        review.advance()
+        times.append(time.perf_counter() - began)
+    assert sorted(times)[190] < 0.040  # 0.006 where nothing else runs
+
+
 def test_filters_keep_what_is_shown_until_asked(review):
     review.give("good")
     assert review.show(filters.undecided) == 3
@@ -174,6 +241,8 @@ def test_filters_keep_what_is_shown_until_asked(review):
     assert review.current is None
     assert not review.resume()
     assert not review.advance()
+    with pytest.raises(UsageError, match="no image here"):
+        review.give("good")
 
 
 def test_a_private_task_keeps_no_path(folder, database):
