@@ -205,7 +205,7 @@ def table(found: Calibration) -> str:
     ]
     lines += [
         f"  {one.low:.1f} to {one.high:.1f}    {one.images:>6}  {one.probability:5.2f}"
-        f"  {one.accuracy:6.2f}  {'#' * round(one.accuracy * 20)}"
+        f"  {one.accuracy:6.1%}  {'#' * round(one.accuracy * 20)}"
         for one in found.bins
     ]
     lines += ["", "  errors found after   by name   uncertain first"]

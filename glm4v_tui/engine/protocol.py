@@ -98,7 +98,8 @@ class Generate(msgspec.Struct, frozen=True, tag=True):
 
 class Score(msgspec.Struct, frozen=True, tag=True):
     """Ask how probable each of several answers is. Ends in one ``Scored``, ``Failed``, or
-    ``Finished`` with the reason abort."""
+    ``Finished`` with the reason abort. A model that would think first is asked behind a closed,
+    empty thought: how probable the answers are when it answers at once."""
 
     request_id: str
     messages: tuple[Message, ...]
