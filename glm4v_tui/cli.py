@@ -48,6 +48,18 @@ def _model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _stored_model_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Whose results, where nothing is loaded."""
+    for option in (
+        click.option("--debug", is_flag=True, help="Show tracebacks of failures."),
+        click.option("--device", type=click.Choice(_DEVICES), help="Where the model ran."),
+        click.option("--precision", type=click.Choice(_PRECISIONS), help="In which it ran."),
+        click.option("--model", metavar="FOLDER_OR_HUB_ID", help="Whose results are exported."),
+    ):
+        command = option(command)
+    return command
+
+
 @click.group(cls=DefaultChat, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="glm4v-tui")
 @click.pass_context
@@ -104,6 +116,87 @@ def ask_command(**options: Any) -> None:
     from glm4v_tui.commands import ask
 
     sys.exit(ask.run(ask.AskOptions(**options)))
+
+
+@cli.command("batch")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(), metavar="PATH ...")
+@click.option("--task", metavar="NAME", required=True, help="What is asked about each image.")
+@click.option(
+    "-o", "--output", metavar="FILE", required=True, help="Gets a line of JSON each; - is stdout."
+)
+@click.option("--resume", is_flag=True, help="Go on with FILE: failed and new images only.")
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
+@click.option(
+    "--on-error",
+    type=click.Choice(["skip", "stop"]),
+    default="skip",
+    show_default=True,
+    help="After an image that fails: go on, or end.",
+)
+@click.option("--recursive", is_flag=True, help="Also images in folders below.")
+@click.option(
+    "--option",
+    "options",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Set an option of the task; may be repeated.",
+)
+@click.option("--labels-only", is_flag=True, help="Only how probable each label is; faster.")
+@click.option("--quiet", is_flag=True, help="No progress; errors are still told.")
+@_model_options
+def batch_command(**options: Any) -> None:
+    """Ask a task's question about many images; what is known already is not asked again.
+
+    A line is whole or absent, however the run ends. Exit code 0: every image has its result;
+    else that of the first failure (3 image, 4 model, 5 task), or 130 after Ctrl+C.
+    """
+    from glm4v_tui.commands import batch
+
+    sys.exit(batch.run(batch.BatchOptions(**options)))
+
+
+@cli.command("export")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(), metavar="PATH ...")
+@click.option("--task", metavar="NAME", required=True, help="Whose verdicts.")
+@click.option(
+    "--format",
+    "format",
+    metavar="FORMAT",
+    required=True,
+    help="jsonl, csv, xmp, folders, or what a plugin brings (coco).",
+)
+@click.option("-o", "--out", metavar="FILE", help="Where to; else to standard output.")
+@click.option("-r", "--recursive", is_flag=True, help="Look into folders below, too.")
+@click.option("--all", "is_all", is_flag=True, help="Also images without a verdict.")
+@click.option("--copy", "copies", is_flag=True, help="folders: copy the files, do not link them.")
+@click.option(
+    "--rate",
+    "rates",
+    metavar="LABEL=VALUE",
+    multiple=True,
+    help="xmp: how a label is rated: -1 to 5, pick, reject; may be repeated.",
+)
+@click.option("--adobe-names", is_flag=True, help="xmp: photo.xmp in place of photo.jpg.xmp.")
+@click.option(
+    "--option",
+    "options",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="The option of the task that results were asked with; may be repeated.",
+)
+@_stored_model_options
+def export_command(**options: Any) -> None:
+    """Write the verdicts on images for other programs.
+
+    \b
+    jsonl, csv   one line an image
+    coco         boxes of the results
+    xmp          a sidecar beside each image: keyword TASK:LABEL, rating, pick
+    folders      links to the images (or copies) in a folder for each label
+    """
+    from glm4v_tui.commands import export
+
+    sys.exit(export.run(export.ExportOptions(**options)))
 
 
 @cli.command("tasks")

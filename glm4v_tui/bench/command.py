@@ -102,3 +102,22 @@ def tasks(
                 tell=_tell_hundreds,
             )
         click.echo(msgspec.json.encode(tally).decode() if as_json else table(tally))
+
+
+@bench.command()
+@click.option("--images", type=click.IntRange(min=1), default=200, show_default=True)
+@click.option("--first", type=click.IntRange(min=0), default=0, help="Number of the first image.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def calibration(images: int, first: int, as_json: bool) -> None:
+    """Whether the embedded model is as sure as it is right; what looking at the unsure gains."""
+    import tempfile
+    from pathlib import Path
+
+    import msgspec
+
+    from glm4v_tui.bench.calibration import measure_calibration, table
+
+    _tell(f"{images} images")
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure_calibration(images, Path(folder), first=first, tell=_tell_hundreds)
+    click.echo(msgspec.json.encode(found).decode() if as_json else table(found))

@@ -35,6 +35,10 @@ class Engine(ABC):
         """Give the pixels of an image before the request that shows it."""
 
     @abstractmethod
+    async def drop_image(self, key: str) -> None:
+        """Let go of an image; requests that were sent before still see it."""
+
+    @abstractmethod
     async def measure(self, sizes: tuple[tuple[int, int], ...]) -> None:
         """Ask for the cost of images of these (width, height)."""
 

@@ -9,6 +9,7 @@ from glm4v_tui.engine.engine import Engine
 from glm4v_tui.engine.process import WorkerProcess
 from glm4v_tui.engine.protocol import (
     Abort,
+    DropImage,
     Event,
     Failed,
     FailureKind,
@@ -85,6 +86,10 @@ class LocalEngine(Engine):
 
     async def put_image(self, key: str, image: RgbImage) -> None:
         (await self._running_worker()).send(PutImage(key, image))
+
+    async def drop_image(self, key: str) -> None:
+        if self.has_image(key) and self._worker is not None:
+            self._worker.send(DropImage(key))
 
     async def measure(self, sizes: tuple[tuple[int, int], ...]) -> None:
         if self._worker is not None:

@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from glm4v_tui.engine import wire
-from glm4v_tui.engine.protocol import PutImage
+from glm4v_tui.engine.protocol import DropImage, PutImage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +68,8 @@ class WorkerProcess:
         """Put a command on its way; commands arrive in order."""
         if isinstance(command, PutImage):
             self.image_keys.add(command.key)
+        elif isinstance(command, DropImage):
+            self.image_keys.discard(command.key)
         self._outgoing.put_nowait(command)
 
     async def receive(self) -> list[Event]:

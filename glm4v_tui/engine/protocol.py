@@ -68,10 +68,16 @@ class LoadModel(msgspec.Struct, frozen=True, tag=True):
 
 
 class PutImage(msgspec.Struct, frozen=True, tag=True):
-    """Give the worker the pixels behind ``Attachment.key``; it keeps them while it lives."""
+    """Give the worker the pixels behind ``Attachment.key``; kept until they are dropped."""
 
     key: str
     image: RgbImage
+
+
+class DropImage(msgspec.Struct, frozen=True, tag=True):
+    """Let go of an image; requests that were sent before still see it."""
+
+    key: str
 
 
 class Measure(msgspec.Struct, frozen=True, tag=True):
@@ -92,7 +98,8 @@ class Generate(msgspec.Struct, frozen=True, tag=True):
 
 class Score(msgspec.Struct, frozen=True, tag=True):
     """Ask how probable each of several answers is. Ends in one ``Scored``, ``Failed``, or
-    ``Finished`` with the reason abort."""
+    ``Finished`` with the reason abort. A model that would think first is asked behind a closed,
+    empty thought: how probable the answers are when it answers at once."""
 
     request_id: str
     messages: tuple[Message, ...]
@@ -111,7 +118,7 @@ class Shutdown(msgspec.Struct, frozen=True, tag=True):
     pass
 
 
-Command = LoadModel | PutImage | Measure | Generate | Score | Abort | Shutdown
+Command = LoadModel | PutImage | DropImage | Measure | Generate | Score | Abort | Shutdown
 
 
 # Events -----------------------------------------------------------------------------------------

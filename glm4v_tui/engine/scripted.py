@@ -104,6 +104,9 @@ class ScriptedEngine(Engine):
     async def put_image(self, key: str, image: RgbImage) -> None:  # noqa: ARG002
         self._keys.add(key)
 
+    async def drop_image(self, key: str) -> None:
+        self._keys.discard(key)
+
     async def measure(self, sizes: tuple[tuple[int, int], ...]) -> None:
         tokens = tuple(_IMAGE_TOKENS for _ in sizes)
         self._events.put_nowait(Measured(sizes, sizes, tokens))

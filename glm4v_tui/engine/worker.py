@@ -29,6 +29,7 @@ from glm4v_tui.engine.protocol import (
     Abort,
     Command,
     DeviceMemory,
+    DropImage,
     Event,
     Finished,
     FinishReason,
@@ -39,6 +40,7 @@ from glm4v_tui.engine.protocol import (
     Measure,
     MemoryReading,
     PutImage,
+    Score,
     Shutdown,
     failure_of,
 )
@@ -46,6 +48,9 @@ from glm4v_tui.inference.backend import Backend
 from glm4v_tui.inference.environment import prepare_environment
 from glm4v_tui.inference.failures import explain, is_fatal
 from glm4v_tui.inference.lossy_stream import LossyStream
+
+_Queued = LoadModel | PutImage | DropImage | Generate | Score
+"""What the main thread does, one after the other."""
 
 _PULSE_S = 1.0
 _CHUNK_BYTES = 1 << 18
@@ -101,7 +106,7 @@ class Worker:
         self._sending = threading.Lock()
         self._backend = Backend()
         self._requests = Requests()
-        self._commands: queue.SimpleQueue[LoadModel | PutImage | Generate] = queue.SimpleQueue()
+        self._commands: queue.SimpleQueue[_Queued] = queue.SimpleQueue()
         self._measures: queue.SimpleQueue[Measure] = queue.SimpleQueue()
         self._loaded = threading.Event()
 
@@ -114,8 +119,10 @@ class Worker:
                     self._load(command)
                 case PutImage(key, image):
                     self._backend.put_image(key, image)
-                case Generate() as request:
-                    self._generate(request)
+                case DropImage(key):
+                    self._backend.drop_image(key)
+                case Generate() | Score() as request:
+                    self._answer(request)
 
     def _emit(self, event: Event) -> None:
         with self._sending:
@@ -148,10 +155,10 @@ class Worker:
                 self._measures.put(command)
             case Shutdown():
                 os._exit(0)
-            case Generate(request_id):
+            case Generate(request_id) | Score(request_id):
                 self._requests.put(request_id)
                 self._commands.put(command)
-            case LoadModel() | PutImage():
+            case LoadModel() | PutImage() | DropImage():
                 self._commands.put(command)
 
     def _pulse(self) -> None:
@@ -198,17 +205,21 @@ class Worker:
             self._loaded.set()
             self._emit(Loaded(model))
 
-    def _generate(self, request: Generate) -> None:
+    def _answer(self, request: Generate | Score) -> None:
         if not self._requests.start(request.request_id):
             return
+        should_stop = self._requests.should_stop
         try:
-            finished = self._backend.generate(request, self._emit, self._requests.should_stop)
+            if isinstance(request, Generate):
+                ended: Event = self._backend.generate(request, self._emit, should_stop)
+            else:
+                ended = self._backend.score(request, self._emit, should_stop)
         except Exception as error:  # noqa: BLE001 - the libraries raise anything
             self._requests.end()
             self._fail(error, "answering", request.request_id)
         else:
             self._requests.end()
-            self._emit(finished)
+            self._emit(ended)
             return
         self._backend.recover()
 

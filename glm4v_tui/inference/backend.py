@@ -12,6 +12,7 @@ from glm4v_tui.checkpoint import inspect_checkpoint, resolve_model
 from glm4v_tui.engine.protocol import (
     DeviceMemory,
     Finished,
+    FinishReason,
     Generate,
     Loading,
     LoadModel,
@@ -20,6 +21,8 @@ from glm4v_tui.engine.protocol import (
     Progress,
     RgbImage,
     Sampling,
+    Score,
+    Scored,
     TextDelta,
     Timing,
     Usage,
@@ -148,6 +151,9 @@ class Backend:
     def put_image(self, key: str, image: RgbImage) -> None:
         self._images.put(key, image)
 
+    def drop_image(self, key: str) -> None:
+        self._images.drop(key)
+
     @property
     def can_measure(self) -> bool:
         return self._cost is not None
@@ -161,18 +167,10 @@ class Backend:
 
     def generate(self, request: Generate, emit: Emit, should_stop: Callable[[], bool]) -> Finished:
         """Answer a conversation; text goes to ``emit`` as it comes."""
-        if self._writer is None or self._decoder is None:
-            raise NoModelError(
-                "No model is loaded", "Loading it failed or was never asked for.", ""
-            )
         started = time.monotonic()
+        prompt, decoder = self._written(request, emit)
         name = request.request_id
-        self._reset_peak()
-        if any(message.attachments for message in request.messages):
-            emit(Progress(name, "images"))
-        prompt = self._writer.write(request.messages, self._picture)
-        emit(Progress(name, "prompt"))
-        answered = self._decoder.answer(
+        answered = decoder.answer(
             prompt,
             request.sampling,
             lambda text, tokens: emit(TextDelta(name, text, tokens)),
@@ -180,8 +178,38 @@ class Backend:
             request.form,
         )
         self._kv_bytes = answered.kv_bytes
-        self._decoder.run.cache = None
+        decoder.run.cache = None
         return _finished(name, prompt, answered, started)
+
+    def score(
+        self, request: Score, emit: Emit, should_stop: Callable[[], bool]
+    ) -> Scored | Finished:
+        """How probable each of several answers is; ``Finished`` when it was stopped before."""
+        from glm4v_tui.inference.likelihood import likelihoods_of
+
+        started = time.monotonic()
+        prompt, decoder = self._written(request, emit)
+        found = likelihoods_of(decoder, prompt, request.answers, should_stop)
+        self._kv_bytes = decoder.run.kv_bytes()
+        decoder.run.cache = None
+        if found is None:
+            return Finished(request.request_id, FinishReason.ABORT)
+        totals = tuple(one.total for one in found)
+        tokens = tuple(one.tokens for one in found)
+        return Scored(request.request_id, totals, tokens, time.monotonic() - started)
+
+    def _written(self, request: Generate | Score, emit: Emit) -> tuple[Prompt, Decoder]:
+        """The prompt of a request, and what reads it."""
+        if self._writer is None or self._decoder is None:
+            raise NoModelError(
+                "No model is loaded", "Loading it failed or was never asked for.", ""
+            )
+        self._reset_peak()
+        if any(message.attachments for message in request.messages):
+            emit(Progress(request.request_id, "images"))
+        prompt = self._writer.write(request.messages, self._picture)
+        emit(Progress(request.request_id, "prompt"))
+        return prompt, self._decoder
 
     def recover(self) -> None:
         """After a failure: give back what the failed step held. Call outside its ``except``."""

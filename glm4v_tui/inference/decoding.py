@@ -10,12 +10,12 @@ import contextlib
 import inspect
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from transformers import Cache, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
-from glm4v_tui.engine.protocol import FinishReason
+from glm4v_tui.engine.protocol import FinishReason, Sampling
 from glm4v_tui.errors import UsageError
 from glm4v_tui.inference.sampling import (
     hidden_ids_of,
@@ -29,7 +29,7 @@ from glm4v_tui.inference.token_sink import TokenSink
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from glm4v_tui.engine.protocol import ResultForm, Sampling
+    from glm4v_tui.engine.protocol import ResultForm
     from glm4v_tui.inference.prompt import Prompt
     from glm4v_tui.inference.result_form import FormBinder, ResultMask
     from glm4v_tui.inference.token_sink import OnText
@@ -138,6 +138,77 @@ class Decoder:
             kv_bytes=run.kv_bytes(),
         )
 
+    def read(self, prompt: Prompt, room: int, should_stop: ShouldStop) -> torch.Tensor | None:
+        """Read a prompt; its keys and values are in ``run.cache`` then.
+
+        Args:
+            room: Tokens that are to come after it.
+
+        Returns:
+            The logits of the next token, float32, of shape (vocabulary,); None when stopped.
+
+        Raises:
+            UsageError: the prompt does not fit the model's context.
+        """
+        if self._room(prompt, room) < room:
+            raise _too_long(prompt, self._context_length or 0)
+        greedy = Sampling(max_new_tokens=1, temperature=0)
+        self.run = run = AnswerRun()
+        with (
+            torch.inference_mode(),
+            contextlib.suppress(_Stopped),
+            self._watched(run, should_stop),
+        ):
+            read = self._model.generate(
+                **self._inputs(prompt),
+                generation_config=self._config(greedy, 1, None),
+                return_dict_in_generate=True,
+                output_logits=True,
+            )
+            return cast(torch.Tensor, read.logits[0][0].float())
+        return None
+
+    def go_on(self, ids: torch.Tensor, should_stop: ShouldStop) -> torch.Tensor | None:
+        """Read tokens after those in ``run.cache``, which grows by them.
+
+        Args:
+            ids: Of shape (batch, tokens), the batch as large as the cache's; rows that are
+                shorter are padded on the right, where nothing before the padding sees it.
+
+        Returns:
+            The logits after each token, float32, of shape (batch, tokens, vocabulary); None when
+            stopped.
+        """
+        cache = {self._cache_name: self.run.cache, "use_cache": True}
+        with torch.inference_mode(), self._stoppable(should_stop):
+            return cast(torch.Tensor, self._model(input_ids=ids, **cache).logits.float())
+        return None
+
+    def read_whole(
+        self, prompt: Prompt, answer: list[int], should_stop: ShouldStop
+    ) -> torch.Tensor | None:
+        """Read a prompt and an answer in one pass, without keys and values of before.
+
+        Returns:
+            The logits of the answer's tokens, float32, of shape (tokens, vocabulary); None when
+            stopped.
+        """
+        inputs = extended(self._inputs(prompt), answer) | {"use_cache": False}
+        if "logits_to_keep" in self._accepted:  # of all the prompt they would take gigabytes
+            inputs["logits_to_keep"] = len(answer) + 1
+        with torch.inference_mode(), self._stoppable(should_stop):
+            logits = self._model(**inputs).logits[0]
+            return cast(torch.Tensor, logits[-len(answer) - 1 : -1].float())
+        return None
+
+    @property
+    def device(self) -> torch.device:
+        return cast(torch.device, self._model.device)
+
+    @property
+    def tokenizer(self) -> Any:
+        return self._tokenizer
+
     def _mask(self, form: ResultForm | None, prompt: Prompt) -> ResultMask | None:
         if form is None:
             return None
@@ -191,6 +262,29 @@ class Decoder:
             leave_to_the_form(config)
         return config
 
+    @property
+    def _cache_name(self) -> str:
+        """``past_key_values`` is called ``cache`` since transformers 5.24."""
+        return "cache" if "cache" in self._accepted else "past_key_values"
+
+    @contextlib.contextmanager
+    def _stoppable(self, should_stop: ShouldStop) -> Iterator[None]:
+        """Leave what is computed in here between two layers, when it is to stop."""
+        hooks = self._stop_hooks(should_stop)
+        try:
+            with contextlib.suppress(_Stopped):
+                yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def _stop_hooks(self, should_stop: ShouldStop) -> list[Any]:
+        def stop_here(*_: Any) -> None:
+            if should_stop():
+                raise _Stopped
+
+        return [block.register_forward_pre_hook(stop_here) for block in self._blocks]
+
     def _reason(self, tokens: list[int], should_stop: ShouldStop) -> FinishReason:
         if tokens and tokens[-1] in self._stop_ids:
             return FinishReason.STOP
@@ -207,11 +301,7 @@ class Decoder:
             # By its class: ``past_key_values`` has been called ``cache`` since transformers 5.24.
             run.cache = next((value for value in kwargs.values() if isinstance(value, Cache)), None)
 
-        def stop_here(*_: Any) -> None:
-            if should_stop():
-                raise _Stopped
-
-        hooks = [block.register_forward_pre_hook(stop_here) for block in self._blocks]
+        hooks = self._stop_hooks(should_stop)
         hooks.append(self._model.register_forward_pre_hook(note_cache, with_kwargs=True))
 
         def remove() -> None:
@@ -222,6 +312,21 @@ class Decoder:
             yield remove
         finally:
             remove()
+
+
+def extended(inputs: dict[str, Any], ids: list[int]) -> dict[str, Any]:
+    """A processor's output with tokens of text after it.
+
+    What has a value for each token (``attention_mask``, ``mm_token_type_ids``) grows with it.
+    """
+    before = inputs["input_ids"]
+    more = torch.tensor([ids], device=before.device, dtype=before.dtype)
+    grown = {"input_ids": torch.cat((before, more), dim=1)}
+    for name, value in inputs.items():
+        if name not in grown and getattr(value, "shape", None) == before.shape:
+            fill = torch.full_like(more, int(name == "attention_mask"), dtype=value.dtype)
+            grown[name] = torch.cat((value, fill), dim=1)
+    return inputs | grown
 
 
 class _Stopped(Exception):  # noqa: N818 - not an error

@@ -45,6 +45,11 @@ class ImageStore:
                 return
             del self._held[oldest]
 
+    def drop(self, key: str) -> None:
+        """Let go of an image. Its place in the file is not used again."""
+        self._held.pop(key, None)
+        self._spilled.pop(key, None)
+
     def get(self, key: str) -> RgbImage | None:
         """The image that was put under the key; None when none was, or its file is lost."""
         if key in self._held:

@@ -5,9 +5,9 @@ from __future__ import annotations
 TRIAGE_TABLES: tuple[str, ...] = (
     """
     CREATE TABLE files (  -- what a file's content was when it was last read
-        path TEXT PRIMARY KEY,
+        place BLOB PRIMARY KEY,  -- the bytes of its path; and its device and inode
         size INTEGER NOT NULL,
-        mtime_ns INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,  -- 0 where it was written to while it was read
         digest TEXT NOT NULL  -- SHA-256, hexadecimal
     ) WITHOUT ROWID, STRICT
     """,
@@ -19,8 +19,9 @@ TRIAGE_TABLES: tuple[str, ...] = (
         made_at REAL NOT NULL,  -- seconds since 1970
         raw TEXT,  -- the answer as the model wrote it; NULL where only labels were asked
         is_finished INTEGER NOT NULL DEFAULT 0,  -- it ended of itself, not at a limit
+        facts TEXT,  -- JSON of what was known of the image beside its pixels; NULL as raw
         log_likelihoods TEXT,  -- JSON {label: [sum of its answer's, tokens]}; NULL: not asked
-        seconds REAL NOT NULL,
+        seconds REAL NOT NULL,  -- that the model took for both
         PRIMARY KEY (image, asked, model)
     ) WITHOUT ROWID, STRICT
     """,
@@ -32,7 +33,7 @@ TRIAGE_TABLES: tuple[str, ...] = (
         reviewer TEXT NOT NULL,
         task TEXT NOT NULL,
         digest TEXT NOT NULL,  -- SHA-256 of the file
-        path TEXT,  -- NULL for private tasks
+        path BLOB,  -- its bytes; NULL for private tasks
         kind TEXT NOT NULL,  -- label | skip | flag | unflag | note | undo
         label TEXT,  -- of kind label
         note TEXT,  -- of kind note
@@ -44,4 +45,6 @@ TRIAGE_TABLES: tuple[str, ...] = (
     ) STRICT
     """,
     "CREATE INDEX verdicts_of ON verdicts (task, digest)",
+    # nothing is taken back twice, whoever else is at it
+    "CREATE UNIQUE INDEX verdicts_undone ON verdicts (cancels) WHERE cancels IS NOT NULL",
 )

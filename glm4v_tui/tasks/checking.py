@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from glm4v_tui.tasks.schema import form_of
 from glm4v_tui.tasks.task import API, TASK_NAME, Generation, Label, Task, Words
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 _NEEDED = ("name", "title", "summary", "question", "result_type")
 _TYPES: dict[str, type] = {
     "name": str, "title": str, "summary": str, "version": str, "api": int, "question": Words,
-    "system_prompt": Words, "labels": tuple, "generation": Generation, "options_type": type,
-    "reasoning_tokens": int, "notice": str, "is_private": bool,
+    "system_prompt": Words, "labels": tuple, "label_question": Words, "generation": Generation,
+    "options_type": type, "reasoning_tokens": int, "notice": str, "is_private": bool,
 }  # fmt: skip
 
 
@@ -39,6 +40,8 @@ def _wrong_types(task: Task[Any, Any]) -> Iterator[str]:
             yield f"{name} is {type(value).__name__}, not {kind.__name__}"
     if not all(isinstance(label, Label) for label in task.labels):
         yield "labels are to be Label(...)"
+    elif not all(isinstance(text, str) for one in task.labels for text in astuple(one)):
+        yield "what a Label(...) holds is text"
 
 
 def _problems(task: Task[Any, Any]) -> Iterator[str]:
@@ -58,6 +61,24 @@ def _problems(task: Task[Any, Any]) -> Iterator[str]:
         given = [value for label in task.labels if (value := getattr(label, what))]
         if len(set(given)) != len(given):
             yield f"{task.name}: two labels have the same {what}"
+    yield from _answer_problems(task)
+
+
+def _answer_problems(task: Task[Any, Any]) -> Iterator[str]:
+    """Of what the model is asked to learn how sure it is."""
+    answers = [label.answer for label in task.labels if label.answer]
+    if answers and not task.label_question.en.strip():
+        yield f"{task.name}: labels have answers, and there is no label_question to them"
+    if task.label_question.en.strip() and len(answers) < 2:
+        yield f"{task.name}: the label_question needs two labels with an answer at least"
+    if any(answer != answer.strip() for answer in answers):
+        yield f"{task.name}: an answer of a label has blanks around it"
+    for answer in answers:
+        others = list(answers)
+        others.remove(answer)
+        if any(other.startswith(answer) for other in others):
+            text = "begins another's, so that they cannot be told apart"
+            yield f"{task.name}: the answer {answer!r} of a label {text}"
 
 
 def _form_problems(task: Task[Any, Any]) -> Iterator[str]:

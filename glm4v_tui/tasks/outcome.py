@@ -31,6 +31,8 @@ class Outcome:
     """Empty unless the result is whole."""
     regions: tuple[tuple[Region, ...], ...] = ()
     """For each image; those of the first when the task looks at one."""
+    label: str | None = None
+    """The one that the result speaks for; None where it speaks for none."""
     doubts: tuple[str, ...] = ()
     """What the task found doubtful; one line each."""
     failures: tuple[str, ...] = ()
@@ -76,7 +78,8 @@ def outcome_of(task: Task[Any, Any], call: TaskCall, raw: str, *, is_finished: b
         asked("placing its result", lambda: _regions(task.regions(value, one)), ())  # noqa: B023
         for one in facts[:1]
     ]
-    return Outcome(result, panel, tuple(regions), tuple(doubts), tuple(failures))
+    label = asked("telling the label of its result", lambda: _label(task, value, options), None)
+    return Outcome(result, panel, tuple(regions), label, tuple(doubts), tuple(failures))
 
 
 def record_of(
@@ -109,6 +112,14 @@ def record_of(
         options=msgspec.json.decode(call.options),
         model=model,
     )
+
+
+def _label(task: Task[Any, Any], value: Any, options: msgspec.Struct) -> str | None:
+    """What ``label_of`` gave, when the task has such a label."""
+    label = task.label_of(value, options)
+    if label is not None and label not in {one.name for one in task.labels}:
+        raise ValueError(f"label_of gave {label!r}, which is none of the task's labels")
+    return label
 
 
 def _lines(said: object) -> tuple[str, ...]:

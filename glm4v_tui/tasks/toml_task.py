@@ -28,7 +28,8 @@
     name = "pass"
     key = "p"
 
-A field of the type ``box`` is drawn on the picture.
+A field of the type ``box`` is drawn on the picture. What else a label may say is told in
+``toml_labels``.
 """
 
 from __future__ import annotations
@@ -42,8 +43,9 @@ import msgspec
 from glm4v_tui.errors import SettingsError
 from glm4v_tui.plain import plain_line
 from glm4v_tui.tasks.panel import Region, pixel_box
-from glm4v_tui.tasks.task import TASK_NAME, Generation, Label, Task, Words
+from glm4v_tui.tasks.task import TASK_NAME, Generation, Task, Words
 from glm4v_tui.tasks.toml_fields import FieldFile, problems_of, type_of
+from glm4v_tui.tasks.toml_labels import Rule, label_by, read_labels
 from glm4v_tui.toml_file import REMEDY, Problem, read_toml, settings_error
 from glm4v_tui.toml_struct import read_struct, read_table
 
@@ -75,19 +77,13 @@ class TaskFile(msgspec.Struct, frozen=True):
     question_zh: str = ""
     system_prompt: str = ""
     system_prompt_zh: str = ""
+    label_question: str = ""
+    label_question_zh: str = ""
     notice: str = ""
     is_private: bool = False
     reasoning_tokens: Count = 0
     max_new_tokens: Positive = 1024
     temperature: Temperature = 0.0
-
-
-class LabelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[[labels]]``."""
-
-    name: str
-    key: str = ""
-    title: str = ""
 
 
 def load_toml_task(path: Path) -> Task[Any, Any]:
@@ -101,9 +97,10 @@ def load_toml_task(path: Path) -> Task[Any, Any]:
     problems = _Problems(path)
     head = problems.of(lambda: _head(file))
     fields = problems.of(lambda: _fields(file))
-    labels = problems.of(lambda: _labels(file))
-    if head is None or fields is None or labels is None:
+    labelled = problems.of(lambda: read_labels(file, fields))
+    if head is None or fields is None or labelled is None:
         raise problems.error()
+    labels, rules = labelled
     result_type = _result_type(head.name, fields)
     boxes = tuple(name for name, field in fields.items() if field.type == "box")
     kind = type(
@@ -119,6 +116,8 @@ def load_toml_task(path: Path) -> Task[Any, Any]:
             "notice": head.notice,
             "is_private": head.is_private,
             "labels": labels,
+            "label_question": Words(head.label_question, head.label_question_zh),
+            "label_rules": rules,
             "reasoning_tokens": head.reasoning_tokens,
             "generation": Generation(head.max_new_tokens, head.temperature),
             "result_type": result_type,
@@ -133,6 +132,11 @@ class TomlTask(Task[msgspec.Struct, msgspec.Struct]):
     """The common part of all tasks from files."""
 
     box_fields: tuple[str, ...] = ()
+    label_rules: tuple[Rule, ...] = ()
+
+    def label_of(self, result: msgspec.Struct, options: msgspec.Struct) -> str | None:
+        del options
+        return label_by(self.label_rules, result)
 
     def regions(self, result: msgspec.Struct, facts: Facts) -> Sequence[Region]:
         found = []
@@ -209,26 +213,6 @@ def _field(file: TomlFile, name: str) -> FieldFile:
     if wrong:
         raise settings_error(file.path, wrong)
     return field
-
-
-def _labels(file: TomlFile) -> tuple[Label, ...]:
-    rows = file.data.get("labels", [])
-    try:
-        found = msgspec.convert(rows, tuple[LabelFile, ...])
-        keys = [label.key for label in found if label.key]
-        if len(set(keys)) < len(keys):
-            raise settings_error(file.path, [file.problem(("labels",), "two have the same key")])
-    except msgspec.ValidationError as error:
-        problem = file.problem(("labels",), f"expected [[labels]] with a name each: {error}")
-        raise settings_error(file.path, [problem]) from error
-    for what in ("name", "key"):
-        given = [value for label in found if (value := getattr(label, what))]
-        if len(set(given)) != len(given):
-            problem = file.problem(("labels",), f"two labels have the same {what}")
-            raise settings_error(file.path, [problem])
-    if not all(label.name.strip() for label in found):
-        raise settings_error(file.path, [file.problem(("labels",), "a label's name is empty")])
-    return tuple(Label(label.name, label.key, label.title) for label in found)
 
 
 def _result_type(name: str, fields: dict[str, FieldFile]) -> type[msgspec.Struct]:

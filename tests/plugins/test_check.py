@@ -116,7 +116,7 @@ def test_all_of_a_task_file_is_told_at_once_by_line_and_key(tmp_path):
         (
             'name = "a"\nquestion = "q"\n[fields.a]\n[[labels]]\nname="x"\nkey="k"\n'
             '[[labels]]\nname="y"\nkey="k"\n',
-            ":4: labels: two have the same key",
+            ":4: labels: two labels have the same key",
         ),
     ],
 )

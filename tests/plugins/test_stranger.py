@@ -157,4 +157,4 @@ def test_the_task_file_that_new_writes_can_be_asked_at_once(separate):
     assert separate.program("plugin", "check", file).returncode == 0
     tasks = json.loads(separate.program("tasks", "--json").stdout)["tasks"]
     mugs = next(task for task in tasks if task["name"] == "mugs")
-    assert (mugs["source"], mugs["labels"]) == ("mugs.toml", ["accept", "reject"])
+    assert (mugs["source"], mugs["labels"]) == ("mugs.toml", ["good", "bad"])

@@ -35,7 +35,12 @@ class DefectTask(Task[Inspection, DefectOptions]):
     result_type = Inspection
     is_single = True
     options_type = DefectOptions
-    labels = (Label("pass", "p"), Label("fail", "f"), Label("review", "r"))
+    labels = (
+        Label("pass", "p", answer="No"),
+        Label("fail", "f", answer="Yes"),
+        Label("review", "r"),
+    )
+    label_question = Words("Is there a defect? Answer yes or no.")
 
     def form(self, options: DefectOptions) -> Any:
         return bound_form(options.classes)
@@ -53,6 +58,9 @@ class DefectTask(Task[Inspection, DefectOptions]):
             parts.append(_table(result.defects))
         return Panel(_badges(result, options), tuple(parts))
 
+    def label_of(self, result: Inspection, options: DefectOptions) -> str:
+        return "pass" if _passes(result, options) else "fail"
+
     def regions(self, result: Inspection, facts: Facts) -> Sequence[Region]:
         return [
             Region(
@@ -64,8 +72,12 @@ class DefectTask(Task[Inspection, DefectOptions]):
         ]
 
 
+def _passes(result: Inspection, options: DefectOptions) -> bool:
+    return result.grade >= options.passing_grade
+
+
 def _badges(result: Inspection, options: DefectOptions) -> tuple[Badge, ...]:
-    passes = result.grade >= options.passing_grade
+    passes = _passes(result, options)
     verdict = Badge("pass", Tone.GOOD) if passes else Badge("fail", Tone.BAD)
     return verdict, Badge(f"grade {result.grade}"), _count(len(result.defects))
 

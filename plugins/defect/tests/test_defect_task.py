@@ -136,3 +136,19 @@ def test_contradictions_are_warnings_beside_the_result():
 )
 def test_boxes_are_in_pixels_of_the_picture_asked_about(size, box, pixels):
     assert regions(box, *size) == [pixels]
+
+
+# Label --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("grade", "passing", "label"), [(7, 7, "pass"), (6, 7, "fail"), (6, 5, "pass")]
+)
+def test_the_grade_speaks_for_a_label(grade, passing, label):
+    assert TASK.label_of(Inspection("gear", [], grade), DefectOptions((), passing)) == label
+
+
+def test_the_model_is_asked_in_the_words_it_was_trained_on():
+    assert TASK.label_question.en == "Is there a defect? Answer yes or no."
+    answers = {one.name: one.answer for one in TASK.labels}
+    assert answers == {"pass": "No", "fail": "Yes", "review": ""}

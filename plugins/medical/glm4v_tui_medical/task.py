@@ -53,11 +53,12 @@ class MedicalTask(Task[Report, MedicalOptions]):
     result_type = Report
     options_type = MedicalOptions
     labels = (
-        Label("normal", "n"),
-        Label("abnormal", "a"),
+        Label("normal", "n", answer="Yes"),
+        Label("abnormal", "a", answer="No"),
         Label("urgent", "u"),
         Label("repeat", "r"),
     )
+    label_question = Words("Is the image normal? Answer yes or no.")
     generation = Generation(max_new_tokens=1536, temperature=0)
 
     def choose(self, count: int, options: MedicalOptions) -> Sequence[int]:
@@ -82,6 +83,11 @@ class MedicalTask(Task[Report, MedicalOptions]):
             lines.append(f"{len(facts)} 幅图属于同一次扫描，按顺序排列。"
                          if language == "zh" else slices)  # fmt: skip
         return " ".join(lines)
+
+    def label_of(self, result: Report, options: MedicalOptions) -> str:  # noqa: ARG002
+        if result.urgency == "urgent":
+            return "urgent"
+        return "abnormal" if result.findings else "normal"
 
     def check(
         self,

@@ -41,6 +41,25 @@ def test_it_fits_the_contract():
     assert [label.name for label in TASK.labels] == ["normal", "abnormal", "urgent", "repeat"]
 
 
+@pytest.mark.parametrize(
+    ("told", "label"),
+    [
+        (report(urgency="routine"), "normal"),
+        (report(NODULE), "abnormal"),
+        (report(NODULE, urgency="urgent"), "urgent"),
+        (report(urgency="urgent"), "urgent"),
+    ],
+)
+def test_a_report_speaks_for_a_label(told, label):
+    assert TASK.label_of(told, MedicalOptions()) == label
+
+
+def test_the_model_is_asked_in_the_words_it_was_trained_on():
+    assert TASK.label_question.en == "Is the image normal? Answer yes or no."
+    answers = {label.name: label.answer for label in TASK.labels}
+    assert answers == {"normal": "Yes", "abnormal": "No", "urgent": "", "repeat": ""}
+
+
 # windows ----------------------------------------------------------------------------------------
 
 

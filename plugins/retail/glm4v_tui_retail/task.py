@@ -57,7 +57,12 @@ class RetailTask(Task[Product, RetailOptions]):
     result_type = Product
     is_single = True
     options_type = RetailOptions
-    labels = (Label("ok", "o"), Label("relabel", "r"), Label("unknown", "u"))
+    labels = (
+        Label("ok", "o", answer="Yes"),
+        Label("relabel", "r", answer="No"),
+        Label("unknown", "u"),
+    )
+    label_question = Words("Are brand, price and weight all printed? Answer yes or no.")
 
     def examine(self, image: Image, facts: Facts, options: RetailOptions) -> Mapping[str, Any]:
         del facts
@@ -76,6 +81,10 @@ class RetailTask(Task[Product, RetailOptions]):
     ) -> Sequence[str]:
         del options
         return list(disagreements(result, _all(facts)))
+
+    def label_of(self, result: Product, options: RetailOptions) -> str:
+        del options
+        return "ok" if result.brand and result.price and result.weight else "relabel"
 
     def render(self, result: Product, facts: Sequence[Facts], options: RetailOptions) -> Panel:
         codes = _all(facts)

@@ -141,3 +141,19 @@ def test_codes_go_with_the_exported_record():
     (code,) = json.loads(msgspec.json.encode(record))["facts"]["codes"]
     assert (code["format"], code["text"], code["check"]) == ("EAN-13", "4006381333931", True)
     assert code["corners"] == [list(corner) for corner in CORNERS]
+
+
+# Label --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("missing", ["brand", "price", "weight", None])
+def test_what_is_printed_speaks_for_a_label(missing):
+    answer = {**ANSWER, missing: None} if missing else ANSWER
+    assert outcome(answer=answer).label == ("relabel" if missing else "ok")
+
+
+def test_the_model_is_asked_in_the_words_it_was_trained_on():
+    question = "Are brand, price and weight all printed? Answer yes or no."
+    assert TASK.label_question.en == question
+    answers = {one.name: one.answer for one in TASK.labels}
+    assert answers == {"ok": "Yes", "relabel": "No", "unknown": ""}

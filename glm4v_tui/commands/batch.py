@@ -1,0 +1,291 @@
+"""``glm4v-tui batch``: a task's question about many images, a line of JSON for each."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import signal
+import sys
+from collections import deque
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glm4v_tui.commands.batch_output import Output
+from glm4v_tui.commands.batch_progress import Progress
+from glm4v_tui.commands.batch_record import Records, result_error
+from glm4v_tui.commands.start import (
+    EMBEDDED,
+    GUESSING,
+    existing_paths,
+    language_of,
+    make_engine,
+    model_of,
+    plugins_of,
+    sampling_of,
+    settings_with,
+)
+from glm4v_tui.config import task_options
+from glm4v_tui.demo import TRAINED_TASKS
+from glm4v_tui.engine.protocol import Failed, Loaded, LoadModel, error_of
+from glm4v_tui.errors import CheckpointError, EngineError, GlmError, NoModelError, StoreError
+from glm4v_tui.store.database import Database
+from glm4v_tui.tasks.command import options_set
+from glm4v_tui.triage.asking import Asker
+from glm4v_tui.triage.identity import asked_key, model_key
+from glm4v_tui.triage.listing import list_images
+
+if TYPE_CHECKING:
+    import msgspec
+
+    from glm4v_tui.config import Settings
+    from glm4v_tui.engine.engine import Engine
+    from glm4v_tui.tasks.task import Task
+    from glm4v_tui.triage.asking import Judged
+    from glm4v_tui.triage.listing import Listing
+
+PIPE_CLOSED = 141
+"""Whoever read standard output has left: as a shell counts a program that SIGPIPE has ended."""
+_FATAL = (StoreError, CheckpointError, NoModelError)
+"""What would fail for every image."""
+_AHEAD = 2
+"""Images in work at a time: while the model answers about one, the next is opened."""
+_HOPELESS = 5
+"""Images in a row for which the model failed: it will fail for the rest."""
+_DIGITS = 16
+"""Of a digest, in a line: enough to tell what was asked and of which model."""
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """The command line, as it was given; None where nothing was."""
+
+    paths: tuple[str, ...]
+    task: str
+    output: str
+    options: tuple[str, ...] = ()
+    resume: bool = False
+    force: bool = False
+    on_error: str = "skip"
+    recursive: bool = False
+    labels_only: bool = False
+    quiet: bool = False
+    model: str | None = None
+    precision: str | None = None
+    device: str | None = None
+    debug: bool = False
+    scripted: str | None = None
+
+
+def run(options: BatchOptions) -> int:
+    """Ask about all images; the exit code.
+
+    Raises:
+        GlmError: nothing can be asked, or the run was to stop at the first failure.
+    """
+    settings = settings_with(
+        model__checkpoint=options.model,
+        model__precision=options.precision,
+        model__device=options.device,
+    )
+    plugins = plugins_of(settings)
+    for notice in () if options.quiet else plugins.notices:
+        sys.stderr.write(f"{notice}\n")
+    task = plugins.task(options.task)
+    chosen = options_set(task, task_options(task.name, task.options_type), options.options)
+    listing = list_images(existing_paths(options.paths), recursive=options.recursive)
+    batch = _Batch(options, settings, task, chosen, listing)
+    with redirect_stdout(sys.stderr):  # what a task's own code prints is no part of the output
+        try:
+            return asyncio.run(batch.run())
+        except BrokenPipeError:
+            return PIPE_CLOSED
+
+
+class _Batch:
+    """One run."""
+
+    def __init__(
+        self,
+        options: BatchOptions,
+        settings: Settings,
+        task: Task[Any, Any],
+        chosen: msgspec.Struct,
+        listing: Listing,
+    ) -> None:
+        self._options = options
+        self._listing = listing
+        self._task = task
+        self._load = LoadModel("script") if options.scripted is not None else model_of(settings)
+        language, sampling = language_of(settings), sampling_of(settings)
+        key = model_key(self._load)
+        made_with = {
+            "task": task.name,
+            "version": task.version,
+            "asked": asked_key(task, chosen, language, sampling)[:_DIGITS],
+            "model_id": key[:_DIGITS],
+            "asks": "labels" if options.labels_only else "result",
+        }
+        self._output = Output(options.output, made_with, resume=options.resume, force=options.force)
+        self._records = Records(task, made_with, self._load.model.rstrip("/").rpartition("/")[2])
+        self._progress = Progress(len(listing), is_quiet=options.quiet)
+        self._engine: Engine = make_engine(settings, options.scripted)
+        self._asker = Asker(
+            *(self._engine, Database(), task, chosen, language, key),
+            sampling=sampling,
+            wants_result=not options.labels_only,
+            ready=self._ready,
+        )
+        self._loaded: asyncio.Future[None] | None = None
+        self._load_error: GlmError | None = None
+        self._is_embedded = not settings.model.checkpoint and options.scripted is None
+        self._signal = 0
+        self._skipped = 0
+        self._first_error: GlmError | None = None
+        self._failed_in_row = 0
+
+    async def run(self) -> int:
+        loop, me = asyncio.get_running_loop(), asyncio.current_task()
+        assert me is not None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._interrupt, number, me)
+        listening = asyncio.create_task(self._listen())
+        self._tell_begin()
+        try:
+            await self._go_through()
+        except asyncio.CancelledError:
+            if not self._signal:
+                raise
+            self._tell_end()
+            return 128 + self._signal
+        finally:
+            self._progress.clear()
+            listening.cancel()
+            await self._engine.close()
+            self._output.close()
+        self._tell_end()
+        return self._first_error.exit_code if self._first_error else 0
+
+    # The images ---------------------------------------------------------------------------------
+
+    async def _go_through(self) -> None:
+        """All images in their order, several in work at a time."""
+        working: deque[tuple[int, Path, asyncio.Task[Judged | None]]] = deque()
+        numbers = iter(range(len(self._listing)))
+        try:
+            while True:
+                for index in itertools.islice(numbers, _AHEAD - len(working)):
+                    path = Path(self._listing.name(index))
+                    working.append((index + 1, path, asyncio.create_task(self._judge(path))))
+                if not working:
+                    return
+                number, path, judging = working.popleft()
+                await self._finish(number, path, judging)
+        finally:
+            for _, _, judging in working:
+                judging.cancel()
+            await asyncio.gather(*(one for *_, one in working), return_exceptions=True)
+
+    async def _judge(self, path: Path) -> Judged | None:
+        """What the model says; None of an image that has its line already."""
+        if self._output.written:
+            place = None if self._task.is_private else str(path)
+            known = (place, await self._asker.digest(path))
+            if self._output.written[known] > 0:
+                self._output.written[known] -= 1
+                return None
+        return await self._asker.judge(path)
+
+    async def _finish(self, number: int, path: Path, judging: asyncio.Task[Judged | None]) -> None:
+        try:
+            judged = await judging
+        except GlmError as error:
+            if error is self._load_error or isinstance(error, _FATAL):
+                raise (self._load_error or error) from error
+            self._output.write(self._records.of_error(number, path, error))
+            self._failed(number, error)
+            return
+        if judged is None:
+            self._skipped += 1
+            self._progress.step()
+            return
+        self._output.write(self._records.of(number, path, judged))
+        if (problem := result_error(judged)) is not None:
+            self._failed(number, problem)
+            return
+        self._failed_in_row = 0
+        self._progress.step(asked=not judged.is_stored)
+
+    def _failed(self, number: int, error: GlmError) -> None:
+        """Go on, unless that is of no use or was not wanted."""
+        told = self._records.told(number, error)
+        self._first_error = self._first_error or told
+        self._progress.step(asked=isinstance(error, EngineError), failed=True)
+        self._failed_in_row = self._failed_in_row + 1 if isinstance(error, EngineError) else 0
+        if self._options.on_error == "stop" or self._failed_in_row >= _HOPELESS:
+            raise told
+
+    # The model ----------------------------------------------------------------------------------
+
+    async def _ready(self) -> None:
+        """Load the model when it is needed first: it is not where all answers are known."""
+        if self._loaded is None:
+            self._loaded = asyncio.get_running_loop().create_future()
+            self._progress.begin("loading the model")
+            await self._engine.load(self._load)
+        await asyncio.shield(self._loaded)
+
+    async def _listen(self) -> None:
+        async for event in self._engine.events():
+            match event:
+                case Loaded(model=model):
+                    key = model_key(self._load, model.precision)
+                    self._asker.model_key = key
+                    self._records.made_with["model_id"] = key[:_DIGITS]
+                    self._progress.begin("")
+                    self._end_loading(None)
+                case Failed(request_id=None):
+                    self._end_loading(error_of(event))
+                case _:
+                    self._asker.handle(event)
+
+    def _end_loading(self, error: GlmError | None) -> None:
+        self._load_error = error
+        if self._loaded is None or self._loaded.done():
+            return
+        if error is None:
+            self._loaded.set_result(None)
+        else:
+            self._loaded.set_exception(error)
+
+    # What the user is told ----------------------------------------------------------------------
+
+    def _interrupt(self, number: int, me: asyncio.Task[object]) -> None:
+        """Ctrl+C: the line that is being written is whole by now; a second one ends at once."""
+        self._signal = number
+        asyncio.get_running_loop().remove_signal_handler(number)
+        me.cancel()
+
+    def _tell_begin(self) -> None:
+        say = self._progress.say
+        for notice in self._listing.notices:
+            say(notice)
+        if self._is_embedded:
+            guesses = GUESSING if self._task.name not in TRAINED_TASKS else ""
+            say(f"{EMBEDDED}{guesses} --model names another.")
+
+    def _tell_end(self) -> None:
+        progress = self._progress
+        progress.clear()
+        written = progress.done - self._skipped
+        parts = [f"{written} {'line' if written == 1 else 'lines'} written"]
+        if progress.failed:
+            parts[0] += f", {progress.failed} of them with the reason of a failure"
+        if self._skipped:
+            parts.append(f"{self._skipped} had a line already")
+        left = len(self._listing) - progress.done
+        if left:
+            go_on = ": go on with --resume" if self._output.can_go_on else ""
+            parts.append(f"{left} {'image' if left == 1 else 'images'} left{go_on}")
+        progress.say(f"{'; '.join(parts)}.")

@@ -1,0 +1,146 @@
+"""``glm4v-tui export`` as a shell script meets it."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+
+from .terminal import environment, program
+
+REVIEW = """
+import sys
+from pathlib import Path
+from glm4v_tui.commands.start import plugins_of, settings_with
+from glm4v_tui.store.database import Database
+from glm4v_tui.triage.queue import Queue
+from glm4v_tui.triage.review import Review
+
+task = plugins_of(settings_with()).task(sys.argv[2])
+review = Review(Database(), task, Queue.of([Path(sys.argv[1])]), reviewer="ann", session="1")
+for label in task.labels[:2]:
+    review.give(label.name)
+    review.advance()
+"""
+
+
+@pytest.fixture
+def parts(stage, picture):
+    folder = stage.folder / "parts"
+    folder.mkdir()
+    for number in range(3):
+        picture(folder / f"part{number}.png", number)
+    return folder
+
+
+@pytest.fixture
+def picture():
+    from PIL import Image
+
+    return lambda path, number: Image.new("RGB", (60 + number, 40), "gray").save(path)
+
+
+def run(stage, argv):
+    return subprocess.run(
+        argv,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=environment(stage.folder),
+        cwd=stage.folder,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def export(stage, parts):
+    def export(*arguments, task="defect"):
+        return run(stage, program("export", "parts", "--task", task, *arguments))
+
+    return export
+
+
+@pytest.fixture
+def review(stage, parts):
+    def review(task="defect"):
+        done = run(stage, [sys.executable, "-c", REVIEW, str(parts), task])
+        assert done.returncode == 0, done.stderr
+
+    return review
+
+
+def test_verdicts_on_standard_output(export, review, parts):
+    review()
+    done = export("--format", "jsonl")
+    assert done.returncode == 0, done.stderr
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["label"] for one in told] == ["pass", "fail"]
+    assert told[0]["path"] == str(parts / "part0.png")
+    assert "2 images of 3 exported." in done.stderr
+
+
+def test_verdicts_in_a_file_in_place_of_the_one_before(export, review, stage):
+    review()
+    (stage.folder / "out.csv").write_text("old")
+    done = export("--format", "csv", "-o", "out.csv")
+    assert (done.returncode, done.stdout) == (0, "")
+    with (stage.folder / "out.csv").open(newline="") as file:
+        assert [one["label"] for one in csv.DictReader(file)] == ["pass", "fail"]
+
+
+def test_coco_is_written_by_the_plugin(export, review):
+    review()
+    done = export("--format", "coco", "--all")
+    told = json.loads(done.stdout)
+    assert [(one["width"], one.get("label")) for one in told["images"]] == [
+        (60, "pass"), (61, "fail"), (62, None),
+    ]  # fmt: skip
+    assert "3 images without a result" in done.stderr
+
+
+def test_folders_and_sidecars(export, review, stage, parts):
+    review()
+    assert export("--format", "folders", "-o", "sorted").returncode == 0
+    assert (stage.folder / "sorted" / "fail" / "part1.png").is_symlink()
+    assert export("--format", "xmp", "--rate", "pass=pick").returncode == 0
+    assert 'xmpDM:pick="1"' in (parts / "part0.png.xmp").read_text()
+    assert export("--format", "folders", "-o", "sorted").returncode == 2
+
+
+def test_a_private_task_is_exported_by_content_alone(export, review):
+    review(task="medical")
+    for name in ("xmp", "folders"):
+        done = export("--format", name, *(["-o", "x"] * (name == "folders")), task="medical")
+        assert done.returncode == 2
+        assert "is private" in done.stderr
+    done = export("--format", "csv", task="medical")
+    assert done.returncode == 0
+    assert "part0" not in done.stdout + done.stderr
+    assert len(done.stdout.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "title"),
+    [
+        (["--format", "jsonx"], "There is no format jsonx"),
+        (["--format", "folders"], "There is no folder to write to"),
+        (["--format", "xmp", "-o", "x"], "XMP sidecars lie beside their images"),
+        (["--format", "csv", "--copy"], "Only folders hold copies"),
+        (["--format", "csv", "--rate", "pass=1"], "Only XMP sidecars have ratings"),
+        (["--format", "xmp", "--rate", "pass=9"], "--rate pass=9 cannot be understood"),
+        (["--format", "csv", "-o", "no/such/folder.csv"], "The export cannot be written"),
+        (["--format", "csv", "--option", "colour=red"], "colour"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(export, arguments, title):
+    done = export(*arguments)
+    assert done.returncode == 2
+    assert title in done.stderr
+    assert done.stdout == ""
+
+
+def test_nothing_to_export_is_no_error(export):
+    done = export("--format", "jsonl")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "0 images of 3 exported." in done.stderr
