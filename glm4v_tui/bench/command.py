@@ -107,8 +107,9 @@ def tasks(
 @bench.command()
 @click.option("--images", type=click.IntRange(min=1), default=200, show_default=True)
 @click.option("--first", type=click.IntRange(min=0), default=0, help="Number of the first image.")
+@click.option("--spoiled", "is_spoiled", is_flag=True, help="Blurred, dim and noisy images.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def calibration(images: int, first: int, as_json: bool) -> None:
+def calibration(images: int, first: int, is_spoiled: bool, as_json: bool) -> None:
     """Whether the embedded model is as sure as it is right; what looking at the unsure gains."""
     import tempfile
     from pathlib import Path
@@ -119,5 +120,7 @@ def calibration(images: int, first: int, as_json: bool) -> None:
 
     _tell(f"{images} images")
     with tempfile.TemporaryDirectory() as folder:
-        found = measure_calibration(images, Path(folder), first=first, tell=_tell_hundreds)
+        found = measure_calibration(
+            images, Path(folder), first=first, is_spoiled=is_spoiled, tell=_tell_hundreds
+        )
     click.echo(msgspec.json.encode(found).decode() if as_json else table(found))
