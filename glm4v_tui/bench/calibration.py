@@ -1,8 +1,8 @@
 """Whether the embedded model is as sure as it is right, and what looking at the unsure first gains.
 
 Parts are drawn in colors that training never saw, and asked about as a triage does: image file,
-store, the model's process, the probability of each label. The drawing tells the right label. On clean
-drawings the model hardly errs; spoiled ones, blurred, dim and noisy, show whether it knows when.
+store, the model's process, the probability of each label. The drawing tells the right label. On
+clean drawings the model hardly errs; spoiled ones show whether it knows when it may.
 """
 
 from __future__ import annotations
@@ -154,8 +154,9 @@ def spoiled(image: Image, number: int) -> Image:
     radius = rng.uniform(0, 0.016) * min(image.size)
     image = image.filter(ImageFilter.GaussianBlur(radius))
     image = ImageEnhance.Contrast(image).enhance(rng.uniform(0.25, 1.0))
-    noise = np.random.default_rng(number).normal(0, rng.uniform(0, 40), np.shape(image))
-    return fromarray((np.asarray(image) + noise).clip(0, 255).astype(np.uint8))
+    pixels = np.asarray(image)
+    noise = np.random.default_rng(number).normal(0, rng.uniform(0, 40), pixels.shape)
+    return fromarray((pixels + noise).clip(0, 255).astype(np.uint8))
 
 
 def _draw(folder: Path, number: int, is_spoiled: bool) -> tuple[Path, str]:
