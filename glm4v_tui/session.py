@@ -118,6 +118,25 @@ class ModelState(StrEnum):
     """The process ended; the next question starts it again."""
 
 
+class Journal:
+    """Is told of a conversation as it goes on; this one keeps nothing.
+
+    Nothing in here may fail, nor keep the loop waiting.
+    """
+
+    def begun(self) -> None:
+        """What is asked from now on is another conversation."""
+
+    def turns_changed(self, turns: Sequence[Turn]) -> None:
+        """The conversation is these turns now."""
+
+    def turn_changed(self, turn: Turn) -> None:
+        """A turn's state or text has changed."""
+
+    async def kept(self) -> None:
+        """Wait until all that was told is kept, or certainly cannot be."""
+
+
 class ChatSession:
     """The turns of a conversation and the queue before the model.
 
@@ -152,6 +171,7 @@ class ChatSession:
         """After :meth:`unload`, until somebody asks: the queue must not load the model again."""
         self.on_change: Callable[[Turn], None] = _ignore
         """Called after a turn's state or text has changed."""
+        self.journal = Journal()
 
     # The model ------------------------------------------------------------------------------
 
@@ -202,6 +222,7 @@ class ChatSession:
         self._is_held = False
         turn = Turn(question, call=call)
         self.turns.append(turn)
+        self.journal.turns_changed(self.turns)
         return turn
 
     async def stop(self) -> None:
@@ -218,6 +239,7 @@ class ChatSession:
         if turn.state is not TurnState.QUEUED:
             raise ValueError(f"the turn is {turn.state}, not queued")
         self.turns.remove(turn)
+        self.journal.turns_changed(self.turns)
         return turn.question
 
     async def regenerate(self, turn: Turn) -> Turn:
@@ -232,12 +254,22 @@ class ChatSession:
             raise ValueError("an answer is being written")
         self._undo.append(list(self.turns))
         del self.turns[self.turns.index(turn) :]
+        self.journal.turns_changed(self.turns)
         return turn.question
 
     def clear(self) -> None:
         """Begin a new conversation; :meth:`undo` brings the old one back."""
+        self.open([])
+
+    def open(self, turns: Sequence[Turn]) -> None:
+        """Go on with another conversation; :meth:`undo` brings the one before back."""
+        if not self.is_idle:
+            raise ValueError("an answer is being written")
         if self.turns:
-            self.cut(self.turns[0])
+            self._undo.append(self.turns)
+        self.turns = list(turns)
+        self.journal.begun()
+        self.journal.turns_changed(self.turns)
 
     def undo(self) -> bool:
         """Bring back what the last :meth:`cut`, :meth:`regenerate` or :meth:`clear` removed.
@@ -249,6 +281,7 @@ class ChatSession:
         since, self.turns = self.turns, self._undo.pop()
         if any(turn not in self.turns for turn in since):
             self._undo.append(since)
+        self.journal.turns_changed(self.turns)
         return True
 
     @property
@@ -327,12 +360,16 @@ class ChatSession:
                 turn.state = TurnState.STOPPED if aborted else TurnState.DONE
             case Failed():
                 turn.state, turn.error = TurnState.FAILED, error_of(event)
-        self.on_change(turn)
+        self._tell(turn)
         if turn.state.is_over:
             await self.advance()
 
     def _set_state(self, turn: Turn, state: TurnState) -> None:
         turn.state = state
+        self._tell(turn)
+
+    def _tell(self, turn: Turn) -> None:
+        self.journal.turn_changed(turn)
         self.on_change(turn)
 
     async def advance(self) -> None:
@@ -364,6 +401,7 @@ class ChatSession:
                 await self._put_images(message)
             except ImageError as error:
                 raise error if message is turn.question else _of_earlier(error) from error
+        await self.journal.kept()
         if turn.state.is_over:
             return  # stopped while its images were opened
         turn.is_sent = True
