@@ -71,6 +71,7 @@ def cli(ctx: click.Context) -> None:
     "--images", type=click.Choice(["half", "sixel", "kitty", "off"]), help="How pictures are drawn."
 )
 @click.option("--low-bandwidth", is_flag=True, help="Smaller and coarser pictures.")
+@click.option("--resume", is_flag=True, help="Go on with the last chat.")
 @click.option("--plain", is_flag=True, help="No screen: append-only text, for screen readers.")
 def chat_command(**options: Any) -> None:
     """Open the chat screen (what happens without a command)."""

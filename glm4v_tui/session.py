@@ -136,6 +136,9 @@ class Journal:
     async def kept(self) -> None:
         """Wait until all that was told is kept, or certainly cannot be."""
 
+    async def close(self) -> None:
+        """The program ends."""
+
 
 class ChatSession:
     """The turns of a conversation and the queue before the model.
@@ -322,6 +325,23 @@ class ChatSession:
         )
         return next((images for images in asked if images), ())
 
+    def find_again(self, image: Attachment) -> list[Turn]:
+        """Take images of the same file from where this one lies.
+
+        Returns:
+            The turns whose images lay elsewhere.
+        """
+        moved = []
+        for turn in self.turns:
+            images = tuple(
+                msgspec.structs.replace(old, path=image.path) if old.digest == image.digest else old
+                for old in turn.question.attachments
+            )
+            if images != turn.question.attachments:
+                turn.question = msgspec.structs.replace(turn.question, attachments=images)
+                moved.append(turn)
+        return moved
+
     # What the engine says -------------------------------------------------------------------
 
     async def handle(self, event: Event) -> None:
@@ -444,7 +464,7 @@ def _of_earlier(error: ImageError) -> ImageError:
     return type(error)(
         f"An image of an earlier question cannot be read again: {error.title}",
         error.body,
-        "Put the file back, or edit the question it belongs to, or begin a new chat.",
+        "Put the file back or attach it again, or edit its question, or begin a new chat.",
     )
 
 

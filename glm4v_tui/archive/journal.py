@@ -70,8 +70,9 @@ class ChatJournal(Journal):
         self._writing: asyncio.Task[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._trouble = ""
-        self._is_begun = False
         session.journal = self
+        if session.turns:  # somebody was quicker
+            self.turns_changed(session.turns)
 
     # Life -------------------------------------------------------------------------------------
 
@@ -81,22 +82,18 @@ class ChatJournal(Journal):
         Returns:
             A chat that a process left without a word: it can be gone on with.
         """
-        self._is_begun = True
         try:
-            found = await self.store.do(self._enter)
+            return await self.store.do(self._enter)
         except GlmError as error:
             self._tell(error)
             return None
-        finally:
-            self._flush()
-        return found
 
     async def close(self) -> None:
-        """Write what is left and let go."""
-        if self._is_begun:
-            await self.kept()
-            if not self._trouble:
-                await self._quietly(lambda chats: chats.release(self.owner))
+        await self.kept()
+        if self.owner and not self._trouble:
+            with contextlib.suppress(StoreError, TimeoutError):  # of no consequence
+                release = self.store.do(lambda chats: chats.release(self.owner))
+                await asyncio.wait_for(release, PATIENCE_S)
         if self._timer is not None:
             self._timer.cancel()
         await self.store.close()
@@ -115,15 +112,17 @@ class ChatJournal(Journal):
         return [self._turns[turn.id] for turn in turns]
 
     def _enter(self, chats: Chats) -> KeptChat | None:
-        from glm4v_tui.store.chat_owner import is_alive, this_process
+        from glm4v_tui.store.chat_owner import is_alive
 
-        self.owner = this_process()
+        self._know_owner()
         chats.erase_old()
         return chats.take_from_the_dead(is_alive)
 
-    async def _quietly(self, work: Callable[[Chats], None]) -> None:
-        with contextlib.suppress(StoreError, TimeoutError):  # told already, or of no consequence
-            await asyncio.wait_for(self.store.do(work), PATIENCE_S)
+    def _know_owner(self) -> None:
+        """Runs in the thread: asking the system takes time."""
+        from glm4v_tui.store.chat_owner import this_process
+
+        self.owner = self.owner or this_process()
 
     # What the session says ----------------------------------------------------------------------
 
@@ -169,8 +168,6 @@ class ChatJournal(Journal):
             self._flush_soon(FLUSH_S)
 
     async def kept(self) -> None:
-        if not self._is_begun:
-            return
         try:
             async with asyncio.timeout(PATIENCE_S):
                 self._flush()
@@ -193,7 +190,7 @@ class ChatJournal(Journal):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._dirty and self._is_begun and self._writing is None:
+        if self._dirty and self._writing is None:
             dirty, self._dirty = self._dirty, {}
             self._writing = asyncio.ensure_future(self._write(dirty))
 
@@ -202,6 +199,7 @@ class ChatJournal(Journal):
         batches = [self._batch(chat, names) for chat, names in dirty.items()]
 
         def write(chats: Chats) -> None:
+            self._know_owner()
             for batch in batches:
                 batch(chats)
 

@@ -19,6 +19,11 @@ from glm4v_tui.tasks.call import TaskCall
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from glm4v_tui.chat import Attachment
+
+NOT_KEPT = "/place not kept (private task)"
+"""Stands for the path of an image that a private task was asked about."""
+
 _TITLE = 80
 """Characters of a title that nobody gave."""
 
@@ -84,7 +89,7 @@ def restored(turn: KeptTurn) -> Turn:
     details = details_of(turn)
     is_over = turn.state in OVER and turn.state != "interrupted"
     return Turn(
-        Message(Role.USER, turn.question, turn.attachments),
+        Message(Role.USER, turn.question, tuple(map(_placed, turn.attachments))),
         request_id=turn.id,
         state=TurnState(turn.state) if is_over else TurnState.FAILED,
         raw=turn.raw,
@@ -96,6 +101,10 @@ def restored(turn: KeptTurn) -> Turn:
         call=msgspec.json.decode(turn.call, type=TaskCall) if turn.call else None,
         is_sent=True,
     )
+
+
+def _placed(image: Attachment) -> Attachment:
+    return image if image.path else msgspec.structs.replace(image, path=NOT_KEPT)
 
 
 def cut_off(turn: KeptTurn) -> WorkerDiedError:

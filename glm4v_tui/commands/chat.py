@@ -37,6 +37,7 @@ class ChatOptions:
     images: str | None = None
     low_bandwidth: bool = False
     plain: bool = False
+    resume: bool = False
     debug: bool = False
     scripted: str | None = None
 
@@ -89,6 +90,7 @@ def _run_screen(settings: Settings, found: list[Path], options: ChatOptions) -> 
             sampling=sampling_of(settings),
             is_remote=is_ssh(os.environ),
             notices=pixels,
+            resume=options.resume,
             load_plugins=lambda: plugins_of(settings),
         )
     )

@@ -131,9 +131,10 @@ class Chats:
             run.execute("UPDATE chats SET owner = ? WHERE id = ?", (owner, chat))
 
     def release(self, owner: str) -> None:
-        """The process ends, in order."""
-        with self._database.transaction() as run:
-            run.execute("UPDATE chats SET owner = NULL WHERE owner = ?", (owner,))
+        """The process ends, in order; what was being answered is not answered any more."""
+        for chat in self._chats("WHERE owner = ?", owner):
+            with self._database.transaction() as run:
+                interrupt(run, chat.id)
 
     def take_from_the_dead(self, is_alive: Callable[[str], bool]) -> KeptChat | None:
         """Free the chats of processes that ended without a word.
@@ -165,6 +166,19 @@ class Chats:
     def turns_of(self, chat: KeptChat) -> list[KeptTurn]:
         """The conversation, oldest first."""
         return self.path_to(chat.head) if chat.head else []
+
+    def conversation_with(self, chat: KeptChat, turn: str) -> list[KeptTurn]:
+        """The conversation, if this turn is in it; else the branch that the turn is on."""
+        turns = self.turns_of(chat)
+        if any(one.id == turn for one in turns):
+            return turns
+        last = turn
+        newest = "SELECT id FROM turns WHERE parent = ? ORDER BY number DESC LIMIT 1"
+        seen = {last}
+        while (rows := self._database.rows(newest, last)) and rows[0]["id"] not in seen:
+            last = rows[0]["id"]
+            seen.add(last)
+        return self.path_to(last)
 
     def path_to(self, turn: str) -> list[KeptTurn]:
         """A turn and those before it, oldest first."""
