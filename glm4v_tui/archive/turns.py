@@ -89,7 +89,7 @@ def restored(turn: KeptTurn) -> Turn:
     details = details_of(turn)
     is_over = turn.state in OVER and turn.state != "interrupted"
     return Turn(
-        Message(Role.USER, turn.question, tuple(map(_placed, turn.attachments))),
+        Message(Role.USER, turn.question, tuple(map(placed, turn.attachments))),
         request_id=turn.id,
         state=TurnState(turn.state) if is_over else TurnState.FAILED,
         raw=turn.raw,
@@ -103,7 +103,8 @@ def restored(turn: KeptTurn) -> Turn:
     )
 
 
-def _placed(image: Attachment) -> Attachment:
+def placed(image: Attachment) -> Attachment:
+    """The image, with a path that says why it has none."""
     return image if image.path else msgspec.structs.replace(image, path=NOT_KEPT)
 
 

@@ -56,7 +56,7 @@ def run(options: ChatOptions) -> int:
     if options.plain or os.environ.get("TERM") in ("dumb", "unknown"):
         from glm4v_tui.commands.line_chat import run_line_chat
 
-        return run_line_chat(settings, found, options.scripted)
+        return run_line_chat(settings, found, options.scripted, resume=options.resume)
     _check_terminal()
     return _run_screen(settings, found, options)
 
