@@ -11,6 +11,7 @@ from glm4v_tui.archive.export.jsonl import safe_json
 from glm4v_tui.archive.export.talk import Talk, talk_of
 from glm4v_tui.errors import UsageError
 from glm4v_tui.plain import plain_line, plain_text
+from glm4v_tui.store.chat_owner import is_alive
 from glm4v_tui.store.chats import KEPT_DELETED_S, Chats
 from glm4v_tui.store.database import Database
 
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 @contextmanager
 def kept_chats() -> Iterator[Chats]:
     database = Database()
+    chats = Chats(database)
     try:
-        yield Chats(database)
+        chats.settle(is_alive)
+        yield chats
     finally:
         database.close()
 

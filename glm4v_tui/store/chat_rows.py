@@ -85,7 +85,6 @@ def interrupt(run: sqlite3.Connection, chat: str) -> None:
     for row in unfinished:
         run.execute("UPDATE turns SET state = 'interrupted' WHERE id = ?", (row["id"],))
         _index(run, row["id"])
-    run.execute("UPDATE chats SET owner = NULL WHERE id = ?", (chat,))
 
 
 def _marks(values: frozenset[str]) -> str:

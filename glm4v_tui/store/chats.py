@@ -59,21 +59,24 @@ class Chats:
         Args:
             title: Taken unless the user has given one; "" leaves what is there.
         """
-        now = time.time()
+        now, title = time.time(), storable(title)
         with self._database.transaction() as run:
-            run.execute(
+            known = run.execute(
                 """
-                INSERT INTO chats (id, made_at, changed_at, title, head, owner)
-                VALUES (?, ?, ?, ?, ?, ?)
-                ON CONFLICT (id) DO UPDATE SET
-                    changed_at =
-                        iif(? OR head IS NOT excluded.head, excluded.changed_at, changed_at),
+                UPDATE chats SET
+                    changed_at = iif(? OR head IS NOT ?, ?, changed_at),
                     deleted_at = iif(?, NULL, deleted_at),
-                    head = excluded.head, owner = excluded.owner,
-                    title = iif(is_named OR excluded.title = '', title, excluded.title)
+                    title = iif(is_named OR ? = '', title, ?), head = ?, owner = ?
+                WHERE id = ?
                 """,
-                (chat, now, now, storable(title), head, owner, bool(turns), bool(turns)),
-            )
+                (bool(turns), head, now, bool(turns), title, title, head, owner, chat),
+            ).rowcount
+            if not known:  # an upsert would use up a number each time
+                run.execute(
+                    "INSERT INTO chats (id, made_at, changed_at, title, head, owner)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    (chat, now, now, title, head, owner),
+                )
             for turn in turns:
                 save_turn(run, chat, turn)
 
@@ -135,6 +138,7 @@ class Chats:
         for chat in self._chats("WHERE owner = ?", owner):
             with self._database.transaction() as run:
                 interrupt(run, chat.id)
+                run.execute("UPDATE chats SET owner = NULL WHERE id = ?", (chat.id,))
 
     def take_from_the_dead(self, is_alive: Callable[[str], bool]) -> KeptChat | None:
         """Free the chats of processes that ended without a word.
@@ -142,14 +146,25 @@ class Chats:
         Returns:
             The one that was changed last.
         """
+        left = self.settle(is_alive)
+        for owner in {chat.owner for chat in left}:
+            self.release(owner or "")
+        there = [chat for chat in left if chat.deleted_at is None and chat.head is not None]
+        return max(there, key=lambda chat: chat.changed_at, default=None)
+
+    def settle(self, is_alive: Callable[[str], bool]) -> list[KeptChat]:
+        """End what dead processes were asking: nobody answers it any more, and it can be found.
+
+        Returns:
+            Their chats.
+        """
         owners = {row["owner"] for row in self._database.rows("SELECT owner FROM chats")}
         dead = [owner for owner in owners if owner is not None and not is_alive(owner)]
         left = [chat for owner in dead for chat in self._chats("WHERE owner = ?", owner)]
         for chat in left:
             with self._database.transaction() as run:
                 interrupt(run, chat.id)
-        alive = [chat for chat in left if chat.deleted_at is None and chat.head is not None]
-        return max(alive, key=lambda chat: chat.changed_at, default=None)
+        return left
 
     # Reading ----------------------------------------------------------------------------------
 

@@ -14,7 +14,9 @@ from glm4v_tui.archive.export.talk import talk_of
 from glm4v_tui.images import open_image
 from glm4v_tui.store.chat_values import KeptChat, KeptTurn
 
-EVIL = "</div><script>alert(1)</script> <img src=x onerror=y> ![p](http://x/y) \x1b[31m\x9b31m\u202e"
+EVIL = (
+    "</div><script>alert(1)</script> <img src=x onerror=y> ![p](http://x/y) \x1b[31m\x9b31m\u202e"
+)
 CHAT = KeptChat(7, "c", f"title {EVIL}", 0.0, 0.0)
 
 

@@ -100,6 +100,14 @@ def test_a_deleted_chat_can_be_brought_back_for_some_days(chats, monkeypatch):
     assert [chats._database.rows(f"SELECT * FROM {name}") for name in tables] == [[], [], []]
 
 
+def test_numbers_are_small_and_never_given_twice(chats):
+    for _ in range(5):
+        talk(chats, "a", turn("1"))
+    assert talk(chats, "b", turn("2")).number == 2
+    chats.erase("b")
+    assert talk(chats, "c", turn("3")).number == 3
+
+
 def test_letting_go_of_a_deleted_chat_does_not_bring_it_back(chats):
     talk(chats, "c", turn("1"), owner="me")
     chats.delete("c")
