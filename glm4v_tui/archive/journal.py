@@ -70,6 +70,8 @@ class ChatJournal(Journal):
         self._writing: asyncio.Task[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._trouble = ""
+        self._is_closed = False
+        """What the engine says while it ends comes too late: nobody holds the chat any more."""
         session.journal = self
         if session.turns:  # somebody was quicker
             self.turns_changed(session.turns)
@@ -90,6 +92,7 @@ class ChatJournal(Journal):
 
     async def close(self) -> None:
         await self.kept()
+        self._is_closed = True
         if self.owner and not self._trouble:
             with contextlib.suppress(StoreError, TimeoutError):  # of no consequence
                 release = self.store.do(lambda chats: chats.release(self.owner))
@@ -190,7 +193,7 @@ class ChatJournal(Journal):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._dirty and self._writing is None:
+        if self._dirty and self._writing is None and not self._is_closed:
             dirty, self._dirty = self._dirty, {}
             self._writing = asyncio.ensure_future(self._write(dirty))
 

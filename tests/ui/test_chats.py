@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
-
+import msgspec
 import pytest
 from PIL import Image
 from textual.widgets import Input
 
-from glm4v_tui import paths
+from glm4v_tui import Panel, Row, Task, Words, paths
 from glm4v_tui.session import TurnState
 from glm4v_tui.store.chats import Chats
 from glm4v_tui.store.database import Database
+from glm4v_tui.tasks.plugins import Plugins
 from glm4v_tui.ui.screens.chats import ChatsScreen
 from tests.chat_user import SLOW, chatting, quick
 
@@ -150,12 +150,9 @@ async def test_a_chat_that_was_cut_off_is_offered_once():
         await user.send("Count")
         await user.sees("one two")
         await user.until(lambda: paths.database_file().exists() and questions(1) == ["Count"])
-        with sqlite3.connect(paths.database_file()) as other:
-            (owner,) = other.execute("SELECT owner FROM chats").fetchone()
-            dead = f"{owner.rsplit(' ', 2)[0]} 1 1.0"  # as if the process were another, long gone
-            other.execute("UPDATE chats SET owner = ?", (dead,))
-        user.session.journal.owner = dead
-        user.session.journal.close = user.session.journal.store.close  # no time for a word
+        owner = user.session.journal.owner
+    # As if that process had been another, long gone, without a word.
+    kept(lambda c: c.hold(c.get(1).id, f"{owner.rsplit(' ', 2)[0]} 1 1.0"))
     async with chatting(quick("Yes.")) as user:
         await user.sees("The last chat was cut off: Ctrl+L and Enter goes on with “Count”.")
         await open_list(user)
@@ -209,3 +206,45 @@ async def test_a_chat_open_elsewhere_is_branched(monkeypatch):
         await user.ask("second")
     assert questions(1) == ["first"]
     assert questions(2) == ["first", "second"]
+
+
+SEEN = '{"seen": "a scratch"}'
+
+
+class Look(msgspec.Struct, frozen=True):
+    seen: str
+
+
+class Secret(Task[Look, msgspec.Struct]):
+    name = "secret"
+    title = "Secret look"
+    summary = "Looks, and tells nobody where."
+    question = Words("What is seen?")
+    result_type = Look
+    is_private = True
+
+    def render(self, result, facts, options):
+        return Panel((), (Row("Found", result.seen),))
+
+
+async def test_a_result_comes_back_as_a_panel_and_a_private_image_only_by_its_content(cat):
+    def load():
+        return Plugins({"secret": Secret()})
+
+    async with chatting(quick(SEEN), images=[cat], load_plugins=load) as user:
+        await user.sees("cat.png")
+        await user.write("/secret")
+        await user.press("enter")
+        await user.sees("Found", "a scratch")
+    folder = paths.database_file().parent
+    assert b"cat.png" not in b"".join(file.read_bytes() for file in folder.iterdir())
+    async with chatting(quick("Yes."), resume=True, load_plugins=load) as user:
+        await user.sees("Secret look", "Found", "a scratch", "place not kept (private task)")
+        await user.write("Where?")
+        await user.press("enter")
+        await user.sees("An image of an earlier question cannot be read again", "attach it again")
+        user.paste(str(cat))
+        await user.misses("attach it again to ask on")
+        await user.ask("And now?")
+        assert user.last.error is None
+    assert b"cat.png" not in b"".join(file.read_bytes() for file in folder.iterdir())

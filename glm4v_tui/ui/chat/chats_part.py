@@ -141,6 +141,8 @@ class ChatsPart(ChatBase):
 
     async def _take_over(self, opened: Opened, turn: str | None) -> None:
         turns = self._journal.adopt(opened.chat.id, opened.turns)
+        if any(one.call for one in turns):
+            await self._desk.ready()  # results are read once
         if not self._may_leave():  # somebody asked while it was read
             return
         if turns != self._session.turns:
