@@ -171,8 +171,9 @@ class ChatsPart(ChatBase):
                 view.tell_of_images(words)
         gone = sum(bool(word) for word in known.values())
         if gone:
-            words_ = f"{gone} image{'s' * (gone > 1)} of this chat cannot be shown to the model: "
-            self.notify(words_ + "attach them again to ask on about them.", markup=False)
+            count, them = (f"{gone} images", "them") if gone > 1 else ("1 image", "it")
+            words_ = f"{count} of this chat cannot be shown to the model: attach {them} again."
+            self.notify(words_, severity="warning", markup=False)
 
     def _find_again(self, images: tuple[Attachment, ...]) -> None:
         """What is attached again is there again for the questions before, wherever it lies now."""
