@@ -83,6 +83,7 @@ def cli(ctx: click.Context) -> None:
     "--images", type=click.Choice(["half", "sixel", "kitty", "off"]), help="How pictures are drawn."
 )
 @click.option("--low-bandwidth", is_flag=True, help="Smaller and coarser pictures.")
+@click.option("--resume", is_flag=True, help="Go on with the last chat.")
 @click.option("--plain", is_flag=True, help="No screen: append-only text, for screen readers.")
 def chat_command(**options: Any) -> None:
     """Open the chat screen (what happens without a command)."""
@@ -206,6 +207,91 @@ def tasks_command(as_json: bool) -> None:
     from glm4v_tui.commands import tasks
 
     sys.exit(tasks.run(as_json=as_json))
+
+
+@cli.group("chats", invoke_without_command=True)
+@click.pass_context
+def chats_group(ctx: click.Context) -> None:
+    """List the chats that were kept; search, show, rename, delete and export them.
+
+    glm4v-tui --resume goes on with the last one; Ctrl+L in the chat opens any.
+    """
+    if ctx.invoked_subcommand is None:
+        from glm4v_tui.commands import chats
+
+        sys.exit(chats.list_chats(deleted=False, as_json=False))
+
+
+@chats_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--deleted", is_flag=True, help="Those that can still be restored.")
+def chats_list_command(as_json: bool, deleted: bool) -> None:
+    """List the chats, newest first."""
+    from glm4v_tui.commands import chats
+
+    sys.exit(chats.list_chats(deleted=deleted, as_json=as_json))
+
+
+@chats_group.command("search")
+@click.argument("words", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def chats_search_command(words: tuple[str, ...], as_json: bool) -> None:
+    """Find what was said: questions, answers, names of images and titles."""
+    from glm4v_tui.commands import chats
+
+    sys.exit(chats.search(" ".join(words), as_json=as_json))
+
+
+@chats_group.command("show")
+@click.argument("number", type=int)
+def chats_show_command(number: int) -> None:
+    """Print a chat."""
+    from glm4v_tui.commands import chats
+
+    sys.exit(chats.show(number))
+
+
+@chats_group.command("rename")
+@click.argument("number", type=int)
+@click.argument("title")
+def chats_rename_command(number: int, title: str) -> None:
+    """Give a chat another title."""
+    from glm4v_tui.commands import chats
+
+    sys.exit(chats.rename(number, title))
+
+
+@chats_group.command("delete")
+@click.argument("numbers", nargs=-1, required=True, type=int, metavar="NUMBER ...")
+@click.option("--now", is_flag=True, help="For good; there is no way back.")
+def chats_delete_command(numbers: tuple[int, ...], now: bool) -> None:
+    """Delete chats; for seven days they can be restored."""
+    from glm4v_tui.commands import chats
+
+    sys.exit(chats.delete(numbers, now=now))
+
+
+@chats_group.command("restore")
+@click.argument("numbers", nargs=-1, required=True, type=int, metavar="NUMBER ...")
+def chats_restore_command(numbers: tuple[int, ...]) -> None:
+    """Bring deleted chats back."""
+    from glm4v_tui.commands import chats
+
+    sys.exit(chats.restore(numbers))
+
+
+@chats_group.command("export")
+@click.argument("numbers", nargs=-1, type=int, metavar="[NUMBER ...]")
+@click.option("--format", "form", type=click.Choice(["markdown", "html", "jsonl"]))
+@click.option("-o", "--output", metavar="FILE", help="Markdown puts its images beside it.")
+def chats_export_command(numbers: tuple[int, ...], form: str | None, output: str | None) -> None:
+    """Write chats to a file; all of them when none is named.
+
+    The format is --format, or the suffix of FILE: .md, .html, .jsonl.
+    """
+    from glm4v_tui.commands import chats_export
+
+    sys.exit(chats_export.export(numbers, form, output))
 
 
 @cli.group("plugin", invoke_without_command=True)

@@ -118,6 +118,28 @@ class ModelState(StrEnum):
     """The process ended; the next question starts it again."""
 
 
+class Journal:
+    """Is told of a conversation as it goes on; this one keeps nothing.
+
+    Nothing in here may fail, nor keep the loop waiting.
+    """
+
+    def begun(self) -> None:
+        """What is asked from now on is another conversation."""
+
+    def turns_changed(self, turns: Sequence[Turn]) -> None:
+        """The conversation is these turns now."""
+
+    def turn_changed(self, turn: Turn) -> None:
+        """A turn's state or text has changed."""
+
+    async def kept(self) -> None:
+        """Wait until all that was told is kept, or certainly cannot be."""
+
+    async def close(self) -> None:
+        """The program ends."""
+
+
 class ChatSession:
     """The turns of a conversation and the queue before the model.
 
@@ -152,6 +174,7 @@ class ChatSession:
         """After :meth:`unload`, until somebody asks: the queue must not load the model again."""
         self.on_change: Callable[[Turn], None] = _ignore
         """Called after a turn's state or text has changed."""
+        self.journal = Journal()
 
     # The model ------------------------------------------------------------------------------
 
@@ -202,6 +225,7 @@ class ChatSession:
         self._is_held = False
         turn = Turn(question, call=call)
         self.turns.append(turn)
+        self.journal.turns_changed(self.turns)
         return turn
 
     async def stop(self) -> None:
@@ -218,6 +242,7 @@ class ChatSession:
         if turn.state is not TurnState.QUEUED:
             raise ValueError(f"the turn is {turn.state}, not queued")
         self.turns.remove(turn)
+        self.journal.turns_changed(self.turns)
         return turn.question
 
     async def regenerate(self, turn: Turn) -> Turn:
@@ -232,12 +257,22 @@ class ChatSession:
             raise ValueError("an answer is being written")
         self._undo.append(list(self.turns))
         del self.turns[self.turns.index(turn) :]
+        self.journal.turns_changed(self.turns)
         return turn.question
 
     def clear(self) -> None:
         """Begin a new conversation; :meth:`undo` brings the old one back."""
+        self.open([])
+
+    def open(self, turns: Sequence[Turn]) -> None:
+        """Go on with another conversation; :meth:`undo` brings the one before back."""
+        if not self.is_idle:
+            raise ValueError("an answer is being written")
         if self.turns:
-            self.cut(self.turns[0])
+            self._undo.append(self.turns)
+        self.turns = list(turns)
+        self.journal.begun()
+        self.journal.turns_changed(self.turns)
 
     def undo(self) -> bool:
         """Bring back what the last :meth:`cut`, :meth:`regenerate` or :meth:`clear` removed.
@@ -249,6 +284,7 @@ class ChatSession:
         since, self.turns = self.turns, self._undo.pop()
         if any(turn not in self.turns for turn in since):
             self._undo.append(since)
+        self.journal.turns_changed(self.turns)
         return True
 
     @property
@@ -289,6 +325,23 @@ class ChatSession:
         )
         return next((images for images in asked if images), ())
 
+    def find_again(self, image: Attachment) -> list[Turn]:
+        """Take images of the same file from where this one lies.
+
+        Returns:
+            The turns whose images lay elsewhere.
+        """
+        moved = []
+        for turn in self.turns:
+            images = tuple(
+                msgspec.structs.replace(old, path=image.path) if old.digest == image.digest else old
+                for old in turn.question.attachments
+            )
+            if images != turn.question.attachments:
+                turn.question = msgspec.structs.replace(turn.question, attachments=images)
+                moved.append(turn)
+        return moved
+
     # What the engine says -------------------------------------------------------------------
 
     async def handle(self, event: Event) -> None:
@@ -327,12 +380,16 @@ class ChatSession:
                 turn.state = TurnState.STOPPED if aborted else TurnState.DONE
             case Failed():
                 turn.state, turn.error = TurnState.FAILED, error_of(event)
-        self.on_change(turn)
+        self._tell(turn)
         if turn.state.is_over:
             await self.advance()
 
     def _set_state(self, turn: Turn, state: TurnState) -> None:
         turn.state = state
+        self._tell(turn)
+
+    def _tell(self, turn: Turn) -> None:
+        self.journal.turn_changed(turn)
         self.on_change(turn)
 
     async def advance(self) -> None:
@@ -364,6 +421,7 @@ class ChatSession:
                 await self._put_images(message)
             except ImageError as error:
                 raise error if message is turn.question else _of_earlier(error) from error
+        await self.journal.kept()
         if turn.state.is_over:
             return  # stopped while its images were opened
         turn.is_sent = True
@@ -406,7 +464,7 @@ def _of_earlier(error: ImageError) -> ImageError:
     return type(error)(
         f"An image of an earlier question cannot be read again: {error.title}",
         error.body,
-        "Put the file back, or edit the question it belongs to, or begin a new chat.",
+        "Put the file back or attach it again, or edit its question, or begin a new chat.",
     )
 
 

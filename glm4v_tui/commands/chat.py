@@ -37,6 +37,7 @@ class ChatOptions:
     images: str | None = None
     low_bandwidth: bool = False
     plain: bool = False
+    resume: bool = False
     debug: bool = False
     scripted: str | None = None
 
@@ -55,7 +56,7 @@ def run(options: ChatOptions) -> int:
     if options.plain or os.environ.get("TERM") in ("dumb", "unknown"):
         from glm4v_tui.commands.line_chat import run_line_chat
 
-        return run_line_chat(settings, found, options.scripted)
+        return run_line_chat(settings, found, options.scripted, resume=options.resume)
     _check_terminal()
     return _run_screen(settings, found, options)
 
@@ -89,6 +90,7 @@ def _run_screen(settings: Settings, found: list[Path], options: ChatOptions) -> 
             sampling=sampling_of(settings),
             is_remote=is_ssh(os.environ),
             notices=pixels,
+            resume=options.resume,
             load_plugins=lambda: plugins_of(settings),
         )
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glm4v_tui.commands.ask import INTERRUPTED
+from glm4v_tui.commands.line_chats import LineChats
 from glm4v_tui.commands.start import EMBEDDED, make_engine, model_of, plugins_of, sampling_of
 from glm4v_tui.engine.protocol import Failed, Loaded, Loading, LoadModel, WorkerExited
 from glm4v_tui.errors import GlmError
@@ -42,14 +43,18 @@ Write a question and press Enter. Commands:
 /again         answer the last question anew
 /new           begin a new conversation
 /undo          bring back what /again or /new removed
+/chats         list the chats that were kept; /chats WORDS searches them
+/open NUMBER   go on with one of them
 /model NAME    load another model: a folder or a hub id
 /quit          leave; Ctrl+C stops an answer, or leaves"""
 
 
-def run_line_chat(settings: Settings, images: list[Path], scripted: str | None) -> int:
+def run_line_chat(
+    settings: Settings, images: list[Path], scripted: str | None, *, resume: bool = False
+) -> int:
     """Chat over standard input and output; the exit code."""
     gc.enable()
-    return asyncio.run(_LineChat(settings, scripted).run(images))
+    return asyncio.run(_LineChat(settings, scripted).run(images, resume=resume))
 
 
 class _LineChat:
@@ -67,6 +72,7 @@ class _LineChat:
             system_prompt=settings.generation.system_prompt,
         )
         self._session.on_change = self._follow
+        self._chats = LineChats(self._session, self._desk, _say)
         self._attached: list[Attachment] = []
         self._written: dict[str, str] = {}
         self._told_loading = ""
@@ -77,7 +83,7 @@ class _LineChat:
         self._event_taken = asyncio.Event()
         self._is_interrupted = False
 
-    async def run(self, images: list[Path]) -> int:
+    async def run(self, images: list[Path], *, resume: bool) -> int:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
         listening = asyncio.create_task(self._listen())
@@ -85,6 +91,7 @@ class _LineChat:
         await self._desk.ready()
         for notice in self._desk.new_notices():
             _say(notice)
+        await self._chats.begin(resume=resume)
         for path in images:
             await self._attach(path)
         if self._is_embedded:
@@ -98,6 +105,7 @@ class _LineChat:
         self._is_leaving = True
         await self._session.engine.close()
         await listening
+        await self._chats.close()
         return INTERRUPTED if self._is_interrupted else self._exit_code()
 
     def _exit_code(self) -> int:
@@ -156,6 +164,10 @@ class _LineChat:
                 _say("A new conversation. /undo brings the old one back.")
             case "/undo":
                 _say("Brought back." if self._session.undo() else "Nothing to bring back.")
+            case "/chats":
+                await self._chats.tell(rest.strip())
+            case "/open":
+                await self._chats.open(rest.strip())
             case "/model" if rest.strip():
                 device = self._settings.model.device
                 await self._session.load(LoadModel(rest.strip(), "auto", device))

@@ -139,6 +139,19 @@ def open_image(
         return _open(path, file, _digest(file), crop, max_pixels, preparation, frame)
 
 
+def check_unchanged(attachment: Attachment) -> None:
+    """Read an attached file again, without decoding it.
+
+    Raises:
+        ImageChangedError: The file has other contents than when it was attached.
+        ImageError: Any other of its kinds.
+    """
+    path = Path(attachment.path)
+    with regular_file(path) as file:
+        if _digest(file) != attachment.digest:
+            raise _changed(path)
+
+
 def reopen(
     attachment: Attachment,
     max_pixels: int = MAX_MODEL_PIXELS,

@@ -87,6 +87,7 @@ class Glm4vApp(App[None]):
 
     async def on_unmount(self) -> None:
         await self.session.engine.close()
+        await self.session.journal.close()
 
     # Looks and keys -------------------------------------------------------------------------
 

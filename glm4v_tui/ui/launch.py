@@ -35,5 +35,7 @@ class Launch:
     """The terminal is at the other end of a network."""
     notices: tuple[str, ...] = ()
     """Said once the screen is there: files that could not be read, and the like."""
+    resume: bool = False
+    """Go on with the last chat."""
     load_plugins: Callable[[], Plugins] | None = None
     """Brings the tasks; called in a thread after the first frame, and again on demand."""

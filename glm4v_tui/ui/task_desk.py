@@ -121,6 +121,11 @@ class TaskDesk:
         task = self.task_of(call)
         return plain_line(str(task.notice)) if task else ""
 
+    def is_private(self, call: TaskCall) -> bool:
+        """Whether nobody may be told where the task's images lie; so, while it is not known."""
+        task = self.task_of(call)
+        return task is None or bool(task.is_private)
+
     def preparation(self, variant: str) -> Preparation:
         """What was done to a picture. Raises GlmError: its task is not as it was."""
         from glm4v_tui.tasks.call import preparation_by_key

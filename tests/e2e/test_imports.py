@@ -11,6 +11,7 @@ NOT_BEFORE_THE_FIRST_FRAME = {
     "PIL",
     "pynvml",
     "psutil",
+    "sqlite3",
     "markdown_it",
     "huggingface_hub",
     "safetensors",
@@ -39,6 +40,17 @@ def test_the_first_screen_needs_little():
     loaded = loaded_by("import glm4v_tui.commands.chat, glm4v_tui.ui.app, glm4v_tui.engine.local")
     assert not loaded & (MODEL_LIBRARIES | NOT_BEFORE_THE_FIRST_FRAME)
     assert "textual" in loaded
+
+
+def test_the_store_comes_after_the_first_screen():
+    statement = "import sys, glm4v_tui.commands.chat, glm4v_tui.ui.app, glm4v_tui.engine.local"
+    ours = "print(*(name for name in sys.modules if name.startswith('glm4v_tui')))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{statement}; {ours}"], check=True, capture_output=True, text=True
+    )
+    loaded = done.stdout.split()
+    assert "glm4v_tui.ui.screens.chat" in loaded
+    assert not [name for name in loaded if name.startswith(("glm4v_tui.store", "glm4v_tui.arch"))]
 
 
 def test_help_needs_less():

@@ -9,7 +9,7 @@ from textual.binding import Binding
 
 from glm4v_tui.demo import SAMPLES
 from glm4v_tui.ui.bound_keys import bound_key
-from glm4v_tui.ui.chat.base import ChatBase
+from glm4v_tui.ui.chat.chats_part import ChatsPart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from glm4v_tui.ui.widgets.turn_view import TurnView
 
 
-class ImagePart(ChatBase):
+class ImagePart(ChatsPart):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+o", "attach", "Attach", id="chat.attach", priority=True,
                 tooltip="Choose images in the file picker"),
@@ -35,6 +35,7 @@ class ImagePart(ChatBase):
 
     async def on_question_area_images_changed(self) -> None:
         await self._complete()
+        self._find_again(self._question.attachments)
         self._side_bar.show_images(self._images_in_view())
         self._measure()
         self.show_state()

@@ -42,6 +42,8 @@ class TurnPart(AskPart, ImagePart):
                 self._ask_again(view.turn)
             case "view":
                 self._view(view.turn.question.attachments, [view])
+            case "branch":
+                self.run_worker(self._branch(view.turn), group="chats")
             case "previous":
                 self._go_to(view, -1)
             case "next":

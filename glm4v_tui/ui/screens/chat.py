@@ -50,6 +50,7 @@ class ChatScreen(ModelPart, TaskPart, TurnPart):
 
     async def _begin(self) -> None:
         """What takes time, after the first frame."""
+        self._begin_journal()
         self.run_worker(self._session.load(self._launch.model), group="commands")
         await self._complete()
         self.run_worker(carry_events(self._session, self), group="events")

@@ -25,6 +25,8 @@ from glm4v_tui.ui.widgets.one_layout import OneLayout
 from glm4v_tui.ui.widgets.words import Words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual import events
     from textual.app import ComposeResult
     from textual.binding import BindingType
@@ -52,6 +54,8 @@ class TurnView(Vertical, OneLayout, can_focus=True):
         _key("c", "request('copy_code')", "Copy code", id="turn.copy_code"),
         _key("e", "request('edit')", "Edit", id="turn.edit", tooltip="Ask this differently"),
         _key("r", "request('regenerate')", "Again", id="turn.regenerate"),
+        _key("b", "request('branch')", "Branch", id="turn.branch",
+             tooltip="Another chat that begins with all up to here"),
         _key("v", "request('view')", "View images", id="turn.view"),
         _key("t", "toggle_thinking", "Thinking", id="turn.thinking"),
         _key("J", "toggle_json", "JSON", id="turn.json",
@@ -95,6 +99,7 @@ class TurnView(Vertical, OneLayout, can_focus=True):
         self._desk = desk if turn.call else None
         self._picture_height = picture_height
         self._result: ResultView | None = None
+        self._image_words: Sequence[str] = ()
         self._question = Words(self._question_words(), classes="question")
         self._thinking = Words(classes="thinking")
         self._foot = Words(self._foot_words(), classes="foot")
@@ -122,6 +127,11 @@ class TurnView(Vertical, OneLayout, can_focus=True):
             else:
                 await self._show_answer(plain_text(self.turn.answer.text))
             self._update_foot()
+
+    def tell_of_images(self, words: Sequence[str]) -> None:
+        """Say beside each image what has become of its file; "" and nothing when all is well."""
+        self._image_words = words
+        self._question.show(self._question_words())
 
     def contains(self, wanted: str) -> bool:
         """Whether question, answer or image names hold these words (given case-folded)."""
@@ -202,7 +212,9 @@ class TurnView(Vertical, OneLayout, can_focus=True):
             name = plain_line(Path(image.path).name)
             part = " (part)" if image.crop else ""
             facts = f"{number} {name}{part} · {image.width}×{image.height}"
-            lines.append(Content.styled(facts, "$text-muted"))
+            told = "".join(self._image_words[number - 1 : number])
+            trouble = (f" · {told}" if told else "", "$text-warning")
+            lines.append(Content.assemble((facts, "$text-muted"), trouble))
         return Content("\n").join(lines)
 
     def _compose_pictures(self) -> ComposeResult:
