@@ -81,19 +81,25 @@ def write_notes(review):
         review.note(f"{number} " * 200)
 
 
+def limit_pages(database, pages):
+    """Of the connection that writes: to SQLite this is a full disk."""
+    with database.transaction() as connection:
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+
 async def test_a_full_disk_keeps_nothing_and_says_so(folder, tmp_path):
     database = Database(tmp_path / "db.sqlite3")
     review = Review(database, Sort(), Queue.of([folder]), session="s")
     review.give("good")
     review.queue.go(1)
     (pages,) = database.rows("PRAGMA page_count")[0]
-    database.rows(f"PRAGMA max_page_count = {pages}")
+    limit_pages(database, pages)
     with pytest.raises(StoreError, match="full"):
         write_notes(review)
     before = review.verdict_at(1)
     with pytest.raises(StoreError):
         review.note("x" * 100_000)
     assert review.verdict_at(1) == before
-    database.rows("PRAGMA max_page_count = 1000000")
+    limit_pages(database, 1_000_000)
     review.give("bad")
     assert review.progress.done == 2
