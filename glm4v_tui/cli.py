@@ -71,8 +71,8 @@ def cli(ctx: click.Context) -> None:
                            a folder opens the file picker there
                            (glm4v-tui chat --help lists its options)
     """
-    if ctx.invoked_subcommand != "chat":
-        gc.enable()  # the chat does so when its first screen is there
+    if ctx.invoked_subcommand not in ("chat", "triage"):
+        gc.enable()  # these do so when their first screen is there
 
 
 @cli.command("chat")
@@ -117,6 +117,47 @@ def ask_command(**options: Any) -> None:
     from glm4v_tui.commands import ask
 
     sys.exit(ask.run(ask.AskOptions(**options)))
+
+
+@cli.command("triage")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(), metavar="PATH ...")
+@click.option("--task", metavar="NAME", required=True, help="What the model is asked.")
+@click.option("-r", "--recursive", is_flag=True, help="Look into folders below, too.")
+@click.option(
+    "--order",
+    type=click.Choice(["name", "uncertain", "label"]),
+    default="name",
+    help="uncertain: those first that the model is least sure of.",
+)
+@click.option(
+    "--option",
+    "options",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Set an option of the task; may be repeated.",
+)
+@click.option(
+    "--auto-above",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="P",
+    help="Give labels that are at least this probable automatically, marked as such.",
+)
+@click.option("--keys", type=click.Choice(["prodigy", "lightroom"]), help="The preset of keys.")
+@click.option("--reviewer", metavar="NAME", help="Who decides; the user's name by default.")
+@_model_options
+@click.option("--theme", help="A shipped theme or one of your own.")
+@click.option(
+    "--images", type=click.Choice(["half", "sixel", "kitty", "off"]), help="How pictures are drawn."
+)
+@click.option("--low-bandwidth", is_flag=True, help="Smaller and coarser pictures.")
+def triage_command(**options: Any) -> None:
+    """Review many images, a key for each; the model looks ahead, every verdict is kept at once.
+
+    Started again, it goes on where it was.
+    """
+    from glm4v_tui.commands import triage
+
+    sys.exit(triage.run(triage.TriageOptions(**options)))
 
 
 @cli.command("batch")

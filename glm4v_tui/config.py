@@ -81,6 +81,9 @@ class InterfaceSettings(msgspec.Struct, frozen=True):
     keymap: str = "default"
     """The keys to start from: `default`, `vim` or `emacs`. Single keys are changed in
     `keymap.toml`."""
+    triage_keys: Literal["prodigy", "lightroom"] = "prodigy"
+    """The keys of a review to start from. `prodigy`: `a` accepts, `x` rejects. `lightroom`: `p`
+    picks (accepts), `x` rejects, `u` takes it back."""
 
 
 class EngineSettings(msgspec.Struct, frozen=True):

@@ -124,6 +124,9 @@ class Journal:
     Nothing in here may fail, nor keep the loop waiting.
     """
 
+    hides_places = False
+    """Whether what is asked now is about images whose place must not be kept."""
+
     def begun(self) -> None:
         """What is asked from now on is another conversation."""
 

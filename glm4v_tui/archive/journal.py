@@ -62,6 +62,8 @@ class ChatJournal(Journal):
         self._chat_of: dict[str, str] = {}
         self._parents: dict[str, str | None] = {}
         self._asked_at: dict[str, float] = {}
+        self._hidden: set[str] = set()
+        """Turns that were asked while places had to be hidden."""
         self._states: dict[str, TurnState] = {}
         self._dirty: dict[str, set[str]] = {}
         """By chat: the turns that are to be written. A chat without any has another last turn."""
@@ -153,6 +155,8 @@ class ChatJournal(Journal):
             name = turn.request_id
             if self._parents.get(name, "?") != parent:
                 changed.add(name)
+            if self.hides_places and name not in self._turns:
+                self._hidden.add(name)
             self._turns[name], self._parents[name] = turn, parent
             self._chat_of[name] = self.chat
             self._asked_at.setdefault(name, time.time())
@@ -237,7 +241,8 @@ class ChatJournal(Journal):
             turn,
             self._parents[name],
             asked_at=self._asked_at[name],
-            is_private=turn.call is not None and self._is_private(turn.call),
+            is_private=name in self._hidden
+            or (turn.call is not None and self._is_private(turn.call)),
             model=plain_line(model.name) if model else "",
         )
 

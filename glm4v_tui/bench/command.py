@@ -31,6 +31,25 @@ def interface(as_json: bool, check: bool, only: str) -> None:
         sys.exit(1)
 
 
+@bench.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--check", is_flag=True, help="Exit with 1 when a limit is not kept.")
+@click.option(
+    "--only", metavar="WORD", default="", help="Only measurements with WORD in the title."
+)
+def triage(as_json: bool, check: bool, only: str) -> None:
+    """A review of 100,000 images: start, keys, memory, a slow line; the model looking ahead."""
+    import msgspec
+
+    from glm4v_tui.bench.figures import table
+    from glm4v_tui.bench.triage import measure_triage
+
+    report = measure_triage(_tell, only)
+    click.echo(msgspec.json.encode(report).decode() if as_json else table(report))
+    if check and not report.is_met:
+        sys.exit(1)
+
+
 def _tell(title: str) -> None:
     click.echo(f"measuring {title} ...", err=True)
 

@@ -218,7 +218,12 @@ class Terminal:
                 high = middle
         return self._chunks[low].at
 
-    def latency(self, keys: bytes, marker: bytes | None = None, timeout: float = 10.0) -> float:
+    def latency(
+        self,
+        keys: bytes,
+        marker: bytes | re.Pattern[bytes] | None = None,
+        timeout: float = 10.0,
+    ) -> float:
         """Seconds from sending ``keys`` to the end of the frame that shows ``marker``.
 
         Without a marker the first frame that ends after the keys counts: right only for a

@@ -57,23 +57,24 @@ def run(options: ChatOptions) -> int:
         from glm4v_tui.commands.line_chat import run_line_chat
 
         return run_line_chat(settings, found, options.scripted, resume=options.resume)
-    _check_terminal()
+    check_terminal("Use --plain to chat through pipes, or `glm4v-tui ask` for one question.")
     return _run_screen(settings, found, options)
 
 
-def _check_terminal() -> None:
+def check_terminal(remedy: str) -> None:
+    """Raises UsageError: there is nothing to draw on."""
     if not (sys.stdin.isatty() and sys.__stderr__ is not None and sys.__stderr__.isatty()):
         raise UsageError(
             "There is no terminal to draw on",
             "Standard input and standard error must be a terminal.",
-            "Use --plain to chat through pipes, or `glm4v-tui ask` for one question.",
+            remedy,
         )
 
 
 def _run_screen(settings: Settings, found: list[Path], options: ChatOptions) -> int:
     # Textual reads its environment when it is imported, so this comes first.
     set_color_system(os.environ, settings.interface.colors)
-    pixels = _pixels(settings)
+    pixels = pixel_notices(settings)
     from glm4v_tui.ui.app import Glm4vApp, why_it_ended
     from glm4v_tui.ui.launch import Launch
 
@@ -100,7 +101,7 @@ def _run_screen(settings: Settings, found: list[Path], options: ChatOptions) -> 
     return app.return_code or 0
 
 
-def _pixels(settings: Settings) -> tuple[str, ...]:
+def pixel_notices(settings: Settings) -> tuple[str, ...]:
     """Ask the terminal about pixel graphics, but only when they were asked for."""
     if settings.interface.images not in ("sixel", "kitty"):
         return ()

@@ -14,18 +14,22 @@ from glm4v_tui.pixels import PixelOpener
 from glm4v_tui.plain import plain_text
 from glm4v_tui.session import ChatSession
 from glm4v_tui.state import load_state
+from glm4v_tui.ui.bridge import EventRoute
+from glm4v_tui.ui.link_meter import LinkMeter, metered
 from glm4v_tui.ui.picture_mode import PictureMode
-from glm4v_tui.ui.screens.chat import ChatScreen
 from glm4v_tui.ui.task_desk import TaskDesk
 from glm4v_tui.ui.themes import load_theme_or_default
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import PurePath
 
     from textual.binding import BindingType
+    from textual.driver import Driver
     from textual.screen import Screen
 
     from glm4v_tui.errors import GlmError
+    from glm4v_tui.triage.progress import Progress
     from glm4v_tui.ui.launch import Launch
 
 _AGAIN_WITHIN_S = 2.0
@@ -34,7 +38,6 @@ _AGAIN_WITHIN_S = 2.0
 
 class Glm4vApp(App[None]):
     TITLE = "glm4v-tui"
-    CSS_PATH = "styles/chat.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-tall")]
 
@@ -55,7 +58,13 @@ class Glm4vApp(App[None]):
             low_bandwidth=launch.settings.interface.low_bandwidth,
             is_remote=launch.is_remote,
         )
-        super().__init__()
+        self.link_meter = LinkMeter()
+        # Of the first screen the style sheet is the app's, which is read before it.
+        sheets: list[str | PurePath] = [
+            "styles/chat.tcss",
+            *(["styles/triage.tcss"] if launch.triage else []),
+        ]
+        super().__init__(css_path=sheets)
         self._launch = launch
         generation = launch.settings.generation
         opener = PixelOpener()
@@ -66,17 +75,33 @@ class Glm4vApp(App[None]):
             sampling=launch.sampling,
             system_prompt=generation.system_prompt,
         )
+        self.route = EventRoute()
         self._notices = list(launch.notices)
         self._interrupted_at = 0.0
+        self.left_at: Progress | None = None
+        """How far the review had come; None where there was none."""
+        self.left_with: GlmError | None = None
+        """Why there was nothing to review."""
         self.defect: Exception | None = None
         """What ended the program against its will; the command reports it."""
         self._use_theme()
 
+    def get_driver_class(self) -> type[Driver]:
+        return metered(super().get_driver_class(), self.link_meter)
+
     def on_load(self) -> None:
         self._use_keymap()
 
-    def get_default_screen(self) -> ChatScreen:
+    def get_default_screen(self) -> Screen[None]:
         """The one screen. In place of Textual's empty one, which would be laid out for nothing."""
+        if self._launch.triage is not None:
+            from glm4v_tui.ui.screens.triage import TriageScreen
+
+            return TriageScreen(
+                self._launch, self.session, self.desk, self._launch.triage, self._notices
+            )
+        from glm4v_tui.ui.screens.chat import ChatScreen
+
         return ChatScreen(self._launch, self.session, self.desk, self._notices)
 
     def on_mount(self) -> None:
@@ -108,7 +133,8 @@ class Glm4vApp(App[None]):
     def _use_keymap(self) -> None:
         from glm4v_tui.ui.keymap import load_keymap
 
-        keymap = load_keymap(self._launch.settings.interface.keymap)
+        interface = self._launch.settings.interface
+        keymap = load_keymap(interface.keymap, triage=interface.triage_keys)
         self.set_keymap(keymap.keys)
         self._notices += keymap.warnings
         if keymap.own:

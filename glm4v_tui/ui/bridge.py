@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from textual.message import Message
 
@@ -18,6 +18,9 @@ from glm4v_tui.engine.protocol import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.app import App
     from textual.message_pump import MessagePump
 
     from glm4v_tui.engine.protocol import Event
@@ -44,15 +47,39 @@ class WorkerFellSilent(Message):
     seconds: float
 
 
-async def carry_events(session: ChatSession, target: MessagePump) -> None:
-    """Give every event to the session, then tell the screen what concerns it.
+@dataclass
+class EventRoute:
+    """Where the engine's events go; whoever comes and leaves adds and removes itself."""
+
+    takers: list[Callable[[Event], bool]] = field(default_factory=list)
+    """Asked first; True from one that the event was for: the conversation never sees it."""
+    targets: list[MessagePump] = field(default_factory=list)
+    """Screens that are told of the model."""
+
+
+@runtime_checkable
+class HasEventRoute(Protocol):
+    route: EventRoute
+
+
+def route_of(app: App[Any]) -> EventRoute:
+    """The app's route."""
+    assert isinstance(app, HasEventRoute)
+    return app.route
+
+
+async def carry_events(session: ChatSession, route: EventRoute) -> None:
+    """Give every event to whom it is for, then tell the screens what concerns them.
 
     The text of answers is not among these messages: the session reports turns that changed.
     """
     async for event in session.engine.events():
+        if any(take(event) for take in route.takers):
+            continue
         await session.handle(event)
         for message in _messages_of(event):
-            target.post_message(message)
+            for target in route.targets:
+                target.post_message(message)
 
 
 def _messages_of(event: Event) -> list[Message]:

@@ -38,6 +38,10 @@ class ByteCache(Generic[Value]):
                 self._making.pop(key, None)
         return value
 
+    def kept(self, key: Hashable) -> Value | None:
+        """The value, if it is there; makes nothing."""
+        return self._find(key)
+
     def _find(self, key: Hashable) -> Value | None:
         with self._lock:
             if key not in self._values:

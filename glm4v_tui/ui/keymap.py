@@ -56,6 +56,16 @@ PRESETS: dict[str, dict[str, str]] = {
 }
 """Binding id to keys, for what differs from the keys in the code."""
 
+TRIAGE_PRESETS: dict[str, dict[str, str]] = {
+    "prodigy": {},
+    "lightroom": {
+        "triage.accept": "p",
+        "triage.previous": "left,pageup",
+        "triage.undo": "u,backspace,ctrl+z",
+    },
+}
+"""The same for the keys of a review, which have conventions of their own."""
+
 
 class KeymapFile(msgspec.Struct, frozen=True):
     """Keys by binding id, and what was wrong on the way to them."""
@@ -67,8 +77,10 @@ class KeymapFile(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-def load_keymap(preset: str = "default", path: Path | None = None) -> KeymapFile:
-    """The preset's keys, with those of the user's file over them.
+def load_keymap(
+    preset: str = "default", path: Path | None = None, *, triage: str = "prodigy"
+) -> KeymapFile:
+    """The presets' keys, with those of the user's file over them.
 
     Ids are not checked here, because that needs every screen: see :mod:`glm4v_tui.ui.key_check`.
     """
@@ -77,7 +89,8 @@ def load_keymap(preset: str = "default", path: Path | None = None) -> KeymapFile
         hint = did_you_mean(preset, PRESETS)
         warnings.append(f'There is no keymap "{preset}"{hint} (interface.keymap)')
     own, wrong = _user_keys(path or paths.keymap_file())
-    return KeymapFile(PRESETS.get(preset, {}) | own, tuple(own), (*warnings, *wrong))
+    given = PRESETS.get(preset, {}) | TRIAGE_PRESETS.get(triage, {})
+    return KeymapFile(given | own, tuple(own), (*warnings, *wrong))
 
 
 def _user_keys(path: Path) -> tuple[dict[str, str], list[str]]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from glm4v_tui.engine.engine import Engine
     from glm4v_tui.engine.protocol import LoadModel
     from glm4v_tui.tasks.plugins import Plugins
+    from glm4v_tui.ui.triage.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -37,5 +38,7 @@ class Launch:
     """Said once the screen is there: files that could not be read, and the like."""
     resume: bool = False
     """Go on with the last chat."""
+    triage: Plan | None = None
+    """Begins with this review in place of the chat."""
     load_plugins: Callable[[], Plugins] | None = None
     """Brings the tasks; called in a thread after the first frame, and again on demand."""

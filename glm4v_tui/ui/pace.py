@@ -35,6 +35,11 @@ BAND_SECONDS = 0.1
 BAND_LINK = 250_000
 """Bytes a second that bands are cut for at most."""
 
+EAGER_SECONDS = 0.15
+"""How long the link may be busy with a picture that is drawn at the very key."""
+EAGER_GAP = 0.05
+"""The least time between two pictures that are drawn at their keys."""
+
 
 class Pace:
     """What one picture's place on the screen may send, and when.
@@ -44,7 +49,7 @@ class Pace:
         clock: Seconds, rising.
     """
 
-    def __init__(self, link: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, link: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.link = link
         self._clock = clock
         self._sent_at = self._carried_at = self._settled_at = clock()
@@ -64,6 +69,18 @@ class Pace:
     def burst_wait(self) -> float:
         """Seconds to wait in a burst: until the keys pause and any link has carried the last."""
         return max(BURST_QUIET, self._settled_at - self._clock())
+
+    @property
+    def eager_wait(self) -> float:
+        """Seconds until a picture may be drawn at its key: the link has carried the last by then.
+
+        Who waits so long and is replaced meanwhile was only passed through.
+        """
+        return max(0.0, self.backlog, self._sent_at + EAGER_GAP - self._clock())
+
+    def fits_eagerly(self, size: int) -> bool:
+        """Whether this much can be drawn at its key, with the next one not waiting behind it."""
+        return size <= self.link * EAGER_SECONDS
 
     @property
     def has_room(self) -> bool:

@@ -203,6 +203,10 @@ class Paintings:
         """
         return await self._in_thread(lambda: self._make(order))
 
+    def made(self, order: Order) -> Painting | None:
+        """The painting, if it is kept; asks the disk for no more than the file's time."""
+        return self._paintings.kept((order, _stamp(order.path)))
+
     async def load(self, order: Order, cell: tuple[int, int]) -> Pixelled:
         """Decode for a terminal that shows pixels, ``cell`` (width, height) of them a cell.
 

@@ -194,6 +194,16 @@ async def test_private_tasks_leave_no_path(seen):
         assert [(image.path, image.digest) for image in images] == [("", CAT.digest)] * 3
 
 
+async def test_a_free_question_beside_a_private_review_leaves_no_path(seen):
+    async with chatting(seen, QUICK) as (session, journal):
+        journal.hides_places = True
+        await ask(session, "What is it?", CAT)
+        journal.hides_places = False
+        await journal.kept()
+        ((image,),) = (turn.attachments for turn in seen.talk())
+        assert (image.path, image.digest) == ("", CAT.digest)
+
+
 async def test_a_store_that_fails_is_told_once_and_nothing_is_lost_when_it_is_back(
     seen, monkeypatch
 ):

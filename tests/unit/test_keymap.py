@@ -11,7 +11,7 @@ from textual.screen import Screen
 from glm4v_tui.ui.key_check import Place, all_places, binding_ids, check_keymap, clashes
 from glm4v_tui.ui.key_names import key_label, normalize_key, why_not_plain
 from glm4v_tui.ui.key_reference import reference
-from glm4v_tui.ui.keymap import PRESETS, load_keymap
+from glm4v_tui.ui.keymap import PRESETS, TRIAGE_PRESETS, load_keymap
 
 
 @pytest.fixture
@@ -266,3 +266,15 @@ async def test_textual_takes_the_keymap():
     async with Host().run_test() as pilot:
         await pilot.press("f7", "ctrl+underscore", "alt+f")
         assert pilot.app.acted == 2
+
+
+@pytest.mark.parametrize("triage", TRIAGE_PRESETS)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_presets_of_a_review_go_with_all_others(places, preset, triage):
+    assert check_keymap(PRESETS[preset] | TRIAGE_PRESETS[triage], places) == []
+
+
+def test_the_users_keys_go_before_those_of_a_review(tmp_path):
+    path = tmp_path / "keymap.toml"
+    path.write_text('"triage.accept" = "y"\n')
+    assert load_keymap("default", path, triage="lightroom").keys["triage.accept"] == "y"

@@ -63,8 +63,38 @@ class ImagePart(ChatsPart):
         from glm4v_tui.state import update_state
 
         update_state(last_folder=str(result.folder))
+        if result.is_review:
+            self._choose_review(result.paths)
+            return
         self._question.attach((path, None) for path in result.paths)
         self._question.composer.focus()
+
+    def _choose_review(self, paths: tuple[Path, ...]) -> None:
+        """Which task the images are reviewed under."""
+        from glm4v_tui.ui.screens.tasks import TaskScreen
+
+        def begin(text: str | None) -> None:
+            if text is not None:
+                self.run_worker(self._begin_review(paths, text), group="commands")
+
+        self.app.push_screen(TaskScreen(self._desk), begin)
+
+    async def _begin_review(self, paths: tuple[Path, ...], text: str) -> None:
+        from glm4v_tui.errors import GlmError
+        from glm4v_tui.ui.notices import tell_error
+        from glm4v_tui.ui.screens.triage import TriageScreen
+        from glm4v_tui.ui.triage.plan import plan_of
+
+        if not self._session.is_idle:
+            self.notify("Stop the answer first (Esc).", severity="warning", markup=False)
+            return
+        try:
+            plan = await plan_of(self._desk, text, paths, self._launch.settings)
+        except GlmError as error:
+            tell_error(self, error)
+            return
+        screen = TriageScreen(self._launch, self._session, self._desk, plan, is_first=False)
+        self.app.push_screen(screen, lambda _: plan.database.close())
 
     def on_question_area_folder_named(self, message: QuestionArea.FolderNamed) -> None:
         self._open_picker(message.folder)

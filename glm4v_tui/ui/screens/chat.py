@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 from typing import TYPE_CHECKING
 
 from textual.containers import Horizontal
 
 from glm4v_tui.plain import plain_text
-from glm4v_tui.ui.bridge import carry_events
+from glm4v_tui.ui.bridge import carry_events, route_of
 from glm4v_tui.ui.chat.model_part import ModelPart
 from glm4v_tui.ui.chat.task_part import TaskPart
 from glm4v_tui.ui.chat.turn_part import TurnPart
+from glm4v_tui.ui.collector import spare_collector
 from glm4v_tui.ui.widgets.model_bar import ModelBar
 from glm4v_tui.ui.widgets.question_area import QuestionArea
 from glm4v_tui.ui.widgets.welcome import Welcome
@@ -53,23 +53,14 @@ class ChatScreen(ModelPart, TaskPart, TurnPart):
         self._begin_journal()
         self.run_worker(self._session.load(self._launch.model), group="commands")
         await self._complete()
-        self.run_worker(carry_events(self._session, self), group="events")
+        route = route_of(self.app)
+        route.targets.append(self)
+        self.run_worker(carry_events(self._session, route), group="events")
         self._question.attach((path, None) for path in self._launch.images)
         if self._launch.folder is not None:
             self._open_picker(self._launch.folder)
         for notice in self._notices:
             self.notify(plain_text(notice), severity="warning", timeout=10, markup=False)
         self.show_state()
-        _spare_collector()
+        spare_collector()
         self.run_worker(self._load_tasks(), group="tasks")
-
-
-def _spare_collector() -> None:
-    """Keep what lives as long as the program out of the garbage collector's rounds.
-
-    Going through the modules and styles of the start takes it tens of milliseconds each time, in
-    which no key is answered.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.enable()

@@ -58,6 +58,8 @@ class PickResult:
     """In the order in which they were marked."""
     folder: Path
     """Where to begin the next time."""
+    is_review: bool = False
+    """They are to be reviewed one by one, and not to be attached."""
 
 
 class PickerScreen(ModalScreen[PickResult | None]):
@@ -94,6 +96,8 @@ class PickerScreen(ModalScreen[PickResult | None]):
         _key("i", "invert", "Invert", id="picker.invert", show=False,
              tooltip="Mark what is not marked, and the other way round"),
         _key("t", "take_marked", "Take marked", id="picker.take_marked", show=False),
+        _key("T", "review", "Triage", id="picker.triage", show=False,
+             tooltip="Review the marked files and folders, or this one, a key for each image"),
         _key("left,h,backspace", "leave", "Parent", id="picker.parent", show=False),
         _key("right,l", "enter", "Enter", id="picker.enter", show=False),
         _key("tilde", "home", "Home", id="picker.home", show=False),
@@ -421,6 +425,12 @@ class PickerScreen(ModalScreen[PickResult | None]):
             await self._toggle_folder(message.row)
         else:
             self._finish([message.row.path])
+
+    def action_review(self) -> None:
+        row = self._list.row
+        paths = self._marks.paths if self._marks else [row.path] if row is not None else []
+        if paths:
+            self.dismiss(PickResult(tuple(paths), self._place.folder, is_review=True))
 
     def _finish(self, paths: Sequence[Path]) -> None:
         self.dismiss(PickResult(tuple(paths), self._place.folder))

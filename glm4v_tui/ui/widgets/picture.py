@@ -15,9 +15,11 @@ from textual.message import Message
 from glm4v_tui.errors import GlmError
 from glm4v_tui.terminal import window_size
 from glm4v_tui.ui.halfblock import color_depth
+from glm4v_tui.ui.link_meter import measured_link
 from glm4v_tui.ui.pace import (
     BAND_SECONDS,
     BURST_BYTES,
+    BURST_QUIET,
     BURST_SECONDS,
     COARSE_BYTES,
     STILL,
@@ -79,6 +81,8 @@ class Picture(PictureFace):
         variant: What a task does to the pixels (``Attachment.variant``); empty for nothing.
         image_size: (width, height) of the whole upright image, when it is known.
         enlargement: How many columns an image pixel may take.
+        eager: Draw at the very key, as soon as the link has carried what came before; for a
+            screen that makes ahead what is shown next.
         paintings: Where pictures are made and kept; a shared one by default.
     """
 
@@ -120,6 +124,7 @@ class Picture(PictureFace):
         variant: str = "",
         image_size: tuple[int, int] | None = None,
         enlargement: float = MAX_ENLARGEMENT,
+        eager: bool = False,
         paintings: Paintings | None = None,
         name: str | None = None,
         id: str | None = None,  # noqa: A002 - Textual's name for it
@@ -130,6 +135,7 @@ class Picture(PictureFace):
         self._image_size = image_size
         self._prepared_size: tuple[int, int] | None = None
         self._enlargement = enlargement
+        self._is_eager = eager
         self._paintings = paintings or shared_paintings()
         self._wanted: tuple[Subject, Space] | None = None
         """What was begun last."""
@@ -178,7 +184,11 @@ class Picture(PictureFace):
             self._image_size = image_size
         if subject is None:
             self._clear()
-        elif self.is_on_screen and self.screen.find_widget(self).visible_region:
+        elif (
+            self.is_on_screen
+            and self.screen.find_widget(self).visible_region
+            and not (self._is_eager and self._put_made(subject))
+        ):
             self._begin()
 
     @cached_property
@@ -214,12 +224,21 @@ class Picture(PictureFace):
         else:
             self._frame_timer = self.set_timer(wait, self._draw_lines)
 
-    def make_ahead(self, others: Iterable[tuple[Path, Box | None]]) -> None:
+    @property
+    def carried_at(self) -> float:
+        """When the terminal will have, or had, what was drawn last (``time.monotonic()``)."""
+        return time.monotonic() + self._pace.backlog
+
+    def make_ahead(self, others: Iterable[tuple[Path, Box | None]], variant: str = "") -> None:
         """Decode and paint what is likely to be shown next, one by one in a thread of its own."""
         if self.outer_size and self._mode.images == "half":
             space = self.space()
             self._paintings.make_ahead(
-                [self._order(Subject(*other), space, self._best) for other in others]
+                [
+                    self._order(subject, space, self._best)
+                    for path, crop in others
+                    if (subject := _subject(path, crop, variant)) is not None
+                ]
             )
 
     def space(self) -> Space:
@@ -293,7 +312,7 @@ class Picture(PictureFace):
         limit = 0
         if subject == self._drawn:
             await asyncio.sleep(STILL)  # only the space changed, and may change again
-        elif is_burst:
+        elif is_burst and not self._is_eager:
             limit = BURST_BYTES if await self._quiet(subject) else COARSE_BYTES
         try:
             if self._mode.images == "off":
@@ -303,6 +322,8 @@ class Picture(PictureFace):
                 return
             elif (kind := self._pixel_kind) is not None:
                 await self._bring_pixels(subject, space, kind)
+            elif self._is_eager:
+                await self._bring_eagerly(subject, space, is_burst=is_burst)
             else:
                 await self._bring_picture(subject, space, limit)
         except GlmError as error:
@@ -373,8 +394,41 @@ class Picture(PictureFace):
             await asyncio.sleep(quiet - asyncio.get_running_loop().time())
         if self._pace.fits(fine.size, limit):
             self._put(subject, fine)
-            return
-        coarse = self._order(subject, space, Quality.COARSE)
+        else:
+            await self._put_in_steps(subject, fine)
+
+    async def _bring_eagerly(self, subject: Subject, space: Space, *, is_burst: bool) -> None:
+        """Draw it at its key, coarse where the link is slow; the next key may replace this."""
+        self._pace.link = measured_link(self.app, self._mode.link)
+        order = self._order(subject, space, self._best)
+        wait = self._pace.eager_wait
+        if is_burst and self._paintings.made(order) is None:
+            wait = max(wait, BURST_QUIET)  # one that is only passed through is not decoded
+        await asyncio.sleep(wait)
+        fine = await self._paintings.make(order)
+        await asyncio.sleep(self._pace.eager_wait)
+        if self._pace.fits_eagerly(fine.size):
+            self._put(subject, fine)
+        else:
+            await self._put_in_steps(subject, fine)
+
+    def _put_made(self, subject: Subject) -> bool:
+        """Draw a painting that is kept, in the frame of the key's other effects; whether it was."""
+        pace, space = self._pace, self.space()
+        pace.link = measured_link(self.app, self._mode.link)
+        if self._mode.images != "half" or pace.eager_wait or not self.outer_size:
+            return False
+        fine = self._paintings.made(self._order(subject, space, self._best))
+        if fine is None or not pace.fits_eagerly(fine.size):
+            return False
+        self.workers.cancel_group(self, "picture")
+        self._wanted, self._begun_at, self._is_busy = (subject, space), time.monotonic(), False
+        self._put(subject, fine)
+        return True
+
+    async def _put_in_steps(self, subject: Subject, fine: Painting) -> None:
+        """Coarse at once; then, unless another is asked for, fine row by row."""
+        coarse = self._order(subject, fine.order.space, Quality.COARSE)
         self._put(subject, await self._paintings.make(coarse))
         await asyncio.sleep(max(STILL, self._pace.backlog))
         for rows in self._pace.bands(fine.sizes):

@@ -1,0 +1,67 @@
+"""The chat about one image of a review; Escape returns to the review."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from glm4v_tui.session import Journal
+from glm4v_tui.ui.bridge import route_of
+from glm4v_tui.ui.screens.chat import ChatScreen
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from glm4v_tui.chat import Box
+    from glm4v_tui.session import ChatSession
+    from glm4v_tui.ui.launch import Launch
+    from glm4v_tui.ui.task_desk import TaskDesk
+
+
+class SideChatScreen(ChatScreen):
+    """The chat screen over a review, with the image attached.
+
+    The model is the review's: it is loaded, and its events are carried, by the screen below.
+
+    Args:
+        image: The file, and the part of it that is asked about.
+        is_private: Its place must not be kept: the review's task is private.
+    """
+
+    CSS_PATH = "../styles/chat.tcss"
+
+    def __init__(
+        self,
+        launch: Launch,
+        session: ChatSession,
+        desk: TaskDesk,
+        image: tuple[Path, Box | None],
+        *,
+        is_private: bool = False,
+    ) -> None:
+        super().__init__(launch, session, desk)
+        self._image = image
+        self._hides_place = is_private
+
+    async def _begin(self) -> None:
+        if type(self._session.journal) is Journal:  # the program began with the review
+            self._begin_journal()
+        self._session.journal.hides_places = self._hides_place
+        await self._complete()
+        route_of(self.app).targets.append(self)
+        if self._session.turns:
+            await self._show_turns()
+        self._question.attach([self._image])
+        self._measure()
+        self.show_state()
+        self.run_worker(self._load_tasks(), group="tasks")
+
+    def on_unmount(self) -> None:
+        self._session.journal.hides_places = False
+        route_of(self.app).targets.remove(self)
+
+    def action_stop(self) -> None:
+        """Escape: as in every chat while something is asked; else back to the review."""
+        if self._session.is_idle:
+            self.dismiss(None)
+        else:
+            super().action_stop()

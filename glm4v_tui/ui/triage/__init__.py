@@ -1,0 +1,1 @@
+"""The triage screen in parts, each for one concern; ``ui.screens.triage`` puts them together."""

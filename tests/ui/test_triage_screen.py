@@ -1,0 +1,303 @@
+"""The triage screen as a reviewer meets it."""
+
+import sqlite3
+
+import pytest
+
+from glm4v_tui.engine.scripted import ScriptedAnswer
+from glm4v_tui.errors import StoreError
+from glm4v_tui.state import update_state
+from glm4v_tui.store.database import Database
+from tests.chat_user import chatting, quick
+from tests.reviewing import BAD, GOOD, SortTask, Unlabeled, images_in, reviewing
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("GLM4V_TUI_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr("textual.constants.COLOR_SYSTEM", "truecolor")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return images_in(tmp_path / "parts")
+
+
+async def test_it_shows_image_label_result_progress_neighbors_and_notice(folder):
+    async with reviewing(folder) as reviewer:
+        await reviewer.sees("it is good", "The model says good.", "0 of 4 · 4 left")
+        await reviewer.sees("▸ part-0.png", "part-3.png", "1/4 part-0.png", "Not for diagnosis.")
+
+
+async def test_accept_gives_the_models_label_and_goes_on(folder):
+    async with reviewing(folder, GOOD, BAD) as reviewer:
+        await reviewer.press("a")
+        assert reviewer.label(0) == "good"
+        assert reviewer.at == 1
+        await reviewer.sees("1 of 4 · 3 left", "part-0.png  good")
+
+
+async def test_reject_skip_and_labels_by_digit_and_own_key(folder):
+    async with reviewing(folder) as reviewer:
+        await reviewer.press("x", "space", "2", "d")
+        assert [reviewer.label(index) for index in range(4)] == ["rejected", None, "bad", "bad"]
+        assert reviewer.review.standings.is_skipped(1)
+
+
+async def test_a_labels_own_key_never_takes_the_place_of_another(folder):
+    """The label "next" has the key n, which goes to the next image; 3 gives it."""
+    async with reviewing(folder) as reviewer:
+        await reviewer.press("n")
+        assert reviewer.label(0) is None
+        assert reviewer.at == 1
+        await reviewer.press("3")
+        assert reviewer.label(1) == "next"
+
+
+async def test_undo_takes_back_and_returns(folder):
+    async with reviewing(folder) as reviewer:
+        await reviewer.press("1", "2", "u")
+        assert reviewer.at == 1
+        assert reviewer.label(1) is None
+        await reviewer.press("backspace")
+        assert reviewer.at == 0
+        assert reviewer.label(0) is None
+        await reviewer.press("u")
+        await reviewer.sees("nothing to take back")
+
+
+async def test_started_again_it_goes_on_where_it_was(folder):
+    async with reviewing(folder) as reviewer:
+        await reviewer.press("1", "1", "f")
+    async with reviewing(folder) as reviewer:
+        assert reviewer.at == 2
+        await reviewer.sees("2 of 4", "⚑ flagged")
+
+
+async def test_moving_about(folder):
+    async with reviewing(folder) as reviewer:
+        await reviewer.press("n", "right")
+        assert reviewer.at == 2
+        await reviewer.press("p")
+        assert reviewer.at == 1
+        await reviewer.press("right_square_bracket")
+        assert reviewer.at == 3
+        await reviewer.press("left_square_bracket")
+        assert reviewer.at == 0
+
+
+async def test_going_on_passes_over_what_is_decided(folder):
+    async with reviewing(folder) as reviewer:
+        await reviewer.press("n", "1", "p", "p", "1")
+        assert reviewer.at == 2
+
+
+async def test_the_filter_shows_what_was_chosen(folder):
+    async with reviewing(folder) as reviewer:
+        await reviewer.press("1", "slash")
+        await reviewer.sees("Show", "undecided")
+        await reviewer.press("down", "enter")
+        await reviewer.until(lambda: len(reviewer.review.queue) == 3)
+        await reviewer.sees("· undecided", "3 images shown")
+
+
+async def test_a_filter_that_finds_nothing_changes_nothing(folder):
+    async with reviewing(folder) as reviewer:
+        await reviewer.press("slash", *["down"] * 7, "enter")
+        await reviewer.sees("No image is flagged")
+        assert len(reviewer.review.queue) == 4
+
+
+async def test_a_note_is_kept_and_its_letters_are_no_verdicts(folder):
+    async with reviewing(folder) as reviewer:
+        await reviewer.press("m")
+        for letter in "ax1":
+            await reviewer.pilot.press(letter)
+        await reviewer.pilot.press("enter")
+        await reviewer.sees("note: ax1")
+        assert reviewer.review.progress.done == 0
+        assert reviewer.review.verdict_at(0).note == "ax1"
+
+
+async def test_a_question_about_the_image_and_back_to_it(folder):
+    async with reviewing(folder, *[GOOD] * 4, ScriptedAnswer("A part.", 1e6)) as reviewer:
+        await reviewer.until(lambda: len(reviewer.screen._judged) == 4)
+        await reviewer.press("n", "enter")
+        await reviewer.sees("part-1.png", "ready")
+        assert reviewer.screen._ahead.is_paused
+        for letter in "why":
+            await reviewer.pilot.press(letter)
+        await reviewer.pilot.press("enter")
+        await reviewer.sees("A part.")
+        await reviewer.pilot.press("escape")
+        await reviewer.until(lambda: reviewer.app.screen is reviewer.screen)
+        assert reviewer.at == 1
+        assert not reviewer.screen._ahead.is_paused
+        assert reviewer.review.progress.done == 0
+
+
+async def test_the_summary_comes_when_everything_is_decided(folder):
+    async with reviewing(folder) as reviewer:
+        await reviewer.press("a", "a", "a", "2")
+        await reviewer.sees("Everything is decided", "4 of 4 images decided", "glm4v-tui export")
+        await reviewer.sees("agree on 3 of 4 images, 75%")
+        await reviewer.pilot.press("escape")
+        await reviewer.press("u")
+        assert reviewer.review.progress.done == 3
+
+
+# Keys that nobody meant -------------------------------------------------------------------------
+
+
+async def test_a_burst_gives_no_verdict_opens_nothing_and_moves_nobody(folder):
+    async with reviewing(folder) as reviewer:
+        reviewer.burst("/data/max/1nn2.png q")
+        await reviewer.sees("Not taken", "came faster than fingers do")
+        assert reviewer.review.progress.done == 0
+        assert reviewer.app.screen is reviewer.screen
+        assert reviewer.at == 0
+
+
+async def test_after_a_burst_fingers_count_again(folder):
+    async with reviewing(folder) as reviewer:
+        reviewer.burst("xaxaxa")
+        await reviewer.sees("Not taken")
+        await reviewer.pilot.pause(0.3)
+        await reviewer.press("1")
+        assert reviewer.label(0) == "good"
+
+
+async def test_pasted_text_gives_no_verdict(folder):
+    from textual.events import Paste
+
+    async with reviewing(folder) as reviewer:
+        reviewer.app.post_message(Paste("aaa"))
+        await reviewer.sees("Pasted text gives no verdicts")
+        assert reviewer.review.progress.done == 0
+
+
+async def test_a_key_that_came_before_its_image_is_not_taken(folder):
+    async with reviewing(folder) as reviewer:
+        reviewer.burst("1")
+        reviewer.burst("2")  # 2 is read before the next image is there
+        await reviewer.until(lambda: reviewer.review.progress.done)
+        await reviewer.sees("the key came before its image")
+        assert (reviewer.label(0), reviewer.label(1)) == ("good", None)
+
+
+# What can be wrong ------------------------------------------------------------------------------
+
+
+async def test_a_store_that_cannot_write_stops_the_reviewer_and_says_so(folder, monkeypatch):
+    def full(self):
+        raise StoreError("The disk is full", "No space left.", "Make room.") from sqlite3.Error()
+
+    async with reviewing(folder) as reviewer:
+        monkeypatch.setattr(Database, "transaction", full)
+        await reviewer.press("1")
+        await reviewer.sees("Not taken. The disk is full. No space left. Make room.")
+        assert reviewer.at == 0
+        assert reviewer.label(0) is None
+
+
+async def test_an_image_that_vanishes_is_told_and_can_be_passed(folder):
+    async with reviewing(folder) as reviewer:
+        (folder / "part-1.png").unlink()
+        await reviewer.press("1")
+        await reviewer.sees("No such image")
+        await reviewer.press("1")
+        assert reviewer.at == 1
+        await reviewer.sees("Not taken. No such image")
+        await reviewer.press("n")
+        assert reviewer.at == 2
+
+
+async def test_a_broken_image_says_why_and_can_be_rejected(folder):
+    (folder / "part-0.png").write_bytes(b"\x89PNG no more")
+    async with reviewing(folder) as reviewer:
+        await reviewer.press("x")
+        assert reviewer.label(0) == "rejected"
+
+
+async def test_without_a_label_of_the_model_accept_is_not_taken(folder):
+    async with reviewing(folder, ScriptedAnswer("no JSON", 1e6)) as reviewer:
+        await reviewer.press("a")
+        await reviewer.sees("the model has named no label")
+        assert reviewer.at == 0
+
+
+async def test_a_task_without_labels_has_rejection_only(folder):
+    async with reviewing(folder, task=Unlabeled()) as reviewer:
+        await reviewer.press("x")
+        assert reviewer.label(0) == "rejected"
+
+
+async def test_a_model_that_does_not_load_is_told_and_verdicts_go_on(folder):
+    async with reviewing(folder, load_s=60) as reviewer:
+        await reviewer.sees("loading the model", "Nothing is said yet")
+        await reviewer.press("2")
+        assert reviewer.label(0) == "bad"
+
+
+async def test_an_empty_folder_says_so(tmp_path):
+    (tmp_path / "none").mkdir()
+    async with reviewing(tmp_path / "none", ready=False) as reviewer:
+        await reviewer.sees("There is no image to look at")
+        await reviewer.pilot.press("a", "n", "t", "slash")
+        await reviewer.pilot.press("q")
+        await reviewer.until(lambda: reviewer.app._exit)
+
+
+async def test_results_are_not_asked_for_twice(folder):
+    async with reviewing(folder, GOOD) as reviewer:
+        await reviewer.until(lambda: len(reviewer.screen._judged) == 4)
+    async with reviewing(folder, BAD) as reviewer:
+        await reviewer.sees("The model says good.")
+
+
+async def test_automatic_verdicts_are_marked_and_taken_back_together(folder):
+    """The image under review is the reviewer's."""
+    async with reviewing(folder, task=Sure(), auto_above=0.4) as reviewer:
+        await reviewer.until(lambda: reviewer.review.progress.automatic == 3)
+        await reviewer.sees("good (auto)", "3 of 4")
+        await reviewer.press("U")
+        await reviewer.sees("3 automatic labels are taken back", "0 of 4")
+
+
+class Sure(SortTask):
+    name = "sure"
+    label_question = SortTask.question
+    labels = tuple(
+        type(label)(label.name, label.key, answer=label.name) for label in SortTask.labels[:2]
+    )
+
+
+async def test_names_of_files_change_nothing_on_the_terminal(tmp_path):
+    folder = images_in(tmp_path / "parts", 1)
+    (folder / "part-0.png").rename(folder / "a\x1b[31mb.png")
+    async with reviewing(folder) as reviewer:
+        assert "\x1b" not in reviewer.text
+        await reviewer.sees("1/1 ab.png")
+
+
+async def test_from_the_pickers_marks_and_back_to_the_chat(folder):
+    """T in the picker reviews what is marked, under a task that is chosen."""
+    update_state(last_folder=str(folder))
+    async with chatting(quick('{"kind": "good"}'), load_plugins=plugins) as user:
+        await user.press("ctrl+o")
+        await user.sees("part-0.png")
+        await user.press("space", "space", "T")
+        await user.sees("Sorting")
+        await user.press("enter")
+        await user.sees("1/2 part-0.png", "The model says good.")
+        await user.press("q")
+        await user.until(lambda: len(user.app.screen_stack) == 1)
+        assert not user.app.route.takers
+
+
+def plugins():
+    from glm4v_tui.tasks.plugins import Plugins
+
+    return Plugins({"sort": SortTask()})
