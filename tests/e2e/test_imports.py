@@ -44,6 +44,7 @@ def test_the_first_screen_needs_little():
 
 def test_the_store_comes_after_the_first_screen():
     statement = "import sys, glm4v_tui.commands.chat, glm4v_tui.ui.app, glm4v_tui.engine.local"
+    statement += ", glm4v_tui.ui.screens.chat"
     ours = "print(*(name for name in sys.modules if name.startswith('glm4v_tui')))"
     done = subprocess.run(
         [sys.executable, "-c", f"{statement}; {ours}"], check=True, capture_output=True, text=True
