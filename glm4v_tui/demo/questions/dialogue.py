@@ -55,13 +55,12 @@ def phrase(rng: random.Random, template: str | tuple[str, ...], **words: str) ->
     `<name>` stands for shared synonyms, one part of each `[a|b|c]` is taken, and then the words
     stand in place of `{name}`.
     """
-    if not isinstance(template, str):
-        template = rng.choice(template)
-    template = _SHARED.sub(lambda found: SYNONYMS[found[1]], template)
-    while match := _CHOICE.search(template):
+    text = template if isinstance(template, str) else rng.choice(template)
+    text = _SHARED.sub(lambda found: SYNONYMS[found[1]], text)
+    while match := _CHOICE.search(text):
         start, end = match.span()
-        template = template[:start] + rng.choice(match[1].split("|")) + template[end:]
-    text = template.format(**words) if words else template
+        text = text[:start] + rng.choice(match[1].split("|")) + text[end:]
+    text = text.format(**words) if words else text
     return " ".join(text.split())
 
 

@@ -31,7 +31,7 @@ def ask_shapes(rng: random.Random, facts: ShapesFacts) -> list[Chain]:
     """Questions about one image, in random order, several of most kinds."""
     if not facts.shapes:
         return _ask_nothing(rng, facts)
-    kinds = rng.choices(list(_ASKED), list(_ASKED.values()), k=16)
+    kinds = rng.choices(list(_ASKED), list(_ASKED.values()), k=19)
     return [chain for ask in kinds if (chain := ask(rng, facts))]
 
 
@@ -235,7 +235,7 @@ def _follow(
         name = other.kind if by_kind else _name(other)
         question = phrase(
             rng,
-            "[And the other one?|[What|How] about the other [one|shape]?|And the other shape?|The other?]",
+            "[And the other [one|shape]?|[What|How] about the other [one|shape]?|The other?]",
         )
         return (Turn("shapes follow-up", question, fact(other, name)),)
     name = other.kind if by_kind else _reference(rng, facts, other)
@@ -729,7 +729,9 @@ def _ask_single(rng: random.Random, facts: ShapesFacts) -> Chain:
         answer = f"{'Yes' if found else 'No'}, it is {article(_name(shape))}."
         return (Turn("shapes single", question, answer),)
     if by < 0.65:
-        question = phrase(rng, _SINGLE_KIND, options=alternatives(rng, shape.kind, KINDS))
+        question = phrase(
+            rng, _SINGLE_KIND, options=alternatives(rng, article(shape.kind), map(article, KINDS))
+        )
         return (Turn("shapes single", question, f"It is {article(_name(shape))}."),)
     if by < 0.85:
         options = alternatives(rng, shape.colour, COLOURS)

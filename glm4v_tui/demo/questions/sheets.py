@@ -110,10 +110,8 @@ def _beyond(rng: random.Random, facts: SheetFacts) -> Turn:
     """A line below the last one."""
     count = len(facts.lines)
     number = count + rng.choice((0, 0, 0, 1, 2))
-    if rng.random() < 0.4:
-        question = _nth(rng, _ordinal(rng, number))
-    else:
-        question = _numbered(rng, number)
+    is_ordinal = rng.random() < 0.4
+    question = _nth(rng, _ordinal(rng, number)) if is_ordinal else _numbered(rng, number)
     answer = "There is only 1 line." if count == 1 else f"There are only {count} lines."
     return Turn("print absent", question, answer)
 
