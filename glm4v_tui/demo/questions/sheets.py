@@ -11,7 +11,7 @@ TEXT = (
     "Read [it|this|the <picture>|the page|the sheet|out the text|the print|the words].",
     "Read everything.",
     "What text is [in the image|visible|there|shown|written|printed<here>]?",
-    "What [is|'s] [written|printed|the text]<here>?",
+    "<what is> [written|printed|the text]<here>?",
     "Transcribe [the text|this|everything|the <picture>].",
     "What does [it|this|the text|the <picture>] say?",
     "What can [you|I] read<here>?",
@@ -45,9 +45,7 @@ def ask_sheet(rng: random.Random, facts: SheetFacts) -> list[Chain]:
 
 
 def _text(rng: random.Random, facts: SheetFacts) -> Turn:
-    return Turn(
-        "print text", phrase(rng, TEXT).replace("What 's", "What's"), "\n".join(facts.lines)
-    )
+    return Turn("print text", phrase(rng, TEXT), "\n".join(facts.lines))
 
 
 def _line(rng: random.Random, facts: SheetFacts, number: int) -> Turn:
@@ -69,13 +67,13 @@ def _ordinal(rng: random.Random, number: int) -> str:
 
 
 def _nth(rng: random.Random, which: str) -> str:
-    question = phrase(
+    return phrase(
         rng,
         (
             "Read [only|just|] the {which} line.",
             "What is [in|on] the {which} line?",
             "What does the {which} line say?",
-            "What [is|'s] [written|printed] [in|on] the {which} line?",
+            "<what is> [written|printed] [in|on] the {which} line?",
             "[The|] {which} line?",
             "{which} line[, please|] only",
             "[Give|Tell|Show] me the {which} line.",
@@ -84,17 +82,16 @@ def _nth(rng: random.Random, which: str) -> str:
         ),
         which=which,
     )
-    return question.replace("What 's", "What's")
 
 
 def _numbered(rng: random.Random, number: int) -> str:
-    question = phrase(
+    return phrase(
         rng,
         (
             "[Line|line] [number |no. |]{n}?",
             "Line {n}",
             "What does line {n} say?",
-            "What [is|'s] [written|printed|] [in|on] line [number |]{n}?",
+            "<what is> [written|printed|] [in|on] line [number |]{n}?",
             "Read [only|just|] line [number |]{n}.",
             "[Give|Tell|Show] me line {n}.",
             "<what is> line {n}?",
@@ -103,7 +100,6 @@ def _numbered(rng: random.Random, number: int) -> str:
         ),
         n=str(number + 1),
     )
-    return question.replace("What 's", "What's")
 
 
 def _beyond(rng: random.Random, facts: SheetFacts) -> Turn:
