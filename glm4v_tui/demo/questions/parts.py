@@ -70,7 +70,7 @@ SEVERITY = (
     "How [severe|serious|bad|grave] is the {name}<here>?",
     "<what is> the severity of the {name}?",
     "Is the {name} [minor, moderate or severe|minor or severe|severe or minor|serious or minor]?",
-    "[Severity|Severity of the {name}]?",
+    "Severity of the {name}?",
     "<can you tell> how [bad|severe] the {name} is?",
 )
 PLACE = (
