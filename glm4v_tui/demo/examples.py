@@ -6,20 +6,21 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from glm4v_tui.demo.questions.chest import ask_chest
+from glm4v_tui.demo.questions.chest import EFFUSION, NODULE, SIDE, SIZE, ask_chest
 from glm4v_tui.demo.questions.declines import decline, foreign, unknown, unseen
-from glm4v_tui.demo.questions.dialogue import Chain, Turn, casual
+from glm4v_tui.demo.questions.dialogue import Chain, Turn, casual, phrase
 from glm4v_tui.demo.questions.pairs import ask_two
-from glm4v_tui.demo.questions.parts import ask_part
-from glm4v_tui.demo.questions.products import ask_product
+from glm4v_tui.demo.questions.parts import ANY, CLASS, PLACE, SEVERITY, ask_part
+from glm4v_tui.demo.questions.products import BRAND, PRICE, WEIGHT, ask_product
 from glm4v_tui.demo.questions.shapes import ask_shapes
-from glm4v_tui.demo.questions.sheets import ask_sheet
+from glm4v_tui.demo.questions.sheets import ANY_TEXT, TEXT, ask_sheet
 from glm4v_tui.demo.scenes.canvas import Canvas, Look
 from glm4v_tui.demo.scenes.chest import draw_chest
+from glm4v_tui.demo.scenes.colours import COLOURS
 from glm4v_tui.demo.scenes.others import draw_other
-from glm4v_tui.demo.scenes.parts import draw_part
+from glm4v_tui.demo.scenes.parts import DEFECTS, PARTS, draw_part
 from glm4v_tui.demo.scenes.products import draw_product
-from glm4v_tui.demo.scenes.shapes import draw_shapes
+from glm4v_tui.demo.scenes.shapes import KINDS, draw_shapes
 from glm4v_tui.demo.scenes.sheets import draw_sheet
 
 FAMILIES = ("shapes", "parts", "products", "chest", "sheets", "other")
@@ -37,45 +38,72 @@ _SMALLEST = 150
 
 _FOREIGN: dict[str, tuple[str, ...]] = {
     "shapes": (
-        "What color is the circle?",
-        "How many squares are there?",
-        "Where is the red triangle?",
-        "Which shape is the largest?",
-        "Is there a blue square?",
-        "What color is the star?",
-        "How many shapes are there?",
+        "[What|Which] <color> is the {kind}<here>?",
+        "How many {kind}s [are there|do you see]<here>?",
+        "How many {kind}s?",
+        "Where is the {colour} {kind}<here>?",
+        "Which shape is the [largest|smallest|leftmost|rightmost]?",
+        "<is there> a {colour} {kind}<here>?",
+        "How many shapes [are there|do you see]<here>?",
+        "[List|Name] [the|all] shapes.",
         "List the shapes as JSON.",
+        "Is the {kind} left of the {colour} one?",
+        "[What|Which] [shape is shown|shapes are there]?",
+        "How [big|large] is the {colour} {kind}?",
     ),
     "parts": (
-        "Is there a defect?",
-        "What defect is there?",
-        "Where is the scratch?",
+        *ANY,
+        *CLASS,
+        *SEVERITY,
+        *PLACE,
+        "Report the defects <json>.",
+        *ANY,
+        *CLASS,
         "Grade the part from 1 to 10.",
-        "How severe is the dent?",
-        "Report the defects as JSON.",
-        "Is there a crack?",
-        "Does the part pass inspection?",
+        "[Does|Did] the part pass inspection?",
+        "<is there> a {defect}<here>?",
+        "How severe is the {defect}?",
+        "Where is the {defect}?",
+        "How many defects are there?",
     ),
     "products": (
-        "What is the brand?",
-        "What is the price?",
-        "How much is it?",
-        "What is the weight?",
-        "Read the price.",
+        *BRAND,
+        *PRICE,
+        *WEIGHT,
         "What is the package made of?",
-        "Return the product data as JSON.",
+        "Return the product data <json>.",
         "What is the product name?",
+        "Price and weight?",
+        "Brand and price?",
     ),
     "chest": (
-        "Is there a nodule?",
-        "Is there an effusion?",
-        "Where is the nodule?",
+        *NODULE,
+        *SIDE,
+        *SIZE,
+        *EFFUSION,
         "What is the lung texture?",
-        "Report the findings as JSON.",
-        "How large is the nodule?",
+        "Report the findings <json>.",
         "What is the impression?",
     ),
+    "print": (*TEXT, *TEXT, *ANY_TEXT, "What does the [first|second|last] line say?"),
 }
+"""Templates of questions that make no sense about an image of another family."""
+
+_NEAR = {
+    "sheets": ("products", "print"),
+    "products": ("print",),
+    "chest": ("print",),
+}
+"""Families whose questions an image of the family might answer: a phantom may carry a word."""
+
+_DESCRIBE = (
+    "<what is> this?",
+    "Describe [the|this] <picture>.",
+    "What [do|can] you see<here>?",
+    "What does the <picture> show?",
+    "What is [in the <picture>|shown here]?",
+    "Tell me about this <picture>.",
+)
 _SYSTEM_PROMPTS = (
     "You are a helpful assistant.",
     "You are a helpful assistant that looks at images.",
@@ -116,7 +144,7 @@ def make_example(seed: int, look: Look, width: int, height: int, held_out: bool 
     canvas = _canvas(rng, look, width, height)
     image, chains = _scene(family, canvas)
     if family != "other":
-        chains += _declined(rng, family, held_out)
+        chains += declined(rng, family, held_out)
     is_blind = rng.random() < _BLIND_SHARE
     if is_blind:
         chains = [unseen(chain) for chain in chains]
@@ -150,25 +178,36 @@ def _scene(family: str, canvas: Canvas) -> tuple[Image.Image, list[Chain]]:
     if family == "sheets":
         image, sheet = draw_sheet(canvas)
         return image, ask_sheet(rng, sheet)
-    questions = [q for f in _FOREIGN.values() for q in f]
-    questions += [
-        "What is this?",
-        "Describe the image.",
-        "What do you see?",
-        "What does the image show?",
-    ] * 3
-    return draw_other(canvas), [unknown(q) for q in rng.sample(questions, 5)]
+    others = [phrase(rng, _DESCRIBE) for _ in range(2)]
+    others += [ask_foreign(rng, rng.choice(list(_FOREIGN))) for _ in range(4)]
+    return draw_other(canvas), [unknown(q) for q in others]
 
 
-def _declined(rng: random.Random, family: str, held_out: bool) -> list[Chain]:
+def ask_foreign(rng: random.Random, family: str) -> str:
+    """A question of `family` for an image that shows something else."""
+    question = phrase(
+        rng,
+        _FOREIGN[family],
+        kind=rng.choice([k for k in KINDS if k != "cross"]),
+        colour=rng.choice(COLOURS),
+        defect=rng.choice(DEFECTS),
+        name=rng.choice((*DEFECTS, "defect")),
+        part=rng.choice(("part", "piece", "surface", *PARTS)),
+    )
+    return question[0].upper() + question[1:]
+
+
+def declined(rng: random.Random, family: str, held_out: bool = False) -> list[Chain]:
     """One or two questions that are to be declined, in some of the conversations."""
     chains = []
     if rng.random() < 0.45:
         chains += [decline(rng, held_out) for _ in range(rng.randint(1, 2))]
     if rng.random() < 0.25:
-        near = {family, "products"} if family == "sheets" else {family}
+        near = {family, *_NEAR.get(family, ())}
         other = rng.choice([f for f in _FOREIGN if f not in near])
-        chains.append(foreign(other, rng.choice(_FOREIGN[other])))
+        chains.append(foreign(other, ask_foreign(rng, other)))
+    if family in {"shapes", "parts"} and rng.random() < 0.12:
+        chains.append(foreign("print", ask_foreign(rng, "print")))
     return chains
 
 

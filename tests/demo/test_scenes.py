@@ -1,15 +1,28 @@
 """Scenes of every family, at every size that training uses, state facts that questions can use."""
 
 import json
+import random
+from collections import defaultdict
 
 import pytest
 
 from glm4v_tui.demo.batches import GRIDS
 from glm4v_tui.demo.evaluate import right
-from glm4v_tui.demo.examples import FAMILIES, make_example, make_pair
-from glm4v_tui.demo.questions.dialogue import Turn
-from glm4v_tui.demo.scenes.canvas import Look, overlap
+from glm4v_tui.demo.examples import FAMILIES, declined, make_example, make_pair
+from glm4v_tui.demo.questions.chest import ask_chest
+from glm4v_tui.demo.questions.dialogue import Turn, casual
+from glm4v_tui.demo.questions.pairs import ask_two
+from glm4v_tui.demo.questions.parts import ask_part
+from glm4v_tui.demo.questions.products import ask_product
+from glm4v_tui.demo.questions.shapes import ask_shapes
+from glm4v_tui.demo.questions.sheets import ask_sheet
+from glm4v_tui.demo.scenes.canvas import Canvas, Look, overlap
+from glm4v_tui.demo.scenes.chest import draw_chest
 from glm4v_tui.demo.scenes.colours import COLOURS, palettes
+from glm4v_tui.demo.scenes.parts import draw_part
+from glm4v_tui.demo.scenes.products import draw_product
+from glm4v_tui.demo.scenes.shapes import draw_shapes
+from glm4v_tui.demo.scenes.sheets import draw_sheet
 from glm4v_tui.demo.tokenizer import CELL
 
 LOOK = Look(palettes()[0])
@@ -57,3 +70,56 @@ def test_boxes_are_right_by_their_overlap() -> None:
     assert right(expected, "[5, 5, 95, 99]")
     assert not right(expected, "[50, 50, 150, 150]")
     assert not right(expected, "There is none.")
+
+
+ASKED = {
+    "shapes": (draw_shapes, ask_shapes),
+    "parts": (draw_part, ask_part),
+    "products": (draw_product, ask_product),
+    "chest": (draw_chest, ask_chest),
+    "sheets": (draw_sheet, ask_sheet),
+}
+
+
+def plainly(question: str) -> str:
+    """The words alone: case and marks do not make another question."""
+    return " ".join(question.lower().replace("colour", "color").strip(" ?.!").split())
+
+
+@pytest.mark.parametrize("family", ASKED)
+def test_a_question_about_an_image_has_one_answer(family: str) -> None:
+    draw, ask = ASKED[family]
+    answerable: dict[str, str] = {}
+    for seed in range(60):
+        rng = random.Random(seed)
+        facts = draw(Canvas(rng, 196, 196, LOOK))[1]
+        answers: dict[str, str] = {}
+        for _ in range(10):
+            for first, *_ in ask(rng, facts):
+                question = plainly(first.question)
+                assert answers.setdefault(question, first.answer) == first.answer, first
+                answerable[question] = first.answer
+    rng = random.Random(family)
+    refused = {plainly(c[0].question) for _ in range(4000) for c in declined(rng, family)}
+    assert not refused & answerable.keys()
+
+
+def test_a_question_about_two_images_has_one_answer() -> None:
+    for seed in range(60):
+        rng = random.Random(seed)
+        facts = [draw_shapes(Canvas(rng, 196, 196, LOOK))[1] for _ in range(2)]
+        answers: dict[str, str] = {}
+        for _ in range(10):
+            for (turn,) in ask_two(rng, *facts):
+                found = answers.setdefault(plainly(turn.question), turn.answer)
+                assert found == turn.answer, turn
+
+
+def test_hurried_typing_keeps_the_words() -> None:
+    rng = random.Random(1)
+    forms: dict[str, int] = defaultdict(int)
+    for _ in range(500):
+        typed = casual(rng, "Where is the scratch?")
+        assert "scratch" in typed.lower()
+        forms[typed] += 1
+    assert len(forms) > 20

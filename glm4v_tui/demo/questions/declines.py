@@ -14,6 +14,7 @@ NOT_SHOWN = {
     "parts": "The image does not show a part to inspect.",
     "products": "The image does not show a package.",
     "chest": "The image does not show a chest phantom.",
+    "print": "The image does not show print.",
 }
 """The answer to a question of one family about an image of another."""
 
@@ -28,11 +29,11 @@ _THINGS = (
     "boat", "phone", "computer", "keyboard", "guitar", "piano", "banana", "apple", "pizza",
     "bread", "cheese", "flower", "mountain", "river", "ocean", "beach", "cloud", "rain", "snow",
     "sun", "moon", "planet", "galaxy", "robot", "engine", "bridge", "castle", "church",
-    "school", "hospital", "library", "book", "newspaper", "letter", "poem", "song", "movie",
+    "school", "hospital", "library", "book", "newspaper", "poem", "song", "movie",
     "game", "football", "tennis", "chess", "king", "queen", "president", "teacher", "doctor",
     "lawyer", "farmer", "soldier", "child", "baby", "woman", "man", "girl", "boy", "person",
     "face", "hand", "eye", "shirt", "dress", "hat", "shoe", "chair", "table", "lamp", "window",
-    "door", "garden", "road", "city", "village", "country", "language", "number", "equation",
+    "door", "garden", "road", "city", "village", "country", "language", "equation",
     "virus", "atom", "molecule", "gene", "bank", "money", "tax", "stock", "company", "website",
     "server", "database", "program", "function", "password", "email", "recipe", "soup", "cake",
     "salad", "dinner", "breakfast",
@@ -64,7 +65,7 @@ _TRAINING = (
     "What is the [name|age|job] of [this|the] [person|man|woman|child]?",
     "Is there a {thing} [in the image|in the picture|here|]?",
     "How many {thing}s [are there|do you see]?",
-    "What [breed|kind|brand|make] of {thing} is [this|it]?",
+    "What [breed|species|model|make] of {thing} is [this|it]?",
     "What [color|colour] is the {thing}?",
     "Where is the {thing}?",
     "What is [7|12|23|45|100|3] [times|plus|minus|divided by] [2|8|15|17|31|9]?",
