@@ -8,11 +8,11 @@ from glm4v_tui.demo.batches import GRIDS
 from glm4v_tui.demo.evaluate import right
 from glm4v_tui.demo.examples import FAMILIES, make_example, make_pair
 from glm4v_tui.demo.questions.dialogue import Turn
-from glm4v_tui.demo.scenes.canvas import Look, overlap
+from glm4v_tui.demo.scenes.canvas import VARIETY, Look, overlap
 from glm4v_tui.demo.scenes.colours import COLOURS, palettes
 from glm4v_tui.demo.tokenizer import CELL
 
-LOOK = Look(palettes()[0])
+LOOK = Look(palettes()[0], variety=VARIETY)
 
 
 @pytest.mark.parametrize("grid", GRIDS)
