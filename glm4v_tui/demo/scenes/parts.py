@@ -92,7 +92,8 @@ def _add_defect(canvas: Canvas, body: Body, kind: str, taken: list[Box]) -> Defe
             break
     else:
         return None
-    draw = (DAMAGE if canvas.varied() else MARKS)[kind]
+    narrow = body.hole > 0 and kind in {"dent", "stain"} and extent > 0.09 * canvas.side
+    draw = (DAMAGE if not narrow and canvas.varied() else MARKS)[kind]
     return _found(canvas, kind, severity, draw(canvas, body, x, y, extent), taken)
 
 

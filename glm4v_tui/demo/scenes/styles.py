@@ -256,8 +256,6 @@ def _board(canvas: Canvas) -> Body:
         pen.line(points, fill=trace, width=width)
         for px, py in (points[0], points[-1]):
             _disc(body, px, py, unit * 0.3, gold, None)
-    for _ in range(rng.randint(1, 4)):
-        _chip(canvas, body, unit, gold)
     if rng.random() < 0.5:
         columns, square = rng.randint(3, 8), rng.random() < 0.5
         for i in range(columns):
@@ -269,6 +267,8 @@ def _board(canvas: Canvas) -> Body:
             _disc(body, px, py, unit * 0.65, gold, None)
             _disc(body, px, py, unit * 0.4, body.behind, None)
             _keep(body, px, py, unit * 0.65)
+    for _ in range(rng.randint(1, 4)):
+        _chip(canvas, body, unit, gold)
     return body
 
 
@@ -279,6 +279,12 @@ def _chip(canvas: Canvas, body: Body, unit: float, gold: RGB) -> None:
     w, h = rng.uniform(1.6, 4) * unit, rng.uniform(1.4, 3) * unit
     x = rng.uniform(left + 2 * unit, max(left + 2 * unit, right - w - 2 * unit))
     y = rng.uniform(top + 2 * unit, max(top + 2 * unit, bottom - h - 2 * unit))
+    near_it = (x - unit, y - unit, x + w + unit, y + h + unit)
+    if any(
+        near_it[0] < b[2] and b[0] < near_it[2] and near_it[1] < b[3] and b[1] < near_it[3]
+        for b in body.features
+    ):
+        return
     kind, name = rng.random(), f"{rng.choice('URCQD')}{rng.randint(1, 29)}"
     metal = rng.choice((grey(192), grey(160), gold))
     if kind < 0.6:
