@@ -216,8 +216,8 @@ def _animal(canvas: Canvas) -> Image.Image:
         for sign in (-1, 1):
             _disc(image, x + sign * s * 0.4, y - s * 0.2, s * 0.14, (120, 180, 60), dark)
             for i in (-1, 0, 1):
-                pen.line((x + sign * s * 0.3, y + s * 0.3, x + sign * s * 1.2, y + s * (0.3 + 0.15 * i)),
-                         fill=dark)  # fmt: skip
+                whisker = (x + sign * s * 1.2, y + s * (0.3 + 0.15 * i))
+                pen.line((x + sign * s * 0.3, y + s * 0.3, *whisker), fill=dark)
         pen.polygon([(x - s * 0.1, y + s * 0.15), (x + s * 0.1, y + s * 0.15), (x, y + s * 0.3)],
                     fill=(230, 130, 140))  # fmt: skip
     elif kind < 0.6:
@@ -316,8 +316,11 @@ def _clouds(canvas: Canvas) -> Image.Image:
 def _checkers(canvas: Canvas) -> Image.Image:
     """A chessboard, with or without pieces."""
     rng = canvas.rng
-    dark, light = rng.choice(((grey(0), grey(255)), ((110, 60, 30), (240, 215, 170)),
-                              ((60, 110, 60), (235, 235, 210)), ((200, 0, 0), grey(20))))  # fmt: skip
+    pairs = (
+        (grey(0), grey(255)), ((110, 60, 30), (240, 215, 170)), ((60, 110, 60), (235, 235, 210)),
+        ((200, 0, 0), grey(20)),
+    )  # fmt: skip
+    dark, light = rng.choice(pairs)
     image = _blank(canvas, light)
     pen, side, pieces = draw_on(image), canvas.side / 8, rng.random() < 0.4
     left, top = (canvas.width - 8 * side) / 2, (canvas.height - 8 * side) / 2
