@@ -46,8 +46,8 @@ def _flat(canvas: Canvas, colour: RGB) -> Image.Image:
     return gradient(canvas, shade(colour, -18), shade(colour, 18))
 
 
-def _sheet(canvas: Canvas, colour: RGB, texture: Image.Image) -> Body:
-    """The texture on a rectangle, with or without rounded or cut corners and an outline."""
+def _sheet(canvas: Canvas, colour: RGB, texture: Image.Image, round_off: bool = True) -> Body:
+    """The texture on a rectangle, with or without rounded corners and an outline."""
     rng = canvas.rng
     behind = _behind(canvas, colour)
     box: Box = (0, 0, canvas.width - 1, canvas.height - 1)
@@ -56,7 +56,7 @@ def _sheet(canvas: Canvas, colour: RGB, texture: Image.Image) -> Body:
         box = (dx, dy, canvas.width - dx, canvas.height - dy)
     image = Image.new("RGB", (canvas.width, canvas.height), behind)
     mask = Image.new("L", image.size, 0)
-    corner = canvas.side * rng.choice((0, 0, 0.03, 0.06, 0.1))
+    corner = canvas.side * rng.choice((0, 0, 0.03, 0.06, 0.1)) if round_off else 0.0
     ImageDraw.Draw(mask).rounded_rectangle(box, corner, fill=255)
     image.paste(texture, (0, 0), mask)
     line = _outline_of(canvas, colour)
@@ -299,8 +299,9 @@ def _chip(canvas: Canvas, body: Body, unit: float, gold: RGB) -> None:
             pen.text((x + w / 2, y + h / 2), name, font=font, fill=grey(210), anchor="mm")
     elif kind < 0.8:
         r = 0.9 * unit
-        _disc(body, x + r, y + r, r, rng.choice((grey(170), (60, 70, 140))), grey(230))
-        _disc(body, x + r, y + r, r * 0.6, grey(205), None)
+        case = rng.choice((grey(170), (60, 70, 140), grey(40)))
+        _disc(body, x + r, y + r, r, case, grey(90))
+        pen.chord((x, y, x + 2 * r, y + 2 * r), 120, 240, fill=shade(case, -45))
     else:
         w, h = 1.6 * unit, 0.8 * unit
         pen.rectangle((x - unit * 0.3, y, x + w + unit * 0.3, y + h), fill=metal)
@@ -315,7 +316,7 @@ def _tile(canvas: Canvas) -> Body:
         grey(255), grey(245), (245, 245, 220), (210, 180, 140), (176, 224, 230), (222, 184, 135),
         (188, 210, 190), (230, 200, 190), (205, 133, 63), (170, 195, 205), (90, 130, 160),
     )), 8)  # fmt: skip
-    body = _sheet(canvas, colour, _flat(canvas, colour))
+    body = _sheet(canvas, colour, _flat(canvas, colour), round_off=False)
     left, top, right, bottom = body.outline
     pen, kind = draw_on(body.image), rng.random()
     grout = rng.choice((shade(colour, -55), shade(colour, -80), grey(150), grey(120)))
