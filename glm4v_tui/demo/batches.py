@@ -17,12 +17,15 @@ from glm4v_tui.demo.examples import Example, make_example, make_pair
 from glm4v_tui.demo.scenes.canvas import looks
 from glm4v_tui.demo.tokenizer import ASSISTANT, CELL, IMAGE, PAD, USER, opening, turn_text
 
-GRIDS = ((10, 10), (9, 12), (12, 9), (6, 18), (18, 6), (8, 14), (14, 8), (7, 16), (16, 7))
+GRIDS = (
+    (10, 10), (9, 12), (12, 9), (6, 18), (18, 6), (8, 14), (14, 8), (7, 16), (16, 7), (5, 20),
+    (20, 5),
+)  # fmt: skip
 """Heights and widths of training images in cells: what the processor makes of squares, 5:4, 4:3,
-16:9, 2:1 and 3:1. They have only three areas, so that a compiled step has few shapes.
+16:9, 2:1, 3:1 and 4:1. They have only three areas, so that a compiled step has few shapes.
 """
 
-_GRID_SHARES = (22, 23, 13, 3, 3, 15, 10, 6, 5)
+_GRID_SHARES = (22, 23, 13, 3, 3, 15, 10, 6, 5, 3, 2)
 PAIR_SHARE = 0.07
 LENGTH = 400
 """Tokens of every training sequence, image tokens included."""

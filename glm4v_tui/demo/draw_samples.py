@@ -3,6 +3,7 @@
 import argparse
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -47,7 +48,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=SAMPLES)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    look = looks(options.fonts)[1]
+    look = replace(looks(options.fonts)[1], variety=0.0)
     for name, (draw, seed, (width, height)) in _SAMPLES.items():
         image, _ = draw(Canvas(random.Random(seed), width, height, look))
         image.save(options.out / name, optimize=True)

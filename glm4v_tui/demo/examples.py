@@ -24,7 +24,7 @@ from glm4v_tui.demo.scenes.shapes import KINDS, draw_shapes
 from glm4v_tui.demo.scenes.sheets import draw_sheet
 
 FAMILIES = ("shapes", "parts", "products", "chest", "sheets", "other")
-_SHARES = (25, 20, 33, 9, 10, 3)
+_SHARES = (24, 22, 25, 7, 15, 7)
 _BLIND_SHARE = 0.025
 """Of the conversations, those that are led without an image."""
 
@@ -142,9 +142,9 @@ def make_example(seed: int, look: Look, width: int, height: int, held_out: bool 
     rng = random.Random(seed)
     family = rng.choices(FAMILIES, _SHARES)[0]
     canvas = _canvas(rng, look, width, height)
-    image, chains = _scene(family, canvas)
+    image, chains, near = _scene(family, canvas)
     if family != "other":
-        chains += declined(rng, family, held_out)
+        chains += declined(rng, family, held_out, near)
     is_blind = rng.random() < _BLIND_SHARE
     if is_blind:
         chains = [unseen(chain) for chain in chains]
@@ -161,26 +161,27 @@ def make_pair(seed: int, look: Look, width: int, height: int) -> Example:
     return Example("two images", images, _system(rng), _order(rng, chains))
 
 
-def _scene(family: str, canvas: Canvas) -> tuple[Image.Image, list[Chain]]:
+def _scene(family: str, canvas: Canvas) -> tuple[Image.Image, list[Chain], tuple[str, ...]]:
+    """The image, questions, and families whose questions this very image might answer."""
     rng = canvas.rng
     if family == "shapes":
         image, shapes = draw_shapes(canvas)
-        return image, ask_shapes(rng, shapes)
+        return image, ask_shapes(rng, shapes), ()
     if family == "parts":
         image, part = draw_part(canvas)
-        return image, ask_part(rng, part)
+        return image, ask_part(rng, part), ("print",) if part.is_printed else ()
     if family == "products":
         image, product = draw_product(canvas)
-        return image, ask_product(rng, product)
+        return image, ask_product(rng, product), ()
     if family == "chest":
         image, chest = draw_chest(canvas)
-        return image, ask_chest(rng, chest)
+        return image, ask_chest(rng, chest), ()
     if family == "sheets":
         image, sheet = draw_sheet(canvas)
-        return image, ask_sheet(rng, sheet)
+        return image, ask_sheet(rng, sheet), ()
     others = [phrase(rng, _DESCRIBE) for _ in range(2)]
     others += [ask_foreign(rng, rng.choice(list(_FOREIGN))) for _ in range(4)]
-    return draw_other(canvas), [unknown(q) for q in others]
+    return draw_other(canvas), [unknown(q) for q in others], ()
 
 
 def ask_foreign(rng: random.Random, family: str) -> str:
@@ -197,16 +198,22 @@ def ask_foreign(rng: random.Random, family: str) -> str:
     return question[0].upper() + question[1:]
 
 
-def declined(rng: random.Random, family: str, held_out: bool = False) -> list[Chain]:
-    """One or two questions that are to be declined, in some of the conversations."""
+def declined(
+    rng: random.Random, family: str, held_out: bool = False, answerable: tuple[str, ...] = ()
+) -> list[Chain]:
+    """One or two questions that are to be declined, in some of the conversations.
+
+    `answerable` names families whose questions this very image might answer.
+    """
     chains = []
     if rng.random() < 0.45:
         chains += [decline(rng, held_out) for _ in range(rng.randint(1, 2))]
     if rng.random() < 0.25:
-        near = {family, *_NEAR.get(family, ())}
+        near = {family, *_NEAR.get(family, ()), *answerable}
         other = rng.choice([f for f in _FOREIGN if f not in near])
         chains.append(foreign(other, ask_foreign(rng, other)))
-    if family in {"shapes", "parts"} and rng.random() < 0.12:
+    has_no_print = family in {"shapes", "parts"} and "print" not in answerable
+    if has_no_print and rng.random() < 0.12:
         chains.append(foreign("print", ask_foreign(rng, "print")))
     return chains
 

@@ -16,7 +16,7 @@ from glm4v_tui.demo.questions.parts import ask_part
 from glm4v_tui.demo.questions.products import ask_product
 from glm4v_tui.demo.questions.shapes import ask_shapes
 from glm4v_tui.demo.questions.sheets import ask_sheet
-from glm4v_tui.demo.scenes.canvas import Canvas, Look, overlap
+from glm4v_tui.demo.scenes.canvas import VARIETY, Canvas, Look, overlap
 from glm4v_tui.demo.scenes.chest import draw_chest
 from glm4v_tui.demo.scenes.colours import COLOURS, palettes
 from glm4v_tui.demo.scenes.parts import draw_part
@@ -25,7 +25,7 @@ from glm4v_tui.demo.scenes.shapes import draw_shapes
 from glm4v_tui.demo.scenes.sheets import draw_sheet
 from glm4v_tui.demo.tokenizer import CELL
 
-LOOK = Look(palettes()[0])
+LOOK = Look(palettes()[0], variety=VARIETY)
 
 
 @pytest.mark.parametrize("grid", GRIDS)

@@ -14,12 +14,12 @@ from glm4v_tui.demo.batches import Packer, collate
 from glm4v_tui.demo.examples import Example, make_example, make_pair
 from glm4v_tui.demo.fast import FastModel
 from glm4v_tui.demo.model import new_model
-from glm4v_tui.demo.scenes.canvas import Look
+from glm4v_tui.demo.scenes.canvas import VARIETY, Look
 from glm4v_tui.demo.scenes.colours import palettes
 from glm4v_tui.demo.tokenizer import CELL, train_tokenizer, turn_text, write_processor
 
 GRID = (8, 15)
-LOOK = Look(palettes()[0])
+LOOK = Look(palettes()[0], variety=VARIETY)
 
 
 def examples() -> list[Example]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from PIL import Image, ImageDraw
 
@@ -22,6 +22,12 @@ class Body:
     """Radius of a round part's own hole, 0 for the others."""
     is_toothed: bool = False
     """Whether a small bite out of the edge would look like a gap between its teeth."""
+    features: list[Box] = field(default_factory=list)
+    """Screws, bores and print that belong to the part; no defect covers them."""
+    is_printed: bool = False
+    """Whether there is print on it: a part number, a name on a chip."""
+    teeth: list[list[tuple[float, float]]] = field(default_factory=list)
+    """Corners of the teeth of a gear in another style: two at the root, two at the tip."""
 
 
 def _frame(canvas: Canvas) -> Box:

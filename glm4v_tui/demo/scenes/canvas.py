@@ -28,6 +28,9 @@ HELD_OUT_FAMILIES = (
 )  # fmt: skip
 """Beginnings of the names of font files that training never uses, in lower case."""
 
+VARIETY = 0.5
+"""Share of scenes in other styles, in training and evaluation."""
+
 Font: TypeAlias = ImageFont.FreeTypeFont
 
 
@@ -37,6 +40,8 @@ class Look:
 
     palette: Palette
     fonts: tuple[str, ...] = field(default=())
+    variety: float = 0.0
+    """Share of scenes drawn in other styles than the plain ones, which the samples show."""
 
 
 @dataclass(slots=True)
@@ -52,6 +57,10 @@ class Canvas:
     def side(self) -> int:
         """The shorter side in pixels: sizes of objects are shares of it."""
         return min(self.width, self.height)
+
+    def varied(self) -> bool:
+        """Whether the next thing is drawn in another style than the plain one."""
+        return self.look.variety > 0 and self.rng.random() < self.look.variety
 
     def font(self, size: float, text: str) -> Font:
         """A random font at `size` pixels; Pillow's own one in every ninth case."""
@@ -165,7 +174,7 @@ def looks(fonts: Path) -> tuple[Look, Look]:
     """The training look and the held-out look."""
     train_fonts, held_out_fonts = fonts_in(fonts)
     train, held_out = palettes()
-    return Look(train, train_fonts), Look(held_out, held_out_fonts)
+    return Look(train, train_fonts, VARIETY), Look(held_out, held_out_fonts, VARIETY)
 
 
 @cache

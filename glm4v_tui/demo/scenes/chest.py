@@ -54,8 +54,11 @@ def draw_chest(canvas: Canvas) -> tuple[Image.Image, ChestFacts]:
     nodule_size = rng.choice(NODULE_SIZES) if nodule_side else None
     effusion = rng.choice(SIDES) if rng.random() < 0.4 else None
     facts = ChestFacts(nodule_side, nodule_size, effusion, rng.choices(TEXTURES, (2, 1, 1))[0])
+    varied = canvas.varied()
     size = (canvas.width, canvas.height)
     tissue, air = rng.randint(120, 175), rng.randint(28, 60)
+    if varied:
+        tissue, air = rng.randint(105, 180), rng.randint(12, 55)
     image = Image.new("L", size, rng.randint(0, 18))
     pen = ImageDraw.Draw(image)
     cx, cy = canvas.width * rng.uniform(0.46, 0.54), canvas.height * rng.uniform(0.48, 0.54)
@@ -73,6 +76,8 @@ def draw_chest(canvas: Canvas) -> tuple[Image.Image, ChestFacts]:
     if facts.nodule_side and facts.nodule_size:
         _nodule(canvas, image, lungs[facts.nodule_side], facts, tissue)
     picture = image.filter(ImageFilter.BoxBlur(rng.uniform(0.3, 1.2))).convert("RGB")
+    if varied:
+        picture = _toned(canvas, picture)
     if rng.random() < 0.8:
         text = rng.choice(("SYNTHETIC", "PHANTOM", "SYNTHETIC PHANTOM", "NOT A PATIENT"))
         font = canvas.font(canvas.side * 0.045, text)
@@ -80,10 +85,26 @@ def draw_chest(canvas: Canvas) -> tuple[Image.Image, ChestFacts]:
     return picture, facts
 
 
+def _toned(canvas: Canvas, picture: Image.Image) -> Image.Image:
+    """Another contrast, a blue or warm tone as of film, or rarely dark for bright."""
+    rng = canvas.rng
+    gain, lift = rng.uniform(0.75, 1.15), rng.randint(-8, 25)
+    steps = [min(255, max(0, round(v * gain + lift))) for v in range(256)]
+    if rng.random() < 0.12:
+        steps = [255 - v for v in steps]
+    tints = [1.0, 1.0, 1.0]
+    if rng.random() < 0.2:
+        tints[rng.choice((0, 2))] = 0.85
+    return picture.point([min(255, round(v * tint)) for tint in tints for v in steps])
+
+
 def _lungs(canvas: Canvas, cx: float, cy: float, half: float) -> dict[str, _Lung]:
     rng = canvas.rng
     rx, ry = half * rng.uniform(0.34, 0.4), canvas.height * rng.uniform(0.32, 0.38)
     gap = half * rng.uniform(0.46, 0.52)
+    if canvas.varied():
+        rx, ry = half * rng.uniform(0.3, 0.4), canvas.height * rng.uniform(0.29, 0.4)
+        gap = rx + half * rng.uniform(0.08, 0.16)
     return {side: _Lung(cx + sign * gap, cy, rx, ry) for side, sign in (("left", -1), ("right", 1))}
 
 

@@ -13,7 +13,8 @@ _THINNEST = 1 / 280
 """Width of the thinnest line as a share of the shorter side: a pixel, as the model sees it."""
 
 
-def _thinnest(canvas: Canvas) -> int:
+def thinnest(canvas: Canvas) -> int:
+    """Width in pixels of the thinnest line that the model sees."""
     return max(1, round(_THINNEST * canvas.side))
 
 
@@ -27,9 +28,9 @@ def _scratch(canvas: Canvas, body: Body, x: float, y: float, extent: float) -> B
     colour = shade(body.colour, rng.choice((-1, -1, 1)) * rng.randint(50, 120))
     if rng.random() < 0.25:
         colour = rng.choice((grey(0), grey(30), grey(60)))
-    width = rng.randint(_thinnest(canvas), max(2, round(0.012 * canvas.side)))
+    width = rng.randint(thinnest(canvas), max(2, round(0.012 * canvas.side)))
     draw_on(body.image).line(points, fill=colour, width=width)
-    return _bounds(points, width)
+    return bounds(points, width)
 
 
 def _crack(canvas: Canvas, body: Body, x: float, y: float, extent: float) -> Box:
@@ -50,10 +51,10 @@ def _crack(canvas: Canvas, body: Body, x: float, y: float, extent: float) -> Box
     ]
     dark = shade(body.colour, -rng.randint(80, 150))
     pen = draw_on(body.image)
-    width = rng.randint(_thinnest(canvas), max(2, round(0.01 * canvas.side)))
+    width = rng.randint(thinnest(canvas), max(2, round(0.01 * canvas.side)))
     pen.line(points, fill=dark, width=width, joint="curve")
     pen.line(branch, fill=dark, width=width)
-    return _bounds(points + branch, width)
+    return bounds(points + branch, width)
 
 
 def _hole(canvas: Canvas, body: Body, x: float, y: float, extent: float) -> Box:
@@ -62,12 +63,12 @@ def _hole(canvas: Canvas, body: Body, x: float, y: float, extent: float) -> Box:
     colour = rng.choice((grey(rng.randint(0, 30)), body.behind, grey(0)))
     if abs(sum(colour) - sum(body.colour)) < 120:
         colour = grey(0) if sum(body.colour) > 200 else grey(255)
-    points = _blob(canvas, x, y, extent * 0.9, 0.04 if rng.random() < 0.7 else 0.12)
+    points = blob(canvas, x, y, extent * 0.9, 0.04 if rng.random() < 0.7 else 0.12)
     pen = draw_on(body.image)
     pen.polygon(points, fill=colour)
     if rng.random() < 0.5:
         pen.line([*points, points[0]], fill=shade(body.colour, rng.choice((-50, 50))), width=1)
-    return _bounds(points, 0)
+    return bounds(points, 0)
 
 
 def _dent(canvas: Canvas, body: Body, x: float, y: float, extent: float) -> Box:
@@ -93,26 +94,28 @@ def _stain(canvas: Canvas, body: Body, x: float, y: float, extent: float) -> Box
     )
     if rng.random() < 0.2:
         box = (x - extent, y - extent * 0.8, x + extent, y + extent * 0.8)
+        if max(colour) < 105:  # hard-edged and dark it would be a hole
+            colour = (135, 85, 35)
         draw_on(body.image).ellipse(box, fill=colour)
         return box
     layer = Image.new("L", body.image.size, 0)
-    points = _blob(canvas, x, y, extent, 0.16)
+    points = blob(canvas, x, y, extent, 0.16)
     ImageDraw.Draw(layer).polygon(points, fill=rng.randint(130, 210))
-    box = _bounds(points, 0)
-    _paste_soft(body.image, layer, box, colour, max(1.0, extent * 0.12))
+    box = bounds(points, 0)
+    paste_soft(body.image, layer, box, colour, max(1.0, extent * 0.12))
     return box
 
 
 def _missing(canvas: Canvas, body: Body, x: float, y: float, extent: float) -> Box:
     """A bite out of the edge, filled with what is behind the part."""
-    points = _blob(canvas, x, y, extent * 1.15, 0.14)
+    points = blob(canvas, x, y, extent * 1.15, 0.14)
     draw_on(body.image).polygon(points, fill=body.behind)
     left, top, right, bottom = body.outline
-    box = _bounds(points, 0)
+    box = bounds(points, 0)
     return max(left, box[0]), max(top, box[1]), min(right, box[2]), min(bottom, box[3])
 
 
-def _blob(
+def blob(
     canvas: Canvas, x: float, y: float, radius: float, rough: float
 ) -> list[tuple[float, float]]:
     """A closed outline of 18 corners; the radius varies by a share of `rough`."""
@@ -130,10 +133,10 @@ def _soft(
     layer = Image.new("L", image.size, 0)
     box = (x - radius, y - radius, x + radius, y + radius)
     ImageDraw.Draw(layer).ellipse(box, fill=alpha)
-    _paste_soft(image, layer, box, colour, max(1.0, blur))
+    paste_soft(image, layer, box, colour, max(1.0, blur))
 
 
-def _paste_soft(image: Image.Image, layer: Image.Image, box: Box, colour: RGB, blur: float) -> None:
+def paste_soft(image: Image.Image, layer: Image.Image, box: Box, colour: RGB, blur: float) -> None:
     """Lay `colour` on the image through the blurred layer, in the box and the blur's reach."""
     reach = 2 * blur + 2
     region = (
@@ -148,7 +151,8 @@ def _paste_soft(image: Image.Image, layer: Image.Image, box: Box, colour: RGB, b
     image.paste(colour, region, mask)
 
 
-def _bounds(points: list[tuple[float, float]], width: float) -> Box:
+def bounds(points: list[tuple[float, float]], width: float) -> Box:
+    """The box around lines of that width."""
     xs, ys = [p[0] for p in points], [p[1] for p in points]
     half = width / 2
     return min(xs) - half, min(ys) - half, max(xs) + half, max(ys) + half

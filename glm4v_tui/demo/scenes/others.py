@@ -7,10 +7,13 @@ from PIL import Image
 
 from glm4v_tui.demo.scenes.canvas import Canvas, draw_on, gradient, grey, near
 from glm4v_tui.demo.scenes.colours import RGB
+from glm4v_tui.demo.scenes.pictures import PICTURES
 
 
 def draw_other(canvas: Canvas) -> Image.Image:
-    """A face, a house, a chart, a page of text, a scribble or noise."""
+    """A face, a house, a chart, a page of text, a scribble or noise, or one of `PICTURES`."""
+    if canvas.look.variety and canvas.rng.random() < 0.75:
+        return canvas.rng.choice(PICTURES)(canvas)
     return canvas.rng.choice(_DRAWINGS)(canvas)
 
 

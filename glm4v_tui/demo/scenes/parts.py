@@ -7,7 +7,9 @@ from PIL import Image
 
 from glm4v_tui.demo.scenes.bodies import BODIES, Body
 from glm4v_tui.demo.scenes.canvas import Box, Canvas, blotches, box_of, place_of
+from glm4v_tui.demo.scenes.damage import DAMAGE, lose_teeth
 from glm4v_tui.demo.scenes.marks import MARKS
+from glm4v_tui.demo.scenes.styles import STYLED_BODIES
 
 DEFECTS = ("scratch", "dent", "crack", "hole", "stain", "missing piece")
 PARTS: dict[str, tuple[str, ...]] = {
@@ -42,6 +44,8 @@ class PartFacts:
 
     part: str
     defects: tuple[Defect, ...]
+    is_printed: bool = False
+    """Whether there is print on the part, which nobody asks about."""
 
     @property
     def grade(self) -> int:
@@ -53,10 +57,10 @@ def draw_part(canvas: Canvas) -> tuple[Image.Image, PartFacts]:
     """A new part: the image and its facts."""
     rng = canvas.rng
     name = rng.choice(tuple(PARTS))
-    body = BODIES[name](canvas)
+    body = (STYLED_BODIES if canvas.varied() else BODIES)[name](canvas)
     count = rng.choices((0, 1, 2, 3), (8, 11, 3, 2))[0]
     defects: list[Defect] = []
-    taken: list[Box] = []
+    taken = list(body.features)
     for _ in range(count):
         drawn = _add_defect(canvas, body, rng.choice(PARTS[name]), taken)
         if drawn is not None:
@@ -64,11 +68,13 @@ def draw_part(canvas: Canvas) -> tuple[Image.Image, PartFacts]:
     if rng.random() < 0.35:
         body.image = blotches(canvas, body.image, rng.randint(8, 26))
     defects.sort(key=lambda d: (d.box[1] + d.box[3], d.box[0]))
-    return body.image, PartFacts(name, tuple(defects))
+    return body.image, PartFacts(name, tuple(defects), body.is_printed)
 
 
 def _add_defect(canvas: Canvas, body: Body, kind: str, taken: list[Box]) -> Defect | None:
     rng = canvas.rng
+    if kind == "missing piece" and body.teeth and rng.random() < 0.7:
+        return _lost_teeth(canvas, body, taken)
     hidden = body.is_toothed and kind == "missing piece"
     severity = rng.choice(SEVERITIES[1:] if hidden else SEVERITIES)
     extent = rng.uniform(*_EXTENT[severity]) * canvas.side
@@ -88,7 +94,21 @@ def _add_defect(canvas: Canvas, body: Body, kind: str, taken: list[Box]) -> Defe
             break
     else:
         return None
-    box = MARKS[kind](canvas, body, x, y, extent)
+    narrow = body.hole > 0 and kind in {"dent", "stain"} and extent > 0.09 * canvas.side
+    draw = (DAMAGE if not narrow and canvas.varied() else MARKS)[kind]
+    return _found(canvas, kind, severity, draw(canvas, body, x, y, extent), taken)
+
+
+def _lost_teeth(canvas: Canvas, body: Body, taken: list[Box]) -> Defect | None:
+    """One missing tooth, which is moderate, or two that are severe."""
+    if any(d not in body.features for d in taken):
+        return None
+    count = 1 if canvas.rng.random() < 0.75 else 2
+    box = lose_teeth(body, canvas.rng.randrange(len(body.teeth)), count)
+    return _found(canvas, "missing piece", SEVERITIES[count], box, taken)
+
+
+def _found(canvas: Canvas, kind: str, severity: str, box: Box, taken: list[Box]) -> Defect:
     box = (
         max(0, box[0]),
         max(0, box[1]),

@@ -18,7 +18,15 @@ from glm4v_tui.demo.scenes.canvas import (
 )
 from glm4v_tui.demo.scenes.colours import COLOURS, RGB, distance
 from glm4v_tui.demo.scenes.packages import PACKAGES, Package
-from glm4v_tui.demo.scenes.words import any_brand, any_name, any_price, any_weight
+from glm4v_tui.demo.scenes.words import (
+    any_brand,
+    any_name,
+    any_price,
+    any_weight,
+    varied_brand,
+    varied_name,
+    varied_weight,
+)
 
 MATERIALS = ("cardboard", "glass", "metal", "plastic", "paper")
 
@@ -51,12 +59,16 @@ def draw_product(canvas: Canvas) -> tuple[Image.Image, ProductFacts]:
     shelf_tag = rng.random() < 0.35
     bottom = canvas.height * (rng.uniform(0.78, 0.84) if shelf_tag else rng.uniform(0.93, 0.99))
     package = PACKAGES[material](canvas, image, fill, bottom)
-    name, category = any_name(rng)
-    brand = any_brand(rng)
+    varied = canvas.varied()
+    name, category = varied_name(rng) if varied else any_name(rng)
+    brand = varied_brand(rng) if varied and rng.random() < 0.7 else any_brand(rng)
     price = any_price(rng) if rng.random() < 0.9 else None
     weight = any_weight(rng) if rng.random() < 0.9 else None
+    printed = weight
+    if varied and weight is not None:
+        weight, printed = varied_weight(rng)
     rows: list[tuple[float, str]] = []
-    _print_label(canvas, image, package, brand, name, weight, rows)
+    _print_label(canvas, image, package, brand, name, printed, rows)
     if price is not None:
         top = bottom if shelf_tag else None
         _print_price(canvas, image, package, price, top, rows)
@@ -101,6 +113,8 @@ def _print_label(
     _write(canvas, image, (left, right), at, brand, brand_size, ink, rows)
     words = name.split(" ")
     name_lines = [name] if len(words) < 3 or rng.random() < 0.4 else [words[0], " ".join(words[1:])]
+    if canvas.look.variety and len(words) > 1 and (len(name) > 18 or rng.random() < 0.2):
+        name_lines = _halves(words)
     size = min(
         canvas.side * rng.uniform(0.06, 0.1), height * (0.15 if len(name_lines) == 1 else 0.115)
     )
@@ -114,8 +128,16 @@ def _print_label(
     if weight is not None:
         at = bottom - height * rng.uniform(0.08, 0.12)
         span = (left, left + (right - left) * 0.45) if rng.random() < 0.6 else (left, right)
+        if len(weight) > 8:
+            span = (left, left + (right - left) * 0.9)
         size = min(canvas.side * rng.uniform(0.055, 0.085), height * 0.12)
         _write(canvas, image, span, at, weight, size, ink_on(rng, package.colour), rows)
+
+
+def _halves(words: list[str]) -> list[str]:
+    """The words in two lines of about equal length."""
+    splits = [(" ".join(words[:i]), " ".join(words[i:])) for i in range(1, len(words))]
+    return list(min(splits, key=lambda lines: max(map(len, lines))))
 
 
 def _banner(

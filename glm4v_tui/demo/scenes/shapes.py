@@ -1,10 +1,11 @@
 """Family 1: one to six coloured shapes on a background."""
 
 import math
+import random
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from glm4v_tui.demo.scenes.canvas import (
     Box,
@@ -19,6 +20,7 @@ from glm4v_tui.demo.scenes.canvas import (
     shade,
 )
 from glm4v_tui.demo.scenes.colours import COLOURS, CSS, RGB, distance
+from glm4v_tui.demo.scenes.layouts import any_layout
 
 _Points: TypeAlias = list[tuple[float, float]]
 
@@ -57,6 +59,8 @@ class ShapesFacts:
 
 def draw_shapes(canvas: Canvas) -> tuple[Image.Image, ShapesFacts]:
     """A new scene: the image and its facts."""
+    if canvas.varied():
+        return _draw_varied(canvas)
     rng = canvas.rng
     image, base, name = _background(canvas)
     count = 0 if rng.random() < 0.02 else rng.choices((1, 2, 3, 4, 5, 6), (3, 5, 5, 4, 3, 2))[0]
@@ -83,6 +87,53 @@ def draw_shapes(canvas: Canvas) -> tuple[Image.Image, ShapesFacts]:
         image = blotches(canvas, image, rng.randint(10, 40))
     shapes.sort(key=lambda s: (int(3 * s.y), s.x))
     return image, ShapesFacts(tuple(shapes), name)
+
+
+def _draw_varied(canvas: Canvas) -> tuple[Image.Image, ShapesFacts]:
+    """A row, column, grid, overlapping pair or free scene in one of more drawing styles."""
+    rng = canvas.rng
+    by_hand = rng.random() < 0.5
+    image, base, name = _hand_background(canvas) if by_hand else _background(canvas)
+    style = _style(rng, by_hand)
+    usable = [c for c in COLOURS if c != name and distance(CSS[c], base) >= 60]
+    if style.hollow:
+        usable = [c for c in usable if c not in {"white", "black"}]
+    colours = rng.sample(usable, rng.choices((1, 2, 3, len(usable)), (3, 2, 2, 6))[0])
+    kinds = rng.sample(KINDS, rng.choices((1, 2, 3, len(KINDS)), (4, 2, 2, 6))[0])
+    shapes: list[Shape] = []
+    for size, (x, y, radius), other in any_layout(canvas):
+        colour = rng.choice(colours)
+        if other is not None and colour == shapes[other].colour:
+            colour = rng.choice([c for c in usable if c != colour])
+        fill = CSS[colour] if by_hand else canvas.look.palette.pick(rng, colour)
+        if distance(fill, base) < 48:
+            fill = CSS[colour]
+        plan = _Plan(rng.choice(kinds), colour, size, fill, x, y, radius, by_hand, style)
+        shapes.append(_draw(canvas, image, plan))
+    if rng.random() < 0.07:
+        image = image.filter(ImageFilter.BoxBlur(canvas.side * rng.uniform(0.003, 0.009)))
+    elif not by_hand and rng.random() < 0.3:
+        image = blotches(canvas, image, rng.randint(10, 40))
+    shapes.sort(key=lambda s: (int(3 * s.y), s.x))
+    return image, ShapesFacts(tuple(shapes), name)
+
+
+def _hand_background(canvas: Canvas) -> tuple[Image.Image, RGB, str | None]:
+    """White, or the exact value of another named colour."""
+    name = "white" if canvas.rng.random() < 0.5 else canvas.rng.choice(COLOURS)
+    return Image.new("RGB", (canvas.width, canvas.height), CSS[name]), CSS[name], name
+
+
+def _style(rng: random.Random, by_hand: bool) -> "_Style":
+    """How every shape of a varied scene is drawn."""
+    kind = rng.random()
+    if kind < 0.08:
+        return _Style(hollow=rng.uniform(0.1, 0.28), turned=not by_hand)
+    if kind < (0.65 if by_hand else 0.35):
+        return _Style(turned=rng.random() < 0.25)
+    edge = rng.choice((grey(0), grey(0), grey(0), grey(255), grey(60)))
+    stroke = rng.uniform(0.12, 0.24) if kind > 0.88 else rng.uniform(0.03, 0.1)
+    return _Style(edge=edge, stroke=stroke, turned=rng.random() < 0.5)
 
 
 def _background(canvas: Canvas) -> tuple[Image.Image, RGB, str | None]:
@@ -137,6 +188,18 @@ def _free_spot(
 
 
 @dataclass(frozen=True, slots=True)
+class _Style:
+    """How a varied scene is drawn; widths of lines are shares of a shape's radius."""
+
+    edge: RGB | None = None
+    stroke: float = 0.0
+    hollow: float = 0.0
+    """Width of the line of a shape that is drawn as a line only, 0 for filled ones."""
+    turned: bool = False
+    """Whether rectangles and ovals lie at any angle."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Plan:
     """A shape about to be drawn: centre and radius in pixels; plain ones are upright and flat."""
 
@@ -148,6 +211,7 @@ class _Plan:
     y: float
     radius: float
     plain: bool
+    style: _Style | None = None
 
 
 def _draw(canvas: Canvas, image: Image.Image, plan: _Plan) -> Shape:
@@ -168,6 +232,9 @@ def _draw(canvas: Canvas, image: Image.Image, plan: _Plan) -> Shape:
 
 def _paint(canvas: Canvas, image: Image.Image, plan: _Plan, points: _Points) -> None:
     """Fill the outline, now and then with a shadow, an edge, or only as a thick line."""
+    if plan.style is not None:
+        _paint_varied(image, plan, plan.style, points)
+        return
     rng, fill, radius = canvas.rng, plan.fill, plan.radius
     pen = draw_on(image)
     if not plan.plain and rng.random() < 0.2:
@@ -188,6 +255,25 @@ def _paint(canvas: Canvas, image: Image.Image, plan: _Plan, points: _Points) -> 
             pen.line([*points, points[0]], fill=edge, width=stroke, joint="curve")
 
 
+def _paint_varied(image: Image.Image, plan: _Plan, style: _Style, points: _Points) -> None:
+    """Fill the outline, draw its edge, or draw it as a line only."""
+    pen = draw_on(image)
+    if style.hollow:
+        width = max(2, round(plan.radius * style.hollow))
+        if plan.kind == "circle":
+            pen.ellipse(_bounds(points), outline=plan.fill, width=width)
+        else:
+            pen.line([*points, *points[:2]], fill=plan.fill, width=width, joint="curve")
+        return
+    if plan.kind == "circle":
+        pen.ellipse(_bounds(points), fill=plan.fill)
+    else:
+        pen.polygon(points, fill=plan.fill)
+    if style.edge is not None and distance(style.edge, plan.fill) > 60:
+        width = max(1, round(plan.radius * style.stroke))
+        pen.line([*points, *points[:2]], fill=style.edge, width=width, joint="curve")
+
+
 def _bounds(points: _Points) -> Box:
     xs, ys = [p[0] for p in points], [p[1] for p in points]
     return min(xs), min(ys), max(xs), max(ys)
@@ -203,6 +289,12 @@ def _outline(canvas: Canvas, plan: _Plan) -> _Points:
     if kind in {"triangle", "hexagon", "star"} and rng.random() < 0.25:
         turn = rng.uniform(0, 2 * math.pi)
     corners = _unit(kind, rng.uniform(0.36, 0.5), rng.uniform(0.26, 0.4))
+    if plan.style is not None:
+        if kind in {"oval", "rectangle"} and plan.style.turned:
+            turn = rng.uniform(0, 2 * math.pi)
+        if kind == "diamond":
+            wide = rng.uniform(0.6, 1.0)
+            corners = [(0.0, -1.0), (wide, 0.0), (0.0, 1.0), (-wide, 0.0)]
     if kind in {"oval", "rectangle"}:
         corners = [(px * sx, py * sy) for px, py in corners]
     c, s = math.cos(turn), math.sin(turn)
