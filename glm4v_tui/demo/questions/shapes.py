@@ -136,7 +136,8 @@ def _count_all(rng: random.Random, facts: ShapesFacts) -> Chain:
 def _count_asked(rng: random.Random, noun: str, count: int) -> Turn:
     """Whether there are three of them."""
     asked = count if count > 1 and rng.random() < 0.5 else max(2, count + rng.choice((-1, 1, 2)))
-    number = NUMBERS[asked] if rng.random() < 0.7 else str(asked)
+    is_word = rng.random() < 0.7 and asked < len(NUMBERS)
+    number = NUMBERS[asked] if is_word else str(asked)
     question = phrase(
         rng,
         (
