@@ -56,6 +56,10 @@ class Glm4v9bImageProcessor:
         factor = self.patch_size * self.merge_size
         return (self._size["height"] // factor) * (self._size["width"] // factor)
 
+    def seen_size(self, size: tuple[int, int]) -> tuple[int, int]:  # noqa: ARG002
+        """The (width, height) that a picture of any size gets."""
+        return self._size["width"], self._size["height"]
+
     def __call__(self, images: Any, return_tensors: str = "pt") -> BatchFeature:
         """Pictures, or lists of them -> ``pixel_values`` of shape (images, 3, height, width)."""
         pictures = [self.pixels(self.resized(image)) for image in _flat(images)]
