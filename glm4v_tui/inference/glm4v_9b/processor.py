@@ -12,13 +12,16 @@ from transformers import BatchFeature
 from glm4v_tui.errors import ImageError
 from glm4v_tui.inference.glm4v_9b.chat import IMAGE, chat_ids, chat_images, chat_pieces
 from glm4v_tui.inference.glm4v_9b.image_processor import Glm4v9bImageProcessor
-from glm4v_tui.inference.glm4v_9b.tokenizer import CONFIG_FILE, TOKENIZER_FILE, load_tokenizer
+from glm4v_tui.inference.glm4v_9b.tokenizer import (
+    CONFIG_FILE,
+    TOKENIZER_FILE,
+    Glm4Tokenizer,
+    load_tokenizer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
-
-    from transformers import PreTrainedTokenizerFast
 
     Turns = Sequence[dict[str, Any]]
 
@@ -38,7 +41,7 @@ class Glm4v9bProcessor:
     def __init__(
         self,
         image_processor: Glm4v9bImageProcessor | None,
-        tokenizer: PreTrainedTokenizerFast,
+        tokenizer: Glm4Tokenizer,
     ) -> None:
         self.image_processor = image_processor
         self.tokenizer = tokenizer
