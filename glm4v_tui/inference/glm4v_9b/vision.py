@@ -43,14 +43,17 @@ class PatchEmbedding(nn.Module):
         grid = (patches.shape[-2], patches.shape[-1])
         tokens = patches.flatten(2).transpose(1, 2)
         first = self.cls_embedding.expand(tokens.shape[0], -1, -1)
-        return torch.cat((first, tokens), dim=1) + self._positions(grid), grid
+        positions = self._positions(grid, tokens.device)
+        return torch.cat((first, tokens), dim=1) + positions, grid
 
-    def _positions(self, grid: tuple[int, int]) -> Tensor:
+    def _positions(self, grid: tuple[int, int], device: torch.device) -> Tensor:
         """The learned table as it is, or resampled to another grid (bicubic, in float32)."""
-        table = self.position_embedding.weight
+        # Looked up, not taken: its weights may lie elsewhere and come only when it is called.
+        rows, columns = self._grid
+        everywhere = torch.arange(1 + rows * columns, device=device)
+        table: Tensor = self.position_embedding(everywhere)
         if grid == self._grid:
             return table
-        rows, columns = self._grid
         image = table[1:].float().view(1, rows, columns, -1).permute(0, 3, 1, 2)
         image = functional.interpolate(
             image, size=grid, mode="bicubic", align_corners=False, antialias=True

@@ -30,15 +30,16 @@ def test_any_even_grid_can_be_asked_about(sized: Reference, width: int, height: 
 def test_the_table_is_exact_at_its_own_size_and_smooth_beside_it(one: Reference) -> None:
     embedding = one.model.model.vision_tower.patch_embedding
     table = embedding.position_embedding.weight
-    assert embedding._positions((8, 8)) is table
-    assert embedding._positions((10, 6)).shape == (61, 48)
-    assert torch.equal(embedding._positions((4, 4))[0], table[0])
+    here = torch.device("cpu")
+    assert torch.equal(embedding._positions((8, 8), here), table)
+    assert embedding._positions((10, 6), here).shape == (61, 48)
+    assert torch.equal(embedding._positions((4, 4), here)[0], table[0])
     rows, columns = torch.meshgrid(torch.arange(8.0), torch.arange(8.0), indexing="ij")
     ramp = torch.stack((rows, columns), dim=-1).view(64, 2).repeat(1, 24)
     with torch.no_grad():
         kept = table.clone()
         table[1:] = ramp
-        doubled = embedding._positions((16, 16))[1:].view(16, 16, 48)
+        doubled = embedding._positions((16, 16), here)[1:].view(16, 16, 48)
         table.copy_(kept)
     # Sample k of 16 lies at (k + 0.5) / 2 - 0.5 of 8; bicubic keeps a slope but at the rim.
     inner = torch.arange(4, 12)

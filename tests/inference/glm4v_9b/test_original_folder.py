@@ -153,6 +153,32 @@ def test_the_decode_step_is_one_graph(one: Reference) -> None:
     torch.testing.assert_close(step(whole), step(one.model), atol=1e-4, rtol=0)
 
 
+def test_parts_that_lie_on_disk_answer_the_same(one: Reference, tmp_path: Path) -> None:
+    """Each module is called for its weights, which come only then, wherever a split falls."""
+    inputs = one.inputs("image_user")
+    limit = {"max_memory": {"cpu": "900KB"}, "device_map": "auto"}
+    model = load(one.checkpoint, **limit, offload_folder=tmp_path)
+    assert set(model.hf_device_map.values()) == {"cpu", "disk"}
+    assert torch.equal(model(**inputs).logits, one.model(**inputs).logits)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_near(one: Reference, dtype: torch.dtype) -> None:
+    """The reference's own bfloat16 run is off by 0.5 in the logits, which reach 8."""
+    inputs = one.inputs("image_user")
+    model = AutoModelForImageTextToText.from_pretrained(one.checkpoint, dtype=dtype)
+    logits, expected = model(**inputs).logits, one.model(**inputs).logits
+    assert logits.dtype is dtype
+    assert float((logits.float() - expected).abs().max()) < 1
+    assert (logits.argmax(-1) == expected.argmax(-1)).float().mean() > 0.9
+
+
+def test_the_attention_of_all_parts_can_be_chosen(one: Reference) -> None:
+    model = load(one.checkpoint, attn_implementation="eager")
+    assert model.model.vision_tower.config._attn_implementation == "eager"
+    assert one.difference("logits.image_user", model(**one.inputs("image_user")).logits) < 3e-4
+
+
 def test_no_gradient_is_kept(one: Reference) -> None:
     with torch.enable_grad():
         assert not one.model(**one.inputs("image_user")).logits.requires_grad
