@@ -12,11 +12,15 @@ runs to ``max_new_tokens`` unless the checkpoint is told which ordinary token en
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+GLM4V_9B = Path(__file__).parent / "inference" / "glm4v_9b" / "reference" / "A"
+"""A GLM-4V-9B in miniature with the numbers that belong to it."""
 
 GLM_TOKENS = (
     "<|endoftext|>", "[MASK]", "[gMASK]", "[sMASK]", "<sop>", "<eop>", "<|system|>", "<|user|>",
@@ -189,12 +193,26 @@ def make_llava(folder: Path, *, seed: int = 0, shards: int = 1) -> Path:
     return _write(folder, config, processor, seed, shards, ("<|endoftext|>",))
 
 
+def make_glm4v_9b(folder: Path) -> Path:
+    """A GLM-4V-9B in its original layout (model type ``chatglm``): the reference's, livened."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(GLM4V_9B / "checkpoint", folder)
+    file = folder / "model-00001-of-00001.safetensors"
+    tensors = load_file(file)
+    tensors["transformer.output_layer.weight"][643:] = 0.0
+    save_file(tensors, file, metadata={"format": "pt"})
+    change_config(folder, seq_length=2048)
+    return folder
+
+
 MAKERS: dict[str, Callable[..., Path]] = {
     "glm4v": make_glm4v,
     "glm46v": make_glm46v,
     "glm_ocr": make_glm_ocr,
     "qwen2_5_vl": make_qwen2_5_vl,
     "llava": make_llava,
+    "glm4v_9b": make_glm4v_9b,
 }
 
 
@@ -202,6 +220,13 @@ MAKERS: dict[str, Callable[..., Path]] = {
 def tiny_glm4v(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a ``glm4v`` checkpoint. Shared: read it, do not change it."""
     return make_glm4v(tmp_path_factory.mktemp("checkpoint") / "tiny-glm4v")
+
+
+def change_config(folder: Path, **values: Any) -> None:
+    """Change values of a checkpoint's ``config.json``; None takes one out."""
+    file = folder / "config.json"
+    config = json.loads(file.read_text()) | values
+    file.write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
 
 
 def set_generation(folder: Path, **values: Any) -> None:

@@ -4,7 +4,7 @@ Only small JSON files and the headers of the safetensors files are read, so this
 milliseconds for any size and needs no model library.
 """
 
-from glm4v_tui.checkpoint.kind import context_length, loadable_model_types
+from glm4v_tui.checkpoint.kind import context_length, loadable_model_types, read_config
 from glm4v_tui.checkpoint.problem import Problem
 from glm4v_tui.checkpoint.report import CheckpointReport, inspect_checkpoint
 from glm4v_tui.checkpoint.source import ModelSource, cached_snapshot, resolve_model
@@ -18,6 +18,7 @@ __all__ = [
     "context_length",
     "inspect_checkpoint",
     "loadable_model_types",
+    "read_config",
     "resolve_model",
     "tensor_bytes",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from glm4v_tui.checkpoint.chatglm import CHATGLM, chatglm_companion_problems
 from glm4v_tui.checkpoint.problem import Problem
 from glm4v_tui.checkpoint.weight_file import is_lfs_pointer
 
@@ -17,7 +18,10 @@ PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
 TEMPLATE_FILES = ("chat_template.jinja", "chat_template.json")
 
 
-def companion_problems(folder: Path) -> Iterator[Problem]:
+def companion_problems(folder: Path, model_type: str) -> Iterator[Problem]:
+    if model_type == CHATGLM:
+        yield from chatglm_companion_problems(folder)
+        return
     yield from _tokenizer_problems(folder)
     if not _has_any(folder, PROCESSOR_FILES):
         yield Problem(

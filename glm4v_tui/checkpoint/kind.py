@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from glm4v_tui.checkpoint.chatglm import CHATGLM, chatglm_problem
 from glm4v_tui.checkpoint.problem import COPY_AGAIN, Problem
 
 CONFIG = "config.json"
@@ -86,14 +87,8 @@ def kind_problem(config: dict[str, Any]) -> Problem | None:
     """Why a model of this kind cannot be loaded at all; None when it can."""
     kind = str(config.get("model_type", ""))
     known = loadable_model_types()
-    if kind == "chatglm":
-        return Problem(
-            "The original GLM-4V-9B is not supported yet",
-            "Its model type is chatglm, which transformers 5 loads only by running code that "
-            "comes with the checkpoint. This program never does that.",
-            "Use a checkpoint of the same family: zai-org/GLM-4.1V-9B-Thinking or "
-            "zai-org/GLM-4.6V-Flash.",
-        )
+    if kind == CHATGLM:
+        return chatglm_problem(config)
     if known is not None and kind not in known:
         return _unknown_kind(kind, has_code="auto_map" in config)
     return None

@@ -76,6 +76,7 @@ def inspect_checkpoint(folder: Path) -> CheckpointReport:
     if isinstance(names, Problem):
         weight_problems.append(names)
     unknown = kind_problem(config)
+    model_type = str(config.get("model_type", ""))
     return CheckpointReport(
         folder=str(folder),
         problems=(unknown,)
@@ -83,9 +84,9 @@ def inspect_checkpoint(folder: Path) -> CheckpointReport:
         else (
             *weight_problems,
             *misplaced_problems(folder, weights),
-            *companion_problems(folder),
+            *companion_problems(folder, model_type),
         ),
-        model_type=str(config.get("model_type", "")),
+        model_type=model_type,
         weight_bytes=sum(file.weight_bytes for file in weights.values()),
         parameters=sum(file.parameters for file in weights.values()),
         dtype=_main_dtype(weights.values()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from PIL import Image
 
@@ -40,8 +40,11 @@ class ImageCost:
     def measure(self, size: Size) -> tuple[Size, int]:
         """(width, height) -> the (width, height) that the vision tower gets, and the tokens.
 
-        All zero for a size that the processor refuses (GLM's: longer than 200 times its width).
+        All zero for a size that the processor refuses (GLM's: longer than 200 times its width),
+        and for every size where the model reads no images.
         """
+        if self._processor.image_processor is None:
+            return (0, 0), 0
         if size not in self._known:
             try:
                 self._known[size] = self._measure(size)
@@ -94,7 +97,12 @@ def _blank(size: tuple[int, int]) -> Image.Image:
 
 
 def _resize_rule(image_processor: Any) -> Callable[[Size], Size] | None:
-    """The processor's own ``smart_resize`` with its settings filled in, where there is one."""
+    """The processor's own ``smart_resize`` with its settings filled in, where there is one.
+
+    GLM-4V-9B's processor, which is part of this program, tells the size itself.
+    """
+    if hasattr(image_processor, "seen_size"):
+        return cast("Callable[[Size], Size]", image_processor.seen_size)
     module = sys.modules[type(image_processor).__module__]
     smart_resize = getattr(module, "smart_resize", None)
     if smart_resize is None:

@@ -10,8 +10,9 @@ import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 from transformers.utils import logging as transformers_logging
 
-from glm4v_tui.checkpoint import tensor_bytes
+from glm4v_tui.checkpoint import Problem, read_config, tensor_bytes
 from glm4v_tui.errors import CheckpointError
+from glm4v_tui.inference.glm4v_9b import MODEL_TYPE, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ _REPORT_EVERY_S = 0.05
 
 def load_processor(folder: str) -> Any:
     """The checkpoint's processor: tokenizer, image processor and chat template."""
+    _make_known(folder)
     processor = AutoProcessor.from_pretrained(
         folder, local_files_only=True, trust_remote_code=False
     )
@@ -39,6 +41,7 @@ def load_processor(folder: str) -> Any:
 
 def load_model(folder: str, placement: Placement, on_bytes: OnBytes) -> Any:
     """The checkpoint's weights in their place, ready for inference."""
+    _make_known(folder)
     sizes = tensor_bytes(Path(folder))
     transformers_logging.set_tqdm_hook(_WeightCounter.hook(sizes, on_bytes))
     try:
@@ -56,6 +59,13 @@ def load_model(folder: str, placement: Placement, on_bytes: OnBytes) -> Any:
         transformers_logging.set_tqdm_hook(None)
     _require_all_weights(folder, sorted(notes["missing_keys"]))
     return model.eval()
+
+
+def _make_known(folder: str) -> None:
+    """Register what transformers does not know itself; importing it takes time, so only then."""
+    config = read_config(Path(folder))
+    if not isinstance(config, Problem) and config.get("model_type") == MODEL_TYPE:
+        register()
 
 
 def count_weights(model: Any) -> tuple[int, int]:

@@ -72,7 +72,8 @@ class PromptWriter:
     def __init__(self, processor: Any, image_token_id: int | None) -> None:
         self._processor = processor
         self._image_token_id = image_token_id
-        self._control_tokens = _control_tokens(processor.tokenizer)
+        is_safe = getattr(processor, "reads_special_text_plainly", False)
+        self._control_tokens = () if is_safe else _control_tokens(processor.tokenizer)
         self.form = self._find_form()
 
     def write(self, messages: Sequence[Message], image_of: Callable[[str], Image]) -> Prompt:

@@ -142,9 +142,9 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
         lambda f: change_config(f, model_type="own", auto_map={"AutoModel": "m.M"}),
         "code of its own", "'own'",
     ),
-    "GLM-4V-9B": (
+    "ChatGLM of 2023": (
         lambda f: change_config(f, model_type="chatglm", auto_map={"AutoModel": "m.M"}),
-        "GLM-4V-9B is not supported yet", "chatglm",
+        "not a GLM-4", "chatglm",
     ),
 }  # fmt: skip
 
