@@ -60,6 +60,8 @@ class AnswerRun:
 
     tokens: list[int] = field(default_factory=list)
     cache: Any = None
+    position: int | None = None
+    """Of the token that follows those in the cache, for models that do not count by themselves."""
 
     def kv_bytes(self) -> int:
         """Bytes of the keys and values held now."""
@@ -154,6 +156,8 @@ class Decoder:
             raise _too_long(prompt, self._context_length or 0)
         greedy = Sampling(max_new_tokens=1, temperature=0)
         self.run = run = AnswerRun()
+        if (count := getattr(self._model, "next_position", None)) is not None:
+            run.position = count(prompt.inputs["input_ids"])
         with (
             torch.inference_mode(),
             contextlib.suppress(_Stopped),
@@ -179,9 +183,13 @@ class Decoder:
             The logits after each token, float32, of shape (batch, tokens, vocabulary); None when
             stopped.
         """
-        cache = {self._cache_name: self.run.cache, "use_cache": True}
+        inputs: dict[str, Any] = {self._cache_name: self.run.cache, "use_cache": True}
+        if self.run.position is not None:
+            places = torch.arange(ids.shape[1], device=ids.device) + self.run.position
+            inputs["position_ids"] = places.expand_as(ids)
+            self.run.position += ids.shape[1]
         with torch.inference_mode(), self._stoppable(should_stop):
-            return cast(torch.Tensor, self._model(input_ids=ids, **cache).logits.float())
+            return cast(torch.Tensor, self._model(input_ids=ids, **inputs).logits.float())
         return None
 
     def read_whole(

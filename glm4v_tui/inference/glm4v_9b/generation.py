@@ -81,6 +81,10 @@ class Glm4v9bForConditionalGeneration(Glm4v9bPreTrainedModel, GenerationMixin): 
         others = {name: value for name, value in outputs.items() if name != "last_hidden_state"}
         return CausalLMOutputWithPast(logits=logits, **others)
 
+    def next_position(self, input_ids: Tensor) -> int:
+        """The position of the token that follows these, (1, tokens), without padding."""
+        return int(position_ids_of(input_ids, self.model.image_ids, None)[0, -1]) + 1
+
     # What generate asks for -----------------------------------------------------------------
 
     def _prepare_position_ids_for_generation(
