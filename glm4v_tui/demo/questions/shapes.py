@@ -377,6 +377,8 @@ def _ask_kind(rng: random.Random, facts: ShapesFacts) -> Chain:
 def _ask_absent(rng: random.Random, facts: ShapesFacts) -> Chain:
     """Where, how large or what colour a shape is that the image does not hold."""
     missing = [k for k in KINDS if all(s.kind != k for s in facts.shapes)]
+    if not missing:
+        return _count_all(rng, facts)
     noun = rng.choice(missing)
     if rng.random() < 0.4:
         noun = f"{rng.choice(COLOURS)} {noun}"

@@ -82,7 +82,9 @@ class FilePreview(Vertical):
 
     async def _describe(self, row: Row) -> None:
         await asyncio.sleep(_PAUSE)
-        picture = self.query_one(Picture)
+        picture = self.query_one_optional(Picture)
+        if picture is None:  # the window is being taken away
+            return
         if row.kind is Kind.FOLDER:
             picture.show(None)
             self._tell(_folder_words(row, await asyncio.to_thread(_count_entries, row.path)))
@@ -104,7 +106,10 @@ class FilePreview(Vertical):
             self._tell(_error_words(self._row, message.error))
 
     def _tell(self, words: Content) -> None:
-        self.query_one(Words).show(words)
+        shown = self.query_one_optional(Words)
+        if shown is None:
+            return
+        shown.show(words)
         self.post_message(self.Described(_one_line(words)))
 
 
