@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 
@@ -78,6 +79,26 @@ def test_verdicts_on_standard_output(export, review, parts):
     assert [one["label"] for one in told] == ["pass", "fail"]
     assert told[0]["path"] == str(parts / "part0.png")
     assert "2 images of 3 exported." in done.stderr
+
+
+@pytest.mark.parametrize("format_", ["jsonl", "csv", "coco"])
+def test_who_stops_reading_ends_it_without_a_word(stage, review, format_):
+    review()
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        program("export", "parts", "--task", "defect", "--format", format_),
+        stdin=subprocess.DEVNULL,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(stage.folder),
+        cwd=stage.folder,
+        timeout=120,
+    )
+    os.close(writing)
+    assert done.returncode == 141
+    assert "defect of its own" not in done.stderr
 
 
 def test_verdicts_in_a_file_in_place_of_the_one_before(export, review, stage):

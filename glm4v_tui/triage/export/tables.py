@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import io
 import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -80,16 +79,25 @@ def write_csv(rows: Iterable[Row], task: AnyTask, out: BinaryIO) -> int:
     Truth values are ``1`` and ``0``. A text that a spreadsheet would take for a formula gets an
     apostrophe before it.
     """
-    text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
-    writer = csv.writer(text)
+    writer = csv.writer(_Encoded(out))
     fields = [name for name in Line.__struct_fields__ if name != "path" or not task.is_private]
     writer.writerow(fields)
     count = 0
     for count, row in enumerate(rows, 1):  # noqa: B007 - counted
         line = _line(row, task)
         writer.writerow([_cell(getattr(line, name)) for name in fields])
-    text.detach()
     return count
+
+
+class _Encoded:
+    """Text into bytes. Unlike ``TextIOWrapper`` it never closes what it writes to: that may be
+    standard output, which is still needed when a pipe breaks."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        return self._out.write(text.encode())
 
 
 def _line(row: Row, task: AnyTask) -> Line:
