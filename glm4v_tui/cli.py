@@ -210,6 +210,8 @@ def batch_command(**options: Any) -> None:
 @click.option("-o", "--out", metavar="FILE", help="Where to; else to standard output.")
 @click.option("-r", "--recursive", is_flag=True, help="Look into folders below, too.")
 @click.option("--all", "is_all", is_flag=True, help="Also images without a verdict.")
+@click.option("--reviewer", metavar="NAME", help="Whose verdicts alone; everybody's by default.")
+@click.option("--history", is_flag=True, help="jsonl, csv: every event, also what was taken back.")
 @click.option("--copy", "copies", is_flag=True, help="folders: copy the files, do not link them.")
 @click.option(
     "--rate",
@@ -231,10 +233,12 @@ def export_command(**options: Any) -> None:
     """Write the verdicts on images for other programs.
 
     \b
-    jsonl, csv   one line an image
+    jsonl, csv   one line for each image and reviewer
     coco         boxes of the results
     xmp          a sidecar beside each image: keyword TASK:LABEL, rating, pick
     folders      links to the images (or copies) in a folder for each label
+
+    coco, xmp and folders have one label an image: where reviewers disagree, name one.
     """
     from glm4v_tui.commands import export
 

@@ -19,8 +19,8 @@ from glm4v_tui.triage.queue import Queue
 from glm4v_tui.triage.review import Review
 
 task = plugins_of(settings_with()).task(sys.argv[2])
-review = Review(Database(), task, Queue.of([Path(sys.argv[1])]), reviewer="ann", session="1")
-for label in task.labels[:2]:
+review = Review(Database(), task, Queue.of([Path(sys.argv[1])]), reviewer=sys.argv[3], session="1")
+for label in sorted(task.labels[:2], key=lambda one: one.name, reverse=sys.argv[3] == "ann"):
     review.give(label.name)
     review.advance()
 """
@@ -64,8 +64,8 @@ def export(stage, parts):
 
 @pytest.fixture
 def review(stage, parts):
-    def review(task="defect"):
-        done = run(stage, [sys.executable, "-c", REVIEW, str(parts), task])
+    def review(task="defect", reviewer="ann"):
+        done = run(stage, [sys.executable, "-c", REVIEW, str(parts), task, reviewer])
         assert done.returncode == 0, done.stderr
 
     return review
@@ -141,12 +141,44 @@ def test_a_private_task_is_exported_by_content_alone(export, review):
     assert len(done.stdout.splitlines()) == 3
 
 
+def test_two_reviewers_and_one_of_them(export, review, stage):
+    review()
+    review(reviewer="bob")  # who gives the labels the other way round
+    done = export("--format", "csv")
+    told = [(one["reviewer"], one["label"]) for one in csv.DictReader(done.stdout.splitlines())]
+    assert told == [("ann", "pass"), ("bob", "fail"), ("ann", "fail"), ("bob", "pass")]
+    assert "2 images of 3, with 4 rows, exported." in done.stderr
+    for name in ("coco", "folders", "xmp"):
+        out = ["-o", "sorted"] * (name == "folders")
+        done = export("--format", name, *out)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "Reviewers disagree" in done.stderr
+        assert export("--format", name, *out, "--reviewer", "bob").returncode == 0
+    assert (stage.folder / "sorted" / "fail" / "part0.png").exists()
+
+
+def test_the_history_is_every_event(export, review):
+    review()
+    review(reviewer="bob")
+    done = export("--format", "jsonl", "--history")
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(one["reviewer"], one["kind"], one["label"]) for one in told] == [
+        ("ann", "label", "pass"),
+        ("ann", "label", "fail"),
+        ("bob", "label", "fail"),
+        ("bob", "label", "pass"),
+    ]
+    assert "4 events exported." in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "title"),
     [
         (["--format", "jsonx"], "There is no format jsonx"),
         (["--format", "folders"], "There is no folder to write to"),
         (["--format", "xmp", "-o", "x"], "XMP sidecars lie beside their images"),
+        (["--format", "coco", "--history"], "coco has no room for a history"),
+        (["--format", "csv", "--history", "--all"], "--history and --all contradict"),
         (["--format", "csv", "--copy"], "Only folders hold copies"),
         (["--format", "csv", "--rate", "pass=1"], "Only XMP sidecars have ratings"),
         (["--format", "xmp", "--rate", "pass=9"], "--rate pass=9 cannot be understood"),
