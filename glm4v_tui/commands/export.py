@@ -140,7 +140,7 @@ class _Exporting:
         options = self._options
         queue = Queue.of(existing_paths(options.paths), recursive=options.recursive)
         self._notices += queue.listing.notices
-        database = Database()
+        database = Database(may_read_only=True)
         try:
             export = self._export_history if options.history else self._export_verdicts
             told = export(database, queue)

@@ -76,7 +76,7 @@ def run(options: TriageOptions) -> int:
     plugins = plugins_of(settings)
     from glm4v_tui.store.database import Database
 
-    with closing(Database()) as database:
+    with closing(Database(may_read_only=True)) as database:
         plan = _plan(options, settings, plugins, paths, database)
         return _run_screen(options, settings, plugins, plan)
 

@@ -141,6 +141,45 @@ def test_a_private_task_is_exported_by_content_alone(export, review):
     assert len(done.stdout.splitlines()) == 3
 
 
+KEEP = """
+from glm4v_tui.store.chat_values import KeptTurn
+from glm4v_tui.store.chats import Chats
+from glm4v_tui.store.database import Database
+
+database = Database()
+turn = KeptTurn(id="t", question="What is this?", state="generating", raw="A part.")
+Chats(database).save("c", "What is this?", "t", [turn], owner="0:0")
+database.close()
+"""
+
+
+def test_on_a_read_only_disk_what_was_kept_can_be_had(stage, review, parts):
+    if subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
+        pytest.skip("needs a mount of its own")
+    review()
+    assert run(stage, [sys.executable, "-c", KEEP]).returncode == 0
+    (parts / "part9.png").write_bytes((parts / "part0.png").read_bytes())  # not remembered
+    home = environment(stage.folder)["GLM4V_TUI_HOME"]
+    mount = f"mount --bind {home} {home} && mount -o remount,ro,bind {home} || exit 77; exec"
+
+    def read_only(*arguments):
+        return run(
+            stage, ["unshare", "-rm", "sh", "-c", f'{mount} "$@"', "-", *program(*arguments)]
+        )
+
+    done = read_only("export", "parts", "--task", "defect", "--format", "csv")
+    assert done.returncode == 0, done.stderr
+    told = [one["label"] for one in csv.DictReader(done.stdout.splitlines())]
+    assert told == ["pass", "fail", "pass"]
+    done = read_only("chats")
+    assert (done.returncode, done.stdout[-14:]) == (0, "What is this?\n"), done.stderr
+    done = read_only("chats", "export", "1")
+    assert "A part." in done.stdout
+    done = read_only("chats", "delete", "1")
+    assert done.returncode == 6
+    assert "The database cannot be opened or written" in done.stderr
+
+
 def test_two_reviewers_and_one_of_them(export, review, stage):
     review()
     review(reviewer="bob")  # who gives the labels the other way round
