@@ -160,7 +160,9 @@ def test_an_image_that_fails_is_a_record_and_is_tried_again(batch):
     assert "3 lines written, 1 of them with the reason of a failure." in done.stderr
     error = batch.records()[1]
     assert error["error"]["title"] == "Not an image"
-    assert "result" not in error
+    assert list(error) == list(batch.records()[0])  # every line has the same fields
+    unknown = ("label", "probabilities", "result", "warnings", "seconds", "is_stored", "sha256")
+    assert [error[name] for name in unknown] == [None] * len(unknown)
     batch.draw(1, start=2)
     assert batch.run("--resume").returncode == 0
     assert batch.names() == ["1.png", "3.png", "2.png"]
