@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from glm4v_tui.commands.export_file import place_of, to_file
+from glm4v_tui.commands.export_file import check_free, place_of, to_file
 from glm4v_tui.commands.start import (
     existing_paths,
     language_of,
@@ -50,6 +50,7 @@ class ExportOptions:
     is_all: bool = False
     reviewer: str | None = None
     history: bool = False
+    force: bool = False
     copies: bool = False
     rates: tuple[str, ...] = ()
     adobe_names: bool = False
@@ -98,6 +99,12 @@ def _check(options: ExportOptions, task: AnyTask, exporters: dict[str, Exporter]
     if name == "folders" and options.out is None:
         raise UsageError("There is no folder to write to", "", "Name one with -o.")
     _check_history(options)
+    if options.force and name in _NAMING:
+        raise UsageError(
+            "--force overwrites one file, and this format has many", "", "Leave it out."
+        )
+    if name not in _NAMING:
+        check_free(options.out, force=options.force)
     if options.copies and name != "folders":
         raise UsageError("Only folders hold copies", "", "Leave out --copy.")
     if name != "xmp" and (options.rates or options.adobe_names):

@@ -101,13 +101,29 @@ def test_who_stops_reading_ends_it_without_a_word(stage, review, format_):
     assert "defect of its own" not in done.stderr
 
 
-def test_verdicts_in_a_file_in_place_of_the_one_before(export, review, stage):
+def test_a_file_that_is_there_is_overwritten_only_where_that_is_said(export, review, stage):
     review()
     (stage.folder / "out.csv").write_text("old")
-    done = export("--format", "csv", "-o", "out.csv")
+    for name in ("csv", "jsonl", "coco"):
+        done = export("--format", name, "-o", "out.csv")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "The output file is there already" in done.stderr
+        assert "--force" in done.stderr
+    assert (stage.folder / "out.csv").read_text() == "old"
+    done = export("--format", "csv", "-o", "out.csv", "--force")
     assert (done.returncode, done.stdout) == (0, "")
     with (stage.folder / "out.csv").open(newline="") as file:
         assert [one["label"] for one in csv.DictReader(file)] == ["pass", "fail"]
+
+
+def test_a_pipe_is_written_to_and_stays_one(export, review, stage):
+    review()
+    pipe = stage.folder / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        assert export("--format", "jsonl", "-o", "pipe").returncode == 0
+        assert len(reader.communicate(timeout=30)[0].splitlines()) == 2
+    assert pipe.is_fifo()
 
 
 def test_coco_is_written_by_the_plugin(export, review):
@@ -218,6 +234,7 @@ def test_the_history_is_every_event(export, review):
         (["--format", "xmp", "-o", "x"], "XMP sidecars lie beside their images"),
         (["--format", "coco", "--history"], "coco has no room for a history"),
         (["--format", "csv", "--history", "--all"], "--history and --all contradict"),
+        (["--format", "folders", "-o", "x", "--force"], "--force overwrites one file"),
         (["--format", "csv", "--copy"], "Only folders hold copies"),
         (["--format", "csv", "--rate", "pass=1"], "Only XMP sidecars have ratings"),
         (["--format", "xmp", "--rate", "pass=9"], "--rate pass=9 cannot be understood"),
