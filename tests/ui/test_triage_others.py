@@ -18,6 +18,7 @@ from glm4v_tui.ui.triage.words import mark_of
         (Verdict(label="fail"), (Decided("bob", "fail"),), "fail"),
         (Verdict(is_skipped=True), (Decided("bob", "fail"),), "skipped"),
         (Verdict(label="pass"), (Decided("eve", "fail", True),), "pass"),
+        (Verdict(), (Decided("", "fail"),), "somebody: fail"),
         (Verdict(), (), ""),
     ],
 )  # fmt: skip

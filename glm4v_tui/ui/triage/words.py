@@ -83,7 +83,7 @@ def _own_mark(standings: Standings, index: int) -> tuple[str, str]:
 def others_words(standings: Standings, index: int) -> str:
     """What others have decided of an image: ``bob: fail, eve: skipped``; empty: nothing."""
     return ", ".join(
-        f"{plain_line(one.reviewer)}: {label_words(one.label or 'skipped')}"
+        f"{plain_line(one.reviewer) or 'somebody'}: {label_words(one.label or 'skipped')}"
         + (" (auto)" if one.is_automatic else "")
         for one in standings.others(index)
     )
