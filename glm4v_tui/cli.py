@@ -210,6 +210,9 @@ def batch_command(**options: Any) -> None:
 @click.option("-o", "--out", metavar="FILE", help="Where to; else to standard output.")
 @click.option("-r", "--recursive", is_flag=True, help="Look into folders below, too.")
 @click.option("--all", "is_all", is_flag=True, help="Also images without a verdict.")
+@click.option("--reviewer", metavar="NAME", help="Whose verdicts alone; everybody's by default.")
+@click.option("--history", is_flag=True, help="jsonl, csv: every event, also what was taken back.")
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
 @click.option("--copy", "copies", is_flag=True, help="folders: copy the files, do not link them.")
 @click.option(
     "--rate",
@@ -231,10 +234,12 @@ def export_command(**options: Any) -> None:
     """Write the verdicts on images for other programs.
 
     \b
-    jsonl, csv   one line an image
+    jsonl, csv   one line for each image and reviewer
     coco         boxes of the results
     xmp          a sidecar beside each image: keyword TASK:LABEL, rating, pick
     folders      links to the images (or copies) in a folder for each label
+
+    coco, xmp and folders have one label an image: where reviewers disagree, name one.
     """
     from glm4v_tui.commands import export
 
@@ -325,14 +330,17 @@ def chats_restore_command(numbers: tuple[int, ...]) -> None:
 @click.argument("numbers", nargs=-1, type=int, metavar="[NUMBER ...]")
 @click.option("--format", "form", type=click.Choice(["markdown", "html", "jsonl"]))
 @click.option("-o", "--output", metavar="FILE", help="Markdown puts its images beside it.")
-def chats_export_command(numbers: tuple[int, ...], form: str | None, output: str | None) -> None:
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
+def chats_export_command(
+    numbers: tuple[int, ...], form: str | None, output: str | None, force: bool
+) -> None:
     """Write chats to a file; all of them when none is named.
 
     The format is --format, or the suffix of FILE: .md, .html, .jsonl.
     """
     from glm4v_tui.commands import chats_export
 
-    sys.exit(chats_export.export(numbers, form, output))
+    sys.exit(chats_export.export(numbers, form, output, force=force))
 
 
 @cli.group("plugin", invoke_without_command=True)

@@ -41,8 +41,10 @@ def entries(chats: Chats, wanted: str = "", limit: int = 300) -> list[Entry]:
     """Chats with all of these words in the title, then turns with them, newest first each."""
     words = wanted.casefold().split()
     named = [chat for chat in chats.all() if all(w in chat.title.casefold() for w in words)]
-    found = [_entry(hit, wanted) for hit in chats.search(wanted, limit)] if words else []
-    return [*map(Entry, named[:limit]), *found]
+    listed = {chat.id for chat in named[:limit]}
+    hits = chats.search(wanted, limit) if words else []
+    found = (_entry(hit, wanted, is_listed=hit.chat.id in listed) for hit in hits)
+    return [*map(Entry, named[:limit]), *(entry for entry in found if entry is not None)]
 
 
 def open_chat(chats: Chats, number: int, turn: str | None, owner: str) -> Opened:
@@ -93,8 +95,20 @@ def image_name(path: str) -> str:
     return plain_line((path or NOT_KEPT).rpartition("/")[2])
 
 
-def _entry(hit: Hit, wanted: str) -> Entry:
+def _entry(hit: Hit, wanted: str, *, is_listed: bool) -> Entry | None:
+    """The place of the words; None where it is the title of a chat that is listed for that."""
     words = wanted.casefold().split()
-    texts = (hit.question, hit.answer, hit.names)
+    texts = [hit.question, hit.answer, hit.names]
+    if is_listed and _is_title(hit.question, hit.chat.title):
+        del texts[0]
+        if not any(word in text.casefold() for text in texts for word in words):
+            return None
     best = max(texts, key=lambda text: sum(word in text.casefold() for word in words))
     return Entry(hit.chat, hit.turn, excerpt(best, wanted))
+
+
+def _is_title(question: str, title: str) -> bool:
+    """Whether a chat has this title from this question (``archive.turns.title_of``)."""
+    asked = " ".join(plain_line(question).split())
+    title = plain_line(title).removesuffix("…").rstrip()
+    return asked.startswith((title, title.partition(": ")[2] or title))

@@ -131,8 +131,9 @@ class _Batch:
         self._records = Records(task, made_with, self._load.model.rstrip("/").rpartition("/")[2])
         self._progress = Progress(len(listing), is_quiet=options.quiet)
         self._engine: Engine = make_engine(settings, options.scripted)
+        self._database = Database(may_read_only=True)
         self._asker = Asker(
-            *(self._engine, Database(), task, chosen, language, key),
+            *(self._engine, self._database, task, chosen, language, key),
             sampling=sampling,
             wants_result=not options.labels_only,
             ready=self._ready,
@@ -271,6 +272,8 @@ class _Batch:
         say = self._progress.say
         for notice in self._listing.notices:
             say(notice)
+        if self._database.is_read_only:
+            say("The database cannot be written: what the model says is in the output alone.")
         if self._is_embedded:
             guesses = GUESSING if self._task.name not in TRAINED_TASKS else ""
             say(f"{EMBEDDED}{guesses} --model names another.")

@@ -43,9 +43,20 @@ class Records:
         }
 
     def of_error(self, number: int, path: Path, error: GlmError) -> dict[str, Any]:
-        """Of an image that could not be judged."""
+        """Of an image that could not be judged: the same fields, null where nothing is known."""
         told = self.told(number, error)
-        return {**self._head(number, path, None), "model": self._model, "error": _told(told)}
+        return {
+            **self._head(number, path, None),
+            "label": None,
+            "probabilities": None,
+            "result": None,
+            "warnings": None,
+            "notice": self._task.notice,
+            "model": self._model,
+            "seconds": None,
+            "is_stored": None,
+            "error": _told(told),
+        }
 
     def told(self, number: int, error: GlmError) -> GlmError:
         """An error as it may be written down: of private tasks without what names files."""

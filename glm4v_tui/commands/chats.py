@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def kept_chats() -> Iterator[Chats]:
-    database = Database()
+    database = Database(may_read_only=True)
     chats = Chats(database)
     try:
-        chats.settle(is_alive)
+        if not database.is_read_only:
+            chats.settle(is_alive)
         yield chats
     finally:
         database.close()

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from glm4v_tui.archive.export.talk import talk_of
 from glm4v_tui.commands.chats import chat_with, kept_chats
+from glm4v_tui.commands.export_file import STANDARD_OUTPUT, check_free, place_of, to_file
 from glm4v_tui.commands.start import plugins_of, settings_with
 from glm4v_tui.errors import UsageError
-from glm4v_tui.paths import expanded
 from glm4v_tui.plain import plain_line
 
 if TYPE_CHECKING:
@@ -22,15 +22,19 @@ _SUFFIXES = {".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm"
              ".jsonl": "jsonl"}  # fmt: skip
 
 
-def export(numbers: Sequence[int], form: str | None, output: str | None) -> int:
+def export(
+    numbers: Sequence[int], form: str | None, output: str | None, *, force: bool = False
+) -> int:
     """Write the chats with these numbers; all of them without any.
 
     Args:
         form: markdown, html or jsonl; None: as the file's suffix has it.
-        output: The file; None for standard output, where images are only named.
+        output: The file; None or ``-`` for standard output, where images are only named.
+        force: Overwrite the file.
     """
-    file = expanded(output) if output else None
+    file = None if output in (None, STANDARD_OUTPUT) else place_of(output or "")
     form = form or _form_of(file)
+    check_free(output, force=force)
     if form != "jsonl":
         plugins_of(settings_with())  # files that only a plugin's reader opens
     with kept_chats() as chats:
@@ -39,7 +43,7 @@ def export(numbers: Sequence[int], form: str | None, output: str | None) -> int:
     try:
         text = _written(talks, form, file)
         if file is not None:
-            file.write_bytes(text.encode())
+            to_file(str(file), lambda out: out.write(text.encode()))
             return 0
     except OSError as error:
         raise UsageError(

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from glm4v_tui.commands.export_file import place_of, to_file
+from glm4v_tui.commands.export_file import check_free, place_of, to_file
 from glm4v_tui.commands.start import (
     existing_paths,
     language_of,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from glm4v_tui.tasks.call import AnyTask
     from glm4v_tui.tasks.export import Exporter
     from glm4v_tui.triage.export.rows import Answered, Rows
+    from glm4v_tui.triage.queue import Queue
 
 OWN_FORMATS = ("jsonl", "csv", "xmp", "folders")
 """Beside those of plugins."""
@@ -47,6 +48,9 @@ class ExportOptions:
     out: str | None = None
     recursive: bool = False
     is_all: bool = False
+    reviewer: str | None = None
+    history: bool = False
+    force: bool = False
     copies: bool = False
     rates: tuple[str, ...] = ()
     adobe_names: bool = False
@@ -94,10 +98,30 @@ def _check(options: ExportOptions, task: AnyTask, exporters: dict[str, Exporter]
         raise UsageError("XMP sidecars lie beside their images", "", "Leave out -o.")
     if name == "folders" and options.out is None:
         raise UsageError("There is no folder to write to", "", "Name one with -o.")
+    _check_history(options)
+    if options.force and name in _NAMING:
+        raise UsageError(
+            "--force overwrites one file, and this format has many", "", "Leave it out."
+        )
+    if name not in _NAMING:
+        check_free(options.out, force=options.force)
     if options.copies and name != "folders":
         raise UsageError("Only folders hold copies", "", "Leave out --copy.")
     if name != "xmp" and (options.rates or options.adobe_names):
         raise UsageError("Only XMP sidecars have ratings and names of Adobe's", "", "Leave it out.")
+
+
+def _check_history(options: ExportOptions) -> None:
+    if options.history and options.format not in ("jsonl", "csv"):
+        raise UsageError(
+            f"{plain_line(options.format)} has no room for a history", "", "Export jsonl or csv."
+        )
+    if options.history and options.is_all:
+        raise UsageError(
+            "--history and --all contradict each other",
+            "A history has events, and of an image without a verdict there is none.",
+            "Give one of them.",
+        )
 
 
 class _Exporting:
@@ -118,25 +142,51 @@ class _Exporting:
 
     def run(self) -> int:
         from glm4v_tui.store.database import Database
-        from glm4v_tui.triage.export.rows import Rows
         from glm4v_tui.triage.queue import Queue
 
         options = self._options
         queue = Queue.of(existing_paths(options.paths), recursive=options.recursive)
         self._notices += queue.listing.notices
-        database = Database()
+        database = Database(may_read_only=True)
         try:
-            rows = Rows(
-                database, self._task, queue, options.is_all, self._answers(database, options.format)
-            )
-            count = self._write(rows)
-            self._notices += rows.notices
+            export = self._export_history if options.history else self._export_verdicts
+            told = export(database, queue)
         finally:
             database.close()
         for notice in self._notices:
             sys.stderr.write(f"{notice}\n")
-        sys.stderr.write(f"{_told(count)} of {queue.total} exported.\n")
+        sys.stderr.write(f"{told} exported.\n")
         return 0
+
+    def _export_verdicts(self, database: Database, queue: Queue) -> str:
+        from glm4v_tui.triage.export.rows import Rows
+
+        options = self._options
+        answers = self._answers(database, options.format)
+        rows = Rows(database, self._task, queue, options.is_all, self._reviewer, answers)
+        count = self._write(rows)
+        self._notices += rows.notices
+        if count > rows.images:
+            return f"{_told(rows.images)} of {queue.total}, with {count} rows,"
+        return f"{_told(count)} of {queue.total}"
+
+    def _export_history(self, database: Database, queue: Queue) -> str:
+        from glm4v_tui.triage.export.history import (
+            History,
+            write_history_csv,
+            write_history_jsonl,
+        )
+
+        history = History(database, self._task, queue, self._reviewer)
+        write = write_history_jsonl if self._options.format == "jsonl" else write_history_csv
+        count = to_file(self._options.out, lambda out: write(history, out))
+        self._notices += history.notices
+        return "1 event" if count == 1 else f"{count} events"
+
+    @property
+    def _reviewer(self) -> str | None:
+        name = self._options.reviewer
+        return None if name is None else plain_line(name)
 
     def _write(self, rows: Rows) -> int:
         options, task = self._options, self._task
@@ -150,9 +200,12 @@ class _Exporting:
 
                 return to_file(options.out, lambda out: write_csv(rows, task, out))
             case "folders":
-                from glm4v_tui.triage.export.folders import write_folders
+                from glm4v_tui.triage.export.folders import check_empty, write_folders
+                from glm4v_tui.triage.export.one_each import one_each
 
-                return write_folders(rows, place_of(options.out or ""), copies=options.copies)
+                place = place_of(options.out or "")
+                check_empty(place)
+                return write_folders(one_each(rows), place, copies=options.copies)
             case "xmp":
                 return self._sidecars(rows)
             case _:
@@ -160,18 +213,20 @@ class _Exporting:
 
     def _sidecars(self, rows: Rows) -> int:
         from glm4v_tui.triage.agreement import REJECTED
+        from glm4v_tui.triage.export.one_each import one_each
         from glm4v_tui.triage.export.sidecars import Sidecars, rates_of
 
         labels = [*(label.name for label in self._task.labels), REJECTED]
         rates = rates_of(self._options.rates, labels)
         sidecars = Sidecars(self._task, rates, self._options.adobe_names, self._notices)
-        return sidecars.write(rows)
+        return sidecars.write(one_each(rows))
 
     def _by_plugin(self, rows: Rows) -> int:
+        from glm4v_tui.triage.export.one_each import one_each
         from glm4v_tui.triage.export.records import Records
 
         records = Records(self._task, self._notices)
-        found = list(records.of(rows))
+        found = list(records.of(one_each(rows)))
         if records.without_result:
             self._notices.append(
                 f"{_told(records.without_result)} without a result of this model under these"

@@ -16,12 +16,36 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+STANDARD_OUTPUT = "-"
+
+
+def check_free(name: str | None, *, force: bool) -> None:
+    """Refuse a file that has something in it, unless it is to be overwritten.
+
+    Raises:
+        UsageError: it is there already.
+    """
+    if force or name in (None, STANDARD_OUTPUT):
+        return
+    place = place_of(name or "")
+    if place.is_file() and place.stat().st_size:
+        raise UsageError(
+            "The output file is there already",
+            plain_line(str(place)),
+            "Overwrite it (--force), or name another file.",
+        )
+
+
 def to_file(name: str | None, write: Callable[[BinaryIO], int]) -> int:
-    """Write a file whole, or leave what stood there; standard output where none is named."""
-    if name in (None, "-"):
+    """Write a file whole, or leave what stood there; standard output where none is named. A pipe
+    or a device is written to as it is."""
+    if name in (None, STANDARD_OUTPUT):
         return write(sys.stdout.buffer)
     place = place_of(name or "")
     try:
+        if place.exists() and not (place.is_file() or place.is_dir()):
+            with place.open("wb") as out:
+                return write(out)
         handle, building = tempfile.mkstemp(prefix=f".{place.name}-", dir=place.parent)
         try:
             with os.fdopen(handle, "wb") as out:

@@ -69,15 +69,16 @@ def run(options: TriageOptions) -> int:
         interface__low_bandwidth=options.low_bandwidth or None,
         interface__triage_keys=options.keys,
     )
-    check_terminal("Use `glm4v-tui batch` to have the model look at images without a screen.")
     # Textual reads its environment when it is imported, so this comes first.
     set_color_system(os.environ, settings.interface.colors)
     paths = existing_paths(options.paths)
     plugins = plugins_of(settings)
     from glm4v_tui.store.database import Database
 
-    with closing(Database()) as database:
+    with closing(Database(may_read_only=True)) as database:
         plan = _plan(options, settings, plugins, paths, database)
+        # last: what is wrong with the command is wrong on a terminal, too
+        check_terminal("Use `glm4v-tui batch` to have the model look at images without a screen.")
         return _run_screen(options, settings, plugins, plan)
 
 

@@ -4,10 +4,16 @@ SQLite in WAL mode with ``synchronous=FULL``: a transaction that has returned is
 process has one connection that writes; SQLite itself puts the writers of several processes in a
 queue. On a network disk the memory that WAL shares between processes does not reach other hosts,
 so that there a rollback journal takes its place.
+
+Where nothing may be written, what was stored can still be read: beside a file in WAL mode SQLite
+wants to make two others, which it leaves alone only if the file is said to be immutable
+(sqlite.org/wal.html, "Read-Only Databases"). That is said only where no ``-wal`` is there: with
+one, the file by itself is not the whole of what was stored.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -17,7 +23,7 @@ from typing import TYPE_CHECKING
 from glm4v_tui import paths
 from glm4v_tui.errors import StoreError
 from glm4v_tui.plain import plain_line
-from glm4v_tui.store.failures import explained, is_busy
+from glm4v_tui.store.failures import explained, is_busy, is_forbidden
 from glm4v_tui.store.file_system import is_network, knows_locks, make_private
 from glm4v_tui.store.migrations import MIGRATIONS
 
@@ -36,25 +42,33 @@ class Database:
     Any thread may call any method: transactions wait for each other, and a thread that reads
     sees what was committed, or inside its own transaction what that has done so far.
 
+    Args:
+        path: None for the user's own.
+        may_read_only: Open a file that cannot be written, for reading; else that is an error.
+
     Raises (every method):
         StoreError: the file cannot be read or written; says what to do.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, may_read_only: bool = False) -> None:
         self.path = path or paths.database_file()
+        self._mode = ""
+        """Parameters of the URI that SQLite opens; empty: to read and write."""
         self._writing = threading.RLock()
         self._writer: int | None = None
         """The thread in whose transaction we are."""
         self._readers: list[sqlite3.Connection] = []
         """Those that nobody reads with now."""
         with self._explained():
-            make_private(self.path)
-            self._connection = self._connect()
             try:
-                _patiently(self.path, self._prepare)
-            except BaseException:
-                self._connection.close()
-                raise
+                make_private(self.path)
+                self._connection = self._opened(self._prepare)
+            except (sqlite3.Error, OSError) as error:
+                if not (may_read_only and is_forbidden(error)):
+                    raise
+                self._connection = self._opened_to_read(error)
+        self.is_read_only = bool(self._mode) or not os.access(self.path, os.W_OK)
+        """Nothing could be kept when it was opened: every transaction will fail."""
 
     def close(self) -> None:
         """Let go of the file. No other thread may be in a method."""
@@ -107,14 +121,51 @@ class Database:
             self._readers.append(reader)
 
     def _connect(self) -> sqlite3.Connection:
+        name = f"{self.path.absolute().as_uri()}?{self._mode}" if self._mode else self.path
         connection = sqlite3.connect(
-            self.path, timeout=_ATTEMPT_S, isolation_level=None, check_same_thread=False
+            name,
+            timeout=_ATTEMPT_S,
+            isolation_level=None,
+            check_same_thread=False,
+            uri=bool(self._mode),
         )
         connection.row_factory = sqlite3.Row
         return connection
 
-    def _prepare(self) -> None:
-        run = self._connection.execute
+    def _opened(self, prepare: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:
+        connection = self._connect()
+        try:
+            _patiently(self.path, lambda: prepare(connection))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _opened_to_read(self, error: Exception) -> sqlite3.Connection:
+        """Raises ``error`` where the file cannot be read either."""
+        wal = self.path.with_name(f"{self.path.name}-wal")
+        is_whole = not wal.exists() or not wal.stat().st_size
+        for mode in ("mode=ro", "mode=ro&immutable=1") if is_whole else ("mode=ro",):
+            self._mode = mode
+            try:
+                return self._opened(self._require_current)
+            except sqlite3.Error as again:
+                if not is_forbidden(again):
+                    raise
+        raise error
+
+    def _require_current(self, connection: sqlite3.Connection) -> None:
+        if _version(connection) < len(MIGRATIONS):
+            raise StoreError(
+                "The database is from an older version of this program",
+                f"{plain_line(str(self.path))} cannot be written, so it cannot be brought up to"
+                " date.",
+                "Copy it into a folder that can be written, and set GLM4V_TUI_HOME to that.",
+            )
+        _migrate(connection, self.path)  # of a newer version it says so
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        run = connection.execute
         wanted = "DELETE" if is_network(self.path.parent) else "WAL"
         mode = run(f"PRAGMA journal_mode = {wanted}").fetchone()[0]
         # EXTRA: also the folder, in which the end of a journal is what commits
@@ -122,7 +173,7 @@ class Database:
         run("PRAGMA fullfsync = ON")  # macOS: through the disk's own cache as well
         run("PRAGMA foreign_keys = ON")
         run("PRAGMA secure_delete = ON")
-        _migrate(self._connection, self.path)
+        _migrate(connection, self.path)
         run(f"PRAGMA busy_timeout = {BUSY_S * 1000:.0f}")
 
     @contextmanager

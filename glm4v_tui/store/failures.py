@@ -34,6 +34,11 @@ def is_busy(error: BaseException) -> bool:
     return code_of(error) in _BUSY
 
 
+def is_forbidden(error: BaseException) -> bool:
+    """Whether the file or its folder may not be written, or not be opened at all."""
+    return isinstance(error, OSError) or code_of(error) in _FORBIDDEN
+
+
 def explained(path: Path, error: sqlite3.Error | OSError) -> StoreError:
     """The error of this program for what SQLite or the system raised about this file."""
     name, said = plain_line(str(path)), plain_line(_words(error))

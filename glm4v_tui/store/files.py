@@ -51,7 +51,7 @@ class Files:
     def remember(
         self, path: Path, status: os.stat_result, digest: str, *, is_sure: bool = True
     ) -> None:
-        """Keep what was read.
+        """Keep what was read; nothing where the database cannot be written.
 
         Args:
             path: Absolute.
@@ -59,6 +59,8 @@ class Files:
             digest: Of what was read.
             is_sure: False where it may have been written to meanwhile without its time telling.
         """
+        if self._database.is_read_only:
+            return
         mtime_ns = status.st_mtime_ns if is_sure else 0
         rows = [(place, status.st_size, mtime_ns, digest) for place in self._places(path, status)]
         with self._database.transaction() as connection:

@@ -56,11 +56,14 @@ class Results:
         return _result(*rows[0]) if rows else None
 
     def put(self, image: str, result: StoredResult) -> None:
-        """Keep what was said in place of what was kept before; on the disk when it returns.
+        """Keep what was said in place of what was kept before; on the disk when it returns. Nothing
+        is kept where the database cannot be written since it was opened.
 
         Raises:
             StoreError: the database cannot be written.
         """
+        if self._database.is_read_only:
+            return
         likelihoods = result.log_likelihoods
         with self._database.transaction() as connection:
             connection.execute(

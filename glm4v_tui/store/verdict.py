@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ class Event(msgspec.Struct, frozen=True):
     digest: str
     """SHA-256 of the file, hexadecimal."""
     kind: str
-    """``label``, ``skip``, ``flag``, ``unflag`` or ``note``."""
+    """``label``, ``skip``, ``flag``, ``unflag`` or ``note``; in the store also ``undo``."""
     path: Path | None = None
     """Left out of the store by private tasks."""
     label: str | None = None
@@ -58,6 +59,26 @@ class Verdict(msgspec.Struct, frozen=True):
 NO_VERDICT = Verdict()
 
 
+class Past(msgspec.Struct, frozen=True):
+    """An event as the store has it."""
+
+    id: int
+    at: float
+    """Seconds since 1970."""
+    reviewer: str
+    cancels: int | None
+    """Of kind ``undo``: the event that is taken back."""
+    event: Event
+
+
+def past(row: sqlite3.Row) -> Past:
+    """The event in a row of the table."""
+    path = None if row["path"] is None else Path(os.fsdecode(row["path"]))
+    told = {name: row[name] for name in Event.__struct_fields__ if name != "path"}
+    told["is_automatic"] = bool(told["is_automatic"])
+    return Past(row["id"], row["at"], row["reviewer"], row["cancels"], Event(path=path, **told))
+
+
 def after(verdict: Verdict, row: sqlite3.Row) -> Verdict:
     """What holds once this event has happened too."""
     match row["kind"]:
@@ -75,8 +96,10 @@ def after(verdict: Verdict, row: sqlite3.Row) -> Verdict:
                 seconds=row["seconds"],
             )
         case "flag" | "unflag":
+            verdict = msgspec.structs.replace(verdict, reviewer=row["reviewer"])
             return msgspec.structs.replace(verdict, is_flagged=row["kind"] == "flag")
         case "note":
+            verdict = msgspec.structs.replace(verdict, reviewer=row["reviewer"])
             return msgspec.structs.replace(verdict, note=row["note"] or "")
         case _:  # of a newer version
             return verdict

@@ -1,5 +1,7 @@
 """Verdicts of reviewers: events that are only ever added, and what they come to for an image.
 
+They come to something for each reviewer by himself: nobody's verdict takes the place of another's.
+
 An image is the content of a file: what is renamed or copied keeps its verdict. Every method that
 adds something returns when it is on the disk.
 """
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from glm4v_tui.store.verdict import NO_VERDICT, Event, Verdict, after
+from glm4v_tui.store.verdict import NO_VERDICT, Event, Past, Verdict, after, past
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from glm4v_tui.store.database import Database
 
-__all__ = ["NO_VERDICT", "Done", "Event", "Verdict", "Verdicts"]
+__all__ = ["NO_VERDICT", "Done", "Event", "Past", "Verdict", "Verdicts"]
 
 _PAGE = 5_000
 _STANDING = """
@@ -43,7 +45,7 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Verdicts:
-    """The verdicts of one task, and the pen of one reviewer.
+    """The verdicts on one task, and the pen of one reviewer.
 
     Args:
         task: Its name.
@@ -91,7 +93,7 @@ class Verdicts:
         return int(cursor.lastrowid or 0)
 
     def undo(self, ids: Iterable[int]) -> list[int]:
-        """Take events back; those that were still there to take back."""
+        """Take events of this reviewer back; those that were still there to take back."""
         undone = []
         with self._database.transaction() as connection:
             for id_ in ids:
@@ -99,8 +101,11 @@ class Verdicts:
                     """INSERT OR IGNORE INTO verdicts
                     (at, session, reviewer, task, digest, kind, cancels)
                     SELECT ?, ?, ?, task, digest, 'undo', id FROM verdicts
-                    WHERE id = ? AND task = ? AND kind != 'undo'""",
-                    (time.time(), self._session, self._reviewer, id_, self._task),
+                    WHERE id = ? AND task = ? AND reviewer = ? AND kind != 'undo'""",
+                    (
+                        *(time.time(), self._session, self._reviewer),
+                        *(id_, self._task, self._reviewer),
+                    ),
                 )
                 if cursor.rowcount == 1:
                     undone.append(id_)
@@ -109,21 +114,32 @@ class Verdicts:
     # Looking ------------------------------------------------------------------------------------
 
     def of(self, digest: str) -> Verdict:
-        """What holds for an image now."""
+        """What holds for an image now, as far as this reviewer goes."""
+        return self.of_each(digest).get(self._reviewer, NO_VERDICT)
+
+    def of_each(self, digest: str) -> dict[str, Verdict]:
+        """What holds for an image now, by reviewer."""
         rows = self._database.rows(
             f"{_STANDING} AND v.digest = ? ORDER BY v.id", self._task, digest
         )
-        verdict = NO_VERDICT
-        for row in rows:
-            verdict = after(verdict, row)
-        return verdict
-
-    def all(self) -> dict[str, Verdict]:
-        """What holds for every image that has a verdict, flag or note, by digest."""
         found: dict[str, Verdict] = {}
-        for row in self._pages(f"{_IN_TURN} AND v.id > ? ORDER BY v.id LIMIT ?"):
-            found[row["digest"]] = after(found.get(row["digest"], NO_VERDICT), row)
+        for row in rows:
+            found[row["reviewer"]] = after(found.get(row["reviewer"], NO_VERDICT), row)
         return found
+
+    def by_reviewer(self) -> dict[str, dict[str, Verdict]]:
+        """What holds for every image that somebody has said something of, by reviewer and then by
+        digest."""
+        found: dict[str, dict[str, Verdict]] = {}
+        for row in self._pages(f"{_IN_TURN} AND v.id > ? ORDER BY v.id LIMIT ?"):
+            own = found.setdefault(row["reviewer"], {})
+            own[row["digest"]] = after(own.get(row["digest"], NO_VERDICT), row)
+        return found
+
+    def history(self) -> Iterator[Past]:
+        """Everything that anybody has done, in its order, also what was taken back."""
+        query = "SELECT * FROM verdicts v WHERE +v.task = ? AND v.id > ? ORDER BY v.id LIMIT ?"
+        return map(past, self._pages(query))
 
     def _pages(self, query: str) -> Iterator[sqlite3.Row]:
         last = 0
@@ -145,7 +161,7 @@ class Verdicts:
         return {row["digest"]: _path(row["path"]) if row["path"] else None for row in rows}
 
     def to_undo(self, before: int) -> Iterator[Done]:
-        """What this reviewer may take back, the newest first: what was done in this session, then
+        """What this reviewer may take back, the newest first: what he did in this session, then
         what he did before it. Automatic verdicts are taken back together, and are not among them.
 
         Args:
@@ -153,7 +169,7 @@ class Verdicts:
                 is theirs.
         """
         for query, values in (
-            ("AND v.session = ?", (self._session,)),
+            ("AND v.reviewer = ? AND v.session = ?", (self._reviewer, self._session)),
             ("AND v.reviewer = ? AND v.session != ? AND v.id <= ?",
              (self._reviewer, self._session, before)),
         ):  # fmt: skip
@@ -169,13 +185,15 @@ class Verdicts:
             last = rows[-1]["id"]
 
     def automatic(self) -> list[Done]:
-        """Automatic labels that stand: not taken back, and no reviewer has decided since."""
+        """Automatic labels of this reviewer's that stand: not taken back, and he has decided
+        nothing since."""
         rows = self._database.rows(
-            f"""{_STANDING} AND v.is_automatic AND v.kind = 'label' AND NOT EXISTS (
+            f"""{_STANDING} AND v.reviewer = ? AND v.is_automatic AND v.kind = 'label'
+            AND NOT EXISTS (
             SELECT 1 FROM verdicts later WHERE later.task = v.task AND later.digest = v.digest
-            AND later.id > v.id AND later.kind IN ('label', 'skip')
+            AND later.reviewer = v.reviewer AND later.id > v.id AND later.kind IN ('label', 'skip')
             AND NOT EXISTS (SELECT 1 FROM verdicts u WHERE u.cancels = later.id)) ORDER BY v.id""",
-            self._task,
+            *(self._task, self._reviewer),
         )
         return [_done(row) for row in rows]
 

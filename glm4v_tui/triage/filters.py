@@ -39,6 +39,11 @@ def disagreements(standings: Standings, index: int) -> bool:
     return standings.disagrees(index)
 
 
+def disputed(standings: Standings, index: int) -> bool:
+    """Two reviewers gave two labels."""
+    return standings.is_disputed(index)
+
+
 def labeled(label: str) -> Filter:
     """Images with this label: the reviewer's, or where there is none the model's."""
 

@@ -15,7 +15,7 @@ from glm4v_tui.plain import plain_line
 from glm4v_tui.store.files import Files
 from glm4v_tui.store.verdicts import NO_VERDICT, Verdict, Verdicts
 from glm4v_tui.triage.digests import digest_of, remembered_in
-from glm4v_tui.triage.standings import Standings
+from glm4v_tui.triage.standings import Decided, Standings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,6 +42,7 @@ class Ledger:
         self.listing = listing
         self.standings = Standings(len(listing))
         self._files = Files(database, is_private=private)
+        self._reviewer = reviewer
         self._verdicts = Verdicts(
             database, task.name, reviewer=reviewer, session=session, is_private=private
         )
@@ -51,17 +52,28 @@ class Ledger:
     def _recall(self) -> None:
         """What the store knows of the images; files are believed to be what they were until they
         are looked at."""
-        verdicts = self._verdicts.all()
+        verdicts = self._verdicts.by_reviewer()
         for index, file in remembered_in(self.listing, self._files):
             self.standings.set_digest(index, file.digest)
             self.standings.set_status(index, file.size, file.mtime_ns)
-            if (verdict := verdicts.get(file.digest)) is not None:
-                self.standings.set_verdict(index, verdict)
+            each = {name: own[file.digest] for name, own in verdicts.items() if file.digest in own}
+            if each:
+                self._set(index, each)
+
+    def _set(self, index: int, each: dict[str, Verdict]) -> None:
+        """Let these be an image's verdicts, by reviewer."""
+        others = (
+            Decided(name, verdict.label, verdict.is_automatic)
+            for name, verdict in sorted(each.items())
+            if name != self._reviewer and verdict.is_decided
+        )
+        self.standings.set_verdict(index, each.get(self._reviewer, NO_VERDICT))
+        self.standings.set_others(index, tuple(others))
 
     # Verdicts -----------------------------------------------------------------------------------
 
     def of(self, index: int) -> Verdict:
-        """What holds for an image; nothing where its content is not known yet."""
+        """What this reviewer says of an image; nothing where its content is not known yet."""
         digest = self.standings.digest(index)
         return NO_VERDICT if digest is None else self._verdicts.of(digest)
 
@@ -85,7 +97,7 @@ class Ledger:
                 yield done, index
 
     def automatic(self) -> list[Done]:
-        """Automatic labels of the queue's images that no reviewer has decided on since."""
+        """His automatic labels of the queue's images that he has not decided on since."""
         return [
             done
             for done in self._verdicts.automatic()
@@ -98,9 +110,9 @@ class Ledger:
         if newest == self._seen:
             return
         for digest, path in self._verdicts.changed_since(self._seen).items():
-            verdict = self._verdicts.of(digest)
+            each = self._verdicts.of_each(digest)
             for index in self._with_digest(digest, path):
-                self.standings.set_verdict(index, verdict)
+                self._set(index, each)
         self._seen = newest
 
     def _with_digest(self, digest: str, path: Path | None) -> Iterable[int]:
@@ -122,7 +134,7 @@ class Ledger:
             return
         self.standings.set_digest(index, digest)
         self.standings.set_opinion(index, None, None)
-        self.standings.set_verdict(index, self._verdicts.of(digest))
+        self._set(index, self._verdicts.of_each(digest))
 
     def digest(self, index: int) -> str:
         """Of the file as it is now.

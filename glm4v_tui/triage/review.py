@@ -117,7 +117,8 @@ class Review:
         )
 
     def verdict_of(self, path: Path) -> Verdict:
-        """What holds for an image; nothing where its content is not known yet."""
+        """What this reviewer says of an image; nothing where its content is not known yet. What
+        others decided is with the standings."""
         index = self.queue.listing.find(str(path))
         return NO_VERDICT if index is None else self.verdict_at(index)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from glm4v_tui.triage.agreement import Agreement
 
@@ -19,8 +19,19 @@ _NONE = 255
 _SKIPPED, _FLAGGED, _AUTOMATIC, _CHECKED = 1, 2, 4, 8
 
 
+class Decided(NamedTuple):
+    """What another reviewer has decided of an image."""
+
+    reviewer: str
+    label: str | None
+    """None: he has skipped it."""
+    is_automatic: bool = False
+    """The label was given for being probable; he has not seen it."""
+
+
 class Standings:
-    """Content, verdict and the model's opinion of ``count`` images."""
+    """Content, a reviewer's verdict, what others decided, and the model's opinion of ``count``
+    images."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -32,6 +43,10 @@ class Standings:
         self._probabilities = array("f", [math.nan]) * count
         self._marks = bytearray(count)
         self._names: list[str] = []
+        self._others = array("I", [0]) * count
+        self._in_turn: list[tuple[Decided, ...]] = [()]
+        self._combinations: dict[tuple[Decided, ...], int] = {(): 0}
+        """What others decided comes in few combinations; an image has the number of its own."""
         self.agreement = Agreement()
         self.decided = 0
         """Images that are labeled or skipped."""
@@ -111,6 +126,26 @@ class Standings:
             probability = verdict.probability
             self._probabilities[index] = math.nan if probability is None else probability
         self._count_image(index, 1)
+
+    # What others decided ------------------------------------------------------------------------
+
+    def others(self, index: int) -> tuple[Decided, ...]:
+        """By the names of the reviewers."""
+        number = self._others[index]
+        return self._in_turn[number] if number else ()
+
+    def set_others(self, index: int, decided: tuple[Decided, ...]) -> None:
+        number = self._combinations.setdefault(decided, len(self._in_turn))
+        if number == len(self._in_turn):
+            self._in_turn.append(decided)
+        self._others[index] = number
+
+    def is_disputed(self, index: int) -> bool:
+        """Whether two reviewers gave two labels; automatic ones are nobody's."""
+        given = {one.label for one in self.others(index) if not one.is_automatic}
+        if not self.is_automatic(index):
+            given.add(self.label(index))
+        return len(given - {None}) > 1
 
     # The model's opinion ------------------------------------------------------------------------
 

@@ -58,10 +58,10 @@ class Program:
             Image.new("RGB", (8, 8), (number, number // 256, 0)).save(path)
             os.utime(path, (1e9, 1e9))
 
-    def start(self, *arguments, output=None, task="sort"):
+    def start(self, *arguments, output=None, task="sort", before=()):
         named = ["--task", task, "-o", output or self.file, "--scripted", self.script]
         return subprocess.Popen(
-            program("batch", self.images, *named, *arguments),
+            [*before, *program("batch", self.images, *named, *arguments)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -160,11 +160,27 @@ def test_an_image_that_fails_is_a_record_and_is_tried_again(batch):
     assert "3 lines written, 1 of them with the reason of a failure." in done.stderr
     error = batch.records()[1]
     assert error["error"]["title"] == "Not an image"
-    assert "result" not in error
+    assert list(error) == list(batch.records()[0])  # every line has the same fields
+    unknown = ("label", "probabilities", "result", "warnings", "seconds", "is_stored", "sha256")
+    assert [error[name] for name in unknown] == [None] * len(unknown)
     batch.draw(1, start=2)
     assert batch.run("--resume").returncode == 0
     assert batch.names() == ["1.png", "3.png", "2.png"]
     assert all(one["error"] is None for one in batch.records())
+
+
+def test_on_a_read_only_disk_the_output_is_written_and_that_is_told(batch):
+    if subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
+        pytest.skip("needs a mount of its own")
+    batch.draw(1)
+    assert batch.run().returncode == 0
+    batch.draw(1, start=2)
+    home = environment(batch.stage.folder)["GLM4V_TUI_HOME"]
+    mount = f"mount --bind {home} {home} && mount -o remount,ro,bind {home} || exit 77; exec"
+    done = batch.run("--force", before=["unshare", "-rm", "sh", "-c", f'{mount} "$@"', "-"])
+    assert done.returncode == 0, done.stderr
+    assert "The database cannot be written" in done.stderr
+    assert [one["is_stored"] for one in batch.records()] == [True, False]
 
 
 def test_it_stops_at_the_first_failure_where_that_is_wanted(batch):

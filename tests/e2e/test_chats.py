@@ -87,6 +87,7 @@ def test_a_full_disk_is_told_and_the_chat_goes_on(stage):
 def test_chats_without_the_screen(stage, killed):
     assert "What is it?" in command(stage, "chats").stdout
     assert "What is it?" in command(stage, "chats", "search", "thre").stdout
+    assert command(stage, "chats", "search", "what is").stdout.count("What is it?") == 1
     found = json.loads(command(stage, "chats", "search", "red squ", "--json").stdout)["chats"]
     assert (found[0]["number"], found[0]["title"]) == (1, "What is it?")
     assert command(stage, "chats", "rename", "1", "Red things").returncode == 0
@@ -98,6 +99,11 @@ def test_chats_without_the_screen(stage, killed):
     command(stage, "chats", "restore", "1")
     for name in ("talk.md", "talk.html", "talk.jsonl"):
         assert command(stage, "chats", "export", "1", "-o", name).returncode == 0
+    (stage.folder / "talk.md").write_text("mine")
+    kept = command(stage, "chats", "export", "1", "-o", "talk.md")
+    assert (kept.returncode, (stage.folder / "talk.md").read_text()) == (2, "mine")
+    assert "--force" in kept.stderr
+    assert command(stage, "chats", "export", "1", "-o", "talk.md", "--force").returncode == 0
     assert "![red square" in (stage.folder / "talk.md").read_text()
     assert len(list((stage.folder / "talk-images").iterdir())) == 1
     assert "data:image/jpeg;base64," in (stage.folder / "talk.html").read_text()

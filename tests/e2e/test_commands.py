@@ -30,6 +30,23 @@ def run(stage):
     return run_it
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "title"),
+    [
+        (["nosuch", "--task", "defect"], 3, "nosuch"),
+        ([".", "--task", "nope"], 2, "nope"),
+        ([".", "--task", "defect", "--option", "colour=red"], 2, "colour"),
+        ([".", "--task", "defect"], 2, "There is no terminal"),
+    ],
+)
+def test_a_mistake_is_told_before_a_missing_terminal(run, arguments, code, title):
+    done = run("triage", *arguments)
+    first = done.stderr.partition("\n\n")[0]
+    assert title in first
+    assert ("no terminal" in done.stderr) == (title == "There is no terminal")
+    assert done.returncode == code
+
+
 # ask --------------------------------------------------------------------------------------------
 
 

@@ -150,6 +150,90 @@ def test_a_file_that_cannot_be_written_is_told(file):
     assert len(numbers(file)) == 3
 
 
+READER = """
+import sys
+from pathlib import Path
+from glm4v_tui.errors import StoreError
+from glm4v_tui.store.database import Database
+
+file = Path(sys.argv[1])
+database = Database(file, may_read_only=True)
+print(*(row["n"] for row in database.rows("SELECT n FROM numbers ORDER BY rowid")))
+print(database.is_read_only)
+try:
+    with database.transaction() as run:
+        run.execute("INSERT INTO numbers VALUES (9, NULL)")
+except StoreError as error:
+    print(error.title)
+database.close()
+"""
+
+
+def on_a_read_only_disk(file, script=READER):
+    """What a program says that sees the file's folder on a disk that is mounted read-only."""
+    if subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
+        pytest.skip("needs a mount of its own")
+    folder = file.parent
+    mount = f"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder} || exit 77; "
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", f'{mount} exec "$@"', "-", sys.executable, "-c", script,
+         file],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode != 77, done.stderr
+    return done.stdout.splitlines(), done.stderr
+
+
+READ_ONLY = ["0 1 2", "True", "The database cannot be opened or written"]
+
+
+@pytest.mark.parametrize("name", ["x.sqlite3", "odd ?name#50%.sqlite3"])
+def test_on_a_read_only_disk_it_is_read(file, name):
+    file = file.with_name(name)
+    run(file, "count=3")
+    assert not file.with_name(f"{name}-wal").exists()
+    before = sorted(file.parent.iterdir())
+    assert on_a_read_only_disk(file) == (READ_ONLY, "")
+    assert sorted(file.parent.iterdir()) == before
+
+
+def test_on_a_read_only_disk_the_journal_of_a_killed_process_is_read(file):
+    process = start(file, "count=3", "stay")
+    for _ in range(3):
+        process.stdout.readline()
+    killed(process)
+    assert file.with_name("x.sqlite3-wal").stat().st_size > 0
+    assert on_a_read_only_disk(file) == (READ_ONLY, "")
+
+
+def test_a_read_only_journal_that_cannot_be_read_is_not_passed_over(file):
+    """What it holds was acknowledged: to show the file without it would hide that."""
+    process = start(file, "count=3", "stay")
+    for _ in range(3):
+        process.stdout.readline()
+    killed(process)
+    file.with_name("x.sqlite3-shm").unlink()
+    said, errors = on_a_read_only_disk(file)
+    assert said == []
+    assert "The database cannot be opened or written" in errors
+
+
+def test_a_read_only_file_of_an_older_version_is_told(file):
+    run(file, "count=3")
+    script = "from glm4v_tui.store import database as d; d.MIGRATIONS += ((),)\n" + READER
+    said, errors = on_a_read_only_disk(file, script)
+    assert said == []
+    assert "The database is from an older version of this program" in errors
+
+
+def test_who_is_to_write_is_told_at_once(file):
+    run(file, "count=3")
+    script = READER.replace(", may_read_only=True", "")
+    said, errors = on_a_read_only_disk(file, script)
+    assert said == []
+    assert "The database cannot be opened or written" in errors
+
+
 @pytest.mark.parametrize("damage", ["head", "rest"])
 def test_a_damaged_file_is_told_with_what_to_do(file, damage):
     run(file, "count=50", "fill=5000")

@@ -1,11 +1,13 @@
 """A process that writes numbers into the database and says each when it is on the disk.
 
-``python -m tests.store.writer FILE [limit=BYTES] [fill=BYTES] [no-locks] [as-nobody] [count=N]``
+``python -m tests.store.writer FILE [limit=BYTES] [fill=BYTES] [no-locks] [as-nobody] [count=N]
+[stay]``
 """
 
 import ctypes
 import os
 import resource
+import signal
 import struct
 import sys
 from pathlib import Path
@@ -54,6 +56,8 @@ def main(file, *wishes):
         with database.transaction() as run:
             run.execute("INSERT INTO numbers VALUES (?, ?)", (number, filling))
         print(number, flush=True)
+    if "stay" in options:
+        signal.pause()
     database.close()
 
 

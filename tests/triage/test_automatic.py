@@ -68,3 +68,15 @@ def test_undone_together_but_for_those_a_reviewer_has_seen(folder, database):
     assert again.automatic.undo() == 2
     assert labels(again) == [None, "bad", None, None]
     assert again.automatic.undo() == 0
+
+
+def test_undone_by_who_gave_them_alone(folder, database):
+    """And another reviewer's decision does not keep them."""
+    review = review_of(folder, database)
+    review.learn(1, review._ledger.digest(1), "good", 0.95)
+    review.automatic.start(0.9)
+    bob = review_of(folder, database, reviewer="bob")
+    assert bob.automatic.undo() == 0
+    bob.queue.go(1)
+    bob.give("bad")
+    assert review.automatic.undo() == 1

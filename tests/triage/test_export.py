@@ -14,6 +14,8 @@ import pytest
 from glm4v_tui.errors import UsageError
 from glm4v_tui.store.database import Database
 from glm4v_tui.triage.export.folders import write_folders
+from glm4v_tui.triage.export.history import History, write_history_csv, write_history_jsonl
+from glm4v_tui.triage.export.one_each import one_each
 from glm4v_tui.triage.export.rows import Rows
 from glm4v_tui.triage.export.sidecars import Rate, Sidecars, rates_of
 from glm4v_tui.triage.export.tables import write_csv, write_jsonl
@@ -318,3 +320,106 @@ def test_names_of_adobe_are_refused_where_two_images_would_share_one(tmp_path, d
 def test_rates_that_cannot_be_understood(wrong):
     with pytest.raises(UsageError, match="--rate"):
         rates_of([wrong], ["good", "bad"])
+
+
+# Several reviewers ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def disputed(folder, database):
+    """As ann has left it; bob says bad of a, as she of b, nothing of c."""
+    review = review_of(folder, database, reviewer="bob")
+    for _ in range(2):
+        review.give("bad")
+        review.advance()
+    return folder
+
+
+def test_a_row_for_each_image_and_reviewer(disputed, database):
+    rows = rows_of(disputed, database)
+    told = [json.loads(line) for line in written(write_jsonl, rows).splitlines()]
+    assert [(Path(one["path"]).name, one["reviewer"], one["label"]) for one in told] == [
+        ("a.jpg", "ann", "good"),
+        ("a.jpg", "bob", "bad"),
+        ("b.jpg", "ann", "bad"),
+        ("b.jpg", "bob", "bad"),
+        ("c.jpg", "ann", None),
+    ]
+    assert rows.images == 3
+    assert [row.verdict.label for row in rows_of(disputed, database, reviewer="bob")] == ["bad"] * 2
+
+
+def test_a_flag_alone_has_its_reviewer(folder, database):
+    review_of(folder, database, reviewer="bob").flag()
+    rows = rows_of(folder, database, reviewer="bob")
+    assert [(row.verdict.reviewer, row.verdict.is_flagged) for row in rows] == [("bob", True)]
+
+
+def test_a_reviewer_that_nobody_knows_is_told(folder, database):
+    rows = rows_of(folder, database, reviewer="amn")
+    assert list(rows) == []
+    assert rows.notices == ["There is nothing of amn; there is of: ann."]
+
+
+def test_one_label_an_image_is_refused_where_reviewers_disagree(disputed, database):
+    with pytest.raises(UsageError, match="1 image has more than one label") as refused:
+        one_each(rows_of(disputed, database))
+    assert "--reviewer: ann, bob" in refused.value.remedy
+    assert [row.verdict.label for row in one_each(rows_of(disputed, database, reviewer="ann"))] == [
+        "good", "bad", None,
+    ]  # fmt: skip
+
+
+def test_reviewers_that_agree_are_one(folder, database):
+    review = review_of(folder, database, reviewer="bob")
+    review.give("good")
+    review.flag()
+    review.queue.go(2)
+    review.give("bad")  # which ann has skipped
+    first, _, third = one_each(rows_of(folder, database))
+    assert (first.verdict.label, first.verdict.is_flagged) == ("good", True)
+    assert third.verdict.label == "bad"
+
+
+def test_an_automatic_label_gives_way(folder, database):
+    review = review_of(folder, database, reviewer="bob")
+    review.learn(0, next(iter(rows_of(folder, database))).digest, "bad", 0.99)
+    review.queue.go(1)
+    assert review.automatic.start(0.9) == 1
+    assert one_each(rows_of(folder, database))[0].verdict.label == "good"
+
+
+def test_every_event_in_its_order(disputed, database):
+    review = review_of(disputed, database)
+    review.undo()
+    history = History(Database(database), Sort(), Queue.of([disputed]))
+    out = io.BytesIO()
+    assert write_history_jsonl(history, out) == 8
+    told = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [(one["reviewer"], one["kind"], one["label"]) for one in told] == [
+        ("ann", "label", "good"),
+        ("ann", "label", "bad"),
+        ("ann", "flag", None),
+        ("ann", "note", None),
+        ("ann", "skip", None),
+        ("bob", "label", "bad"),
+        ("bob", "label", "bad"),
+        ("ann", "undo", None),
+    ]
+    assert told[-1]["cancels"] == told[4]["event"]
+    assert told[-1]["path"] == str(disputed / "c.jpg")  # undo is kept without a path
+    out = io.BytesIO()
+    history.reviewer = "bob"
+    assert write_history_csv(history, out) == 2
+    assert {one["reviewer"] for one in csv.DictReader(io.StringIO(out.getvalue().decode()))} == {
+        "bob"
+    }
+
+
+def test_the_history_of_a_private_task_tells_no_path(tmp_path, database):
+    task = PrivateSort()
+    folder = reviewed(images_in(tmp_path / "patients", ["a.jpg", "b.jpg", "c.jpg"]), database, task)
+    for write in (write_history_csv, write_history_jsonl):
+        out = io.BytesIO()
+        assert write(History(Database(database), task, Queue.of([folder])), out) == 5
+        assert b"patients" not in out.getvalue()

@@ -12,6 +12,7 @@ from glm4v_tui.store.database import Database
 from glm4v_tui.store.files import Files
 from glm4v_tui.triage import digests, filters
 from glm4v_tui.triage.review import REJECTED
+from glm4v_tui.triage.standings import Decided
 from tests.triage.reviews import PrivateSort, Sort, images_in, review_of
 
 NAMES = ["img1.png", "img2.png", "img10.png", "img11.png"]
@@ -101,7 +102,65 @@ def test_undo_leaves_others_alone(review, folder, database):
     mine.give("good")
     assert mine.undo() == folder / "img11.png"
     assert mine.undo() is None
-    assert mine.progress.done == 2  # and it has seen what the other did
+    assert mine.progress.done == 1  # and it has seen what the other did
+
+
+def test_each_reviewer_has_verdicts_of_his_own(review, folder, database):
+    """The last one to write does not decide for everybody."""
+    bob = review_of(folder, database, reviewer="bob")
+    review.accept()
+    bob.give("bad")
+    bob.flag()
+    assert (review.verdict_at(0).label, bob.verdict_at(0).label) == ("good", "bad")
+    assert not review.verdict_at(0).is_flagged
+    assert (review.agreement.agreed, review.agreement.total) == (1, 1)  # ann's alone
+    assert bob.standings.others(0) == (Decided("ann", "good"),)
+
+
+def test_what_only_others_decided_is_open_and_known(review, folder, database):
+    review.give("good")
+    review.advance()
+    review.skip()
+    bob = review_of(folder, database, reviewer="bob")
+    assert bob.progress.done == 0
+    assert bob.resume()
+    assert bob.current == folder / "img1.png"
+    assert bob.standings.others(0) == (Decided("ann", "good"),)
+    assert bob.standings.others(1) == (Decided("ann", None),)
+
+
+def test_what_another_decides_meanwhile_is_known_at_the_next_verdict(review, folder, database):
+    bob = review_of(folder, database, reviewer="bob")
+    bob.queue.go(1)
+    bob.give("bad")
+    review.give("good")
+    assert review.standings.others(1) == (Decided("bob", "bad"),)
+    bob.undo()
+    review.queue.go(2)
+    review.give("good")
+    assert review.standings.others(1) == ()
+
+
+def test_undo_uncovers_nobody_elses_verdict(review, folder, database):
+    bob = review_of(folder, database, reviewer="bob")
+    bob.give("bad")
+    review.give("good")
+    review.undo()
+    assert not review.verdict_at(0).is_decided
+    assert review.undo() is None
+    assert review_of(folder, database, reviewer="bob").verdict_at(0).label == "bad"
+
+
+def test_images_that_reviewers_disagree_about_are_found(review, folder, database):
+    bob = review_of(folder, database, reviewer="bob")
+    for label in ("good", "bad"):
+        bob.give(label)
+        bob.advance()
+    review.give("good")
+    review.advance()
+    review.give("good")
+    assert review.show(filters.disputed) == 1
+    assert review.current == folder / "img2.png"
 
 
 def test_flags_and_notes(review):

@@ -34,7 +34,7 @@ class Answered(Protocol):
 
 @dataclass(frozen=True)
 class Row:
-    """An image, its verdict, and what the model says of it."""
+    """An image, the verdict of one reviewer, and what the model says of it."""
 
     path: Path
     """Absolute, also for private tasks: what is written leaves it out."""
@@ -52,10 +52,13 @@ def no_answer(digest: str) -> Answered | None:  # noqa: ARG001
 
 @dataclass
 class Rows:
-    """The images of a queue, in its order. Files that are not remembered are read.
+    """The images of a queue, in its order: a row for each reviewer that has said something.
+
+    Files that are not remembered are read.
 
     Args:
         is_all: Also images that nothing was said of.
+        reviewer: His verdicts alone; None: everybody's.
         answer_of: What the store has of the model's answer, by the digest of the file.
 
     Raises (when gone through): StoreError.
@@ -65,27 +68,59 @@ class Rows:
     task: AnyTask
     queue: Queue
     is_all: bool = False
+    reviewer: str | None = None
     answer_of: Callable[[str], Answered | None] = no_answer
     notices: list[str] = field(default_factory=list)
     """Of what was left out, in words; whole once the rows were gone through."""
 
+    images: int = 0
+    """That there are rows of; whole as the notices."""
+
     def __iter__(self) -> Iterator[Row]:
-        private = self.task.is_private
-        verdicts = Verdicts(self.database, self.task.name, is_private=private).all()
-        files = Files(self.database, is_private=private)
-        if not verdicts and not self.is_all:
+        each = self._verdicts()
+        if not each and not self.is_all:
             return
-        for index in range(self.queue.total):
-            path = self.queue.path(index)
-            try:
-                digest = digest_of(files, path)
-            except ImageError as error:
-                told = plain_line(f"{error.title}: {error.body}")
-                self.notices.append("an image: not readable" if private else told)
-                continue
-            verdict = verdicts.get(digest, NO_VERDICT)
-            if self.is_all or _says_something(verdict):
-                yield Row(path, digest, verdict, self.answer_of(digest))
+        for path, digest in contents(self.database, self.task, self.queue, self.notices):
+            found = [own[digest] for own in each if digest in own]
+            verdicts = [verdict for verdict in found if _says_something(verdict)]
+            if not verdicts and self.is_all:
+                verdicts = [NO_VERDICT]
+            if verdicts:
+                self.images += 1
+                answered = self.answer_of(digest)
+                yield from (Row(path, digest, verdict, answered) for verdict in verdicts)
+
+    def _verdicts(self) -> list[dict[str, Verdict]]:
+        """What holds for images by digest, of each reviewer that is wanted."""
+        private = self.task.is_private
+        every = Verdicts(self.database, self.task.name, is_private=private).by_reviewer()
+        if self.reviewer is not None and every and self.reviewer not in every:
+            names = ", ".join(map(plain_line, sorted(every)))
+            self.notices.append(
+                f"There is nothing of {plain_line(self.reviewer)}; there is of: {names}."
+            )
+        return [every[name] for name in sorted(every) if self.reviewer in (None, name)]
+
+
+def contents(
+    database: Database, task: AnyTask, queue: Queue, notices: list[str]
+) -> Iterator[tuple[Path, str]]:
+    """The images of a queue with their digests, in its order.
+
+    Args:
+        notices: Gets what could not be read, in words.
+
+    Raises:
+        StoreError: the database cannot be used.
+    """
+    files = Files(database, is_private=task.is_private)
+    for index in range(queue.total):
+        path = queue.path(index)
+        try:
+            yield path, digest_of(files, path)
+        except ImageError as error:
+            told = plain_line(f"{error.title}: {error.body}")
+            notices.append("an image: not readable" if task.is_private else told)
 
 
 def _says_something(verdict: Verdict) -> bool:

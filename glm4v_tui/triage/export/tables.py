@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import io
 import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -23,7 +22,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One image, as both formats tell it."""
+    """One image and what one reviewer says of it, as both formats tell it."""
 
     task: str
     digest: str
@@ -80,16 +79,31 @@ def write_csv(rows: Iterable[Row], task: AnyTask, out: BinaryIO) -> int:
     Truth values are ``1`` and ``0``. A text that a spreadsheet would take for a formula gets an
     apostrophe before it.
     """
-    text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
-    writer = csv.writer(text)
-    fields = [name for name in Line.__struct_fields__ if name != "path" or not task.is_private]
+    return csv_table(Line, (_line(row, task) for row in rows), task, out)
+
+
+def csv_table(
+    kind: type[msgspec.Struct], lines: Iterable[msgspec.Struct], task: AnyTask, out: BinaryIO
+) -> int:
+    """A header and a row for each of the lines, which are of this kind; how many."""
+    writer = csv.writer(_Encoded(out))
+    fields = [name for name in kind.__struct_fields__ if name != "path" or not task.is_private]
     writer.writerow(fields)
     count = 0
-    for count, row in enumerate(rows, 1):  # noqa: B007 - counted
-        line = _line(row, task)
+    for count, line in enumerate(lines, 1):  # noqa: B007 - counted
         writer.writerow([_cell(getattr(line, name)) for name in fields])
-    text.detach()
     return count
+
+
+class _Encoded:
+    """Text into bytes. Unlike ``TextIOWrapper`` it never closes what it writes to: that may be
+    standard output, which is still needed when a pipe breaks."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        return self._out.write(text.encode())
 
 
 def _line(row: Row, task: AnyTask) -> Line:
@@ -109,10 +123,15 @@ def _line(row: Row, task: AnyTask) -> Line:
         model_label=said,
         probability=probability,
         reviewer=verdict.reviewer,
-        at=datetime.fromtimestamp(verdict.at, UTC).isoformat() if verdict.at else None,
+        at=moment(verdict.at) if verdict.at else None,
         seconds=verdict.seconds,
         notice=task.notice,
     )
+
+
+def moment(at: float) -> str:
+    """Seconds since 1970 as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(at, UTC).isoformat()
 
 
 def _cell(value: object) -> str:

@@ -51,6 +51,7 @@ def choices_for(review: Review) -> list[Choice]:
         ("flagged", filters.flagged),
         ("labeled otherwise than by the model", filters.disagreements),
         ("labeled automatically", filters.automatic),
+        ("labeled differently by reviewers", filters.disputed),
     ]
     standings, every = review.standings, range(review.queue.total)
     return [

@@ -70,6 +70,6 @@ async def plan_of(desk: TaskDesk, text: str, paths: tuple[Path, ...], settings: 
         options=with_choices(task, task_options(task.name, task.options_type), chosen),
         language=language_named(settings.generation.language),
         paths=paths,
-        database=Database(),
+        database=Database(may_read_only=True),
         reviewer=user_name(),
     )

@@ -59,7 +59,16 @@ def progress_words(progress: Progress, room: int) -> Content:
 
 
 def mark_of(standings: Standings, index: int) -> tuple[str, str]:
-    """An image's verdict in a word, and its color; an empty word where there is none."""
+    """An image's verdict in a word, and its color; an empty word where there is none. What others
+    decided has their names; beside the reviewer's own it is told where the two differ."""
+    word, color = _own_mark(standings, index)
+    others = others_words(standings, index)
+    if word and others and standings.is_disputed(index):
+        return f"{word} · {others}", color
+    return word or others, color
+
+
+def _own_mark(standings: Standings, index: int) -> tuple[str, str]:
     label = standings.label(index)
     if standings.is_skipped(index):
         return "skipped", "$text-muted"
@@ -69,6 +78,15 @@ def mark_of(standings: Standings, index: int) -> tuple[str, str]:
         return "rejected", "$text-error"
     word = f"{plain_line(label)} (auto)" if standings.is_automatic(index) else plain_line(label)
     return word, "$text-warning" if standings.disagrees(index) else "$text-success"
+
+
+def others_words(standings: Standings, index: int) -> str:
+    """What others have decided of an image: ``bob: fail, eve: skipped``; empty: nothing."""
+    return ", ".join(
+        f"{plain_line(one.reviewer) or 'somebody'}: {label_words(one.label or 'skipped')}"
+        + (" (auto)" if one.is_automatic else "")
+        for one in standings.others(index)
+    )
 
 
 def label_words(label: str) -> str:
