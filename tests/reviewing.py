@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Literal
 
 import msgspec
@@ -13,10 +13,14 @@ from textual import events
 
 from glm4v_tui import Badge, Label, Panel, Region, Task, Words
 from glm4v_tui.chat import Box
-from glm4v_tui.engine.protocol import LoadModel
+from glm4v_tui.engine.protocol import LoadModel, Sampling
 from glm4v_tui.engine.scripted import Script, ScriptedAnswer, ScriptedEngine
 from glm4v_tui.store.database import Database
+from glm4v_tui.store.files import Files
+from glm4v_tui.store.results import Results, StoredResult
 from glm4v_tui.tasks.task import Language
+from glm4v_tui.triage.digests import digest_of
+from glm4v_tui.triage.identity import asked_key, model_key
 from glm4v_tui.ui.app import Glm4vApp
 from glm4v_tui.ui.launch import Launch
 from glm4v_tui.ui.screens.triage import TriageScreen
@@ -159,3 +163,16 @@ async def reviewing(
                 await reviewer.until(lambda: screen._judged.get(screen._index) is not None)
                 await reviewer.until(reviewer.sees_image)
         yield reviewer
+
+
+def store_opinions(folder, task, chances):
+    """What a model once said of images, by their names: log-likelihoods of ``bad`` where that of
+    ``good`` is 0, as ``glm4v-tui batch`` stores them."""
+    with closing(Database()) as database:
+        files = Files(database)
+        asked = asked_key(task, task.options_type(), Language.EN, Sampling())
+        results = Results(database, asked, model_key(LoadModel("x")))
+        for name, chance in chances.items():
+            said = {"good": (0.0, 1), "bad": (chance, 1)}
+            stored = StoredResult(raw=GOOD.text, is_finished=True, log_likelihoods=said)
+            results.put(digest_of(files, folder / name), stored)

@@ -1,6 +1,7 @@
 """The triage screen as a reviewer meets it."""
 
 import sqlite3
+import threading
 
 import pytest
 
@@ -8,8 +9,18 @@ from glm4v_tui.engine.scripted import ScriptedAnswer
 from glm4v_tui.errors import StoreError
 from glm4v_tui.state import update_state
 from glm4v_tui.store.database import Database
+from glm4v_tui.triage.opinions import stored_opinions
+from glm4v_tui.triage.queue import Order
 from tests.chat_user import chatting, quick
-from tests.reviewing import BAD, GOOD, SortTask, Unlabeled, images_in, reviewing
+from tests.reviewing import (
+    BAD,
+    GOOD,
+    SortTask,
+    Unlabeled,
+    images_in,
+    reviewing,
+    store_opinions,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -272,6 +283,66 @@ class Sure(SortTask):
     labels = tuple(
         type(label)(label.name, label.key, answer=label.name) for label in SortTask.labels[:2]
     )
+
+
+STORED = {"part-0.png": -5.0, "part-1.png": -0.1, "part-2.png": -3.0, "part-3.png": 1.0}
+"""The uncertain first: 1, 3, 2, 0."""
+
+
+def names_shown(review):
+    return [review.queue.path(review.queue.at(at)).name[5] for at in range(len(review.queue))]
+
+
+async def test_the_uncertain_of_an_earlier_run_come_first(folder):
+    """Also of those that are left when the program is started again."""
+    store_opinions(folder, Sure(), STORED)
+    async with reviewing(folder, task=Sure(), order=Order.UNCERTAIN, load_s=60) as reviewer:
+        assert names_shown(reviewer.review) == ["1", "3", "2", "0"]
+        await reviewer.sees("1/4 part-1.png", "Sorting · least sure first ·")
+        await reviewer.press("1")
+        await reviewer.sees("2/4 part-3.png")
+    async with reviewing(folder, task=Sure(), order=Order.UNCERTAIN, load_s=60) as reviewer:
+        await reviewer.sees("2/4 part-3.png")
+
+
+async def test_it_says_of_how_many_the_order_knows(folder):
+    store_opinions(folder, Sure(), {"part-2.png": -3.0})
+    async with reviewing(folder, task=Sure(), order=Order.UNCERTAIN, load_s=60) as reviewer:
+        await reviewer.sees("1/4 part-2.png", "least sure first, 1 of 4 known")
+
+
+async def test_opinions_that_take_long_come_after_the_image_that_is_shown(folder, monkeypatch):
+    may_come = threading.Event()
+
+    def slowly(*values):
+        assert may_come.wait(30)
+        return stored_opinions(*values)
+
+    monkeypatch.setattr("glm4v_tui.ui.triage.recall_part.stored_opinions", slowly)
+    store_opinions(folder, Sure(), STORED)
+    async with reviewing(
+        folder, task=Sure(), order=Order.UNCERTAIN, load_s=60, ready=False
+    ) as reviewer:
+        await reviewer.sees("1/4 part-0.png", "least sure first, 0 of 4 known")
+        may_come.set()
+        await reviewer.until(lambda: names_shown(reviewer.review) == ["0", "1", "3", "2"])
+        await reviewer.sees("1/4 part-0.png")
+
+
+async def test_by_name_the_models_labels_of_an_earlier_run_are_known(folder):
+    store_opinions(folder, Sure(), STORED)
+    async with reviewing(folder, task=Sure(), load_s=60) as reviewer:
+        labels = reviewer.review.standings.model_label
+        await reviewer.until(lambda: labels(0) == labels(2) == "good")
+        await reviewer.until(lambda: labels(3) == "bad")
+        assert names_shown(reviewer.review) == ["0", "1", "2", "3"]
+
+
+async def test_stored_opinions_give_no_automatic_label_to_the_image_under_review(folder):
+    store_opinions(folder, Sure(), STORED)
+    async with reviewing(folder, task=Sure(), auto_above=0.9, load_s=60) as reviewer:
+        await reviewer.until(lambda: reviewer.label(2) == "good")
+        assert reviewer.review.progress.automatic == 1
 
 
 async def test_names_of_files_change_nothing_on_the_terminal(tmp_path):

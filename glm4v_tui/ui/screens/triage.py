@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from typing import TYPE_CHECKING, ClassVar
 
@@ -20,7 +21,8 @@ from glm4v_tui.ui.triage.label_keys import own_keys
 from glm4v_tui.ui.triage.look_part import LookPart
 from glm4v_tui.ui.triage.model_part import ModelPart
 from glm4v_tui.ui.triage.move_part import MovePart
-from glm4v_tui.ui.triage.words import count, mark_of
+from glm4v_tui.ui.triage.recall_part import RecallPart
+from glm4v_tui.ui.triage.words import count, error_words, mark_of, order_words
 from glm4v_tui.ui.widgets.line import Line
 from glm4v_tui.ui.widgets.note_input import NoteInput
 from glm4v_tui.ui.widgets.picture import Picture
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
     from glm4v_tui.ui.triage.plan import Plan
 
 
-class TriageScreen(MovePart, LookPart, ModelPart):
+class TriageScreen(MovePart, LookPart, ModelPart, RecallPart):
     """Puts the parts together: the first frame, then the images, then the model.
 
     Args:
@@ -136,21 +138,26 @@ class TriageScreen(MovePart, LookPart, ModelPart):
     async def _find_images(self) -> None:
         from glm4v_tui.triage.identity import model_key
 
+        command = self._session.command or self._launch.model
+        key = asyncio.ensure_future(aside(lambda: model_key(command)))
         try:
-            self._review = review = await aside(self._make_review)
-            command = self._session.command or self._launch.model
-            key = await aside(lambda: model_key(command))
+            review = await aside(self._make_review)
+            await self.begin_in_order(review, key)
         except GlmError as error:
             self._show_empty(error)
             return
+        self._review = review
         self.query_one("#empty").display = False
         self._picture.display = self._side.display = True
         self.show_item()
-        self.begin_asking(key)
+        try:
+            self.begin_asking(await key)
+        except GlmError as error:
+            self._say(error_words(error))
         for notice in review.queue.listing.notices:
             self.notify(plain_line(notice), severity="warning", timeout=10, markup=False)
         if self._plan.auto_above is not None:
-            self._give_automatically(self._plan.auto_above)
+            self.give_automatically(self._plan.auto_above)
         if not review.progress.left:
             self._end()
         self.call_after_refresh(spare_collector)
@@ -169,14 +176,13 @@ class TriageScreen(MovePart, LookPart, ModelPart):
             reviewer=plan.reviewer,
             session=uuid.uuid4().hex,
         )
-        review.show(order=plan.order)
         review.resume()
         return review
 
-    def _give_automatically(self, threshold: float) -> None:
+    def give_automatically(self, threshold: float) -> None:
         assert self._review is not None
         try:
-            given = self._review.automatic.start(threshold)
+            given = self._review.automatic.start(threshold, spared=self._index)
         except GlmError as error:
             self._fail(error)
             return
@@ -214,7 +220,8 @@ class TriageScreen(MovePart, LookPart, ModelPart):
             return
         progress = review.progress
         self._triage_app.left_at = progress
-        self._head.show_progress(progress, self._filter_name)
+        shown = filter(None, (self._filter_name, order_words(self._plan.order, review)))
+        self._head.show_progress(progress, " · ".join(shown))
         self._strip.show(self._neighbors(review))
         self._side.show_last(Content("\n").join(self._last))
         self._show_opinion()
