@@ -82,11 +82,13 @@ class Reviewer:
             return True
         return screen._sight.has_seen_label(time.monotonic())
 
-    def burst(self, keys):
-        """Keys that arrive in one read."""
+    def burst(self, keys, after_s=0.0):
+        """Keys that arrive in one read, so long after now."""
         for key in keys:
             name = "slash" if key == "/" else "space" if key == " " else key
-            self.app.post_message(events.Key(name, key))
+            event = events.Key(name, key)
+            event.time += after_s
+            self.app.post_message(event)
 
     async def until(self, holds, seconds=10.0):
         deadline = time.monotonic() + seconds

@@ -102,6 +102,17 @@ def test_a_late_answer_of_the_terminal_is_no_verdict(review, answer):
     decided(terminal, 1, 1)
 
 
+def test_a_late_answer_in_two_portions_is_no_verdict(review):
+    terminal = review()
+    terminal.send(b"\x1bP>|tmux 3.4")
+    terminal.count_bytes(0.3)
+    terminal.send(b"a\x1b\\")
+    terminal.wait_quiet(0.5)
+    terminal.wait_for(r"0 of 6")
+    terminal.press("x")
+    decided(terminal, 1, 1)
+
+
 @pytest.mark.parametrize(
     "path",
     [b"/home/max/parts/a 1.png", b"axaxax", "'/data/qualität/1.png'\n".encode(), b"C:\\q\\a.png\r"],

@@ -171,6 +171,16 @@ async def test_a_burst_gives_no_verdict_opens_nothing_and_moves_nobody(folder):
         assert reviewer.at == 0
 
 
+@pytest.mark.parametrize("keys", ["a1", "12", "fx", "xq", "2/"])
+async def test_two_keys_in_one_read_are_no_verdict_and_no_action(folder, keys):
+    async with reviewing(folder) as reviewer:
+        reviewer.burst(keys)
+        await reviewer.sees("Not taken: 2 keys that came faster than fingers do")
+        assert reviewer.review.progress.done == 0
+        assert not reviewer.review.standings.is_flagged(0)
+        assert reviewer.app.screen is reviewer.screen
+
+
 async def test_after_a_burst_fingers_count_again(folder):
     async with reviewing(folder) as reviewer:
         reviewer.burst("xaxaxa")
@@ -192,7 +202,7 @@ async def test_pasted_text_gives_no_verdict(folder):
 async def test_a_key_that_came_before_its_image_is_not_taken(folder):
     async with reviewing(folder) as reviewer:
         reviewer.burst("1")
-        reviewer.burst("2")  # 2 is read before the next image is there
+        reviewer.burst("2", after_s=0.02)  # 2 is read before the next image is there
         await reviewer.until(lambda: reviewer.review.progress.done)
         await reviewer.sees("the key came before its image")
         assert (reviewer.label(0), reviewer.label(1)) == ("good", None)
