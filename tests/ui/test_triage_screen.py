@@ -136,7 +136,9 @@ async def test_a_question_about_the_image_and_back_to_it(folder):
     async with reviewing(folder, *[GOOD] * 4, ScriptedAnswer("A part.", 1e6)) as reviewer:
         await reviewer.until(lambda: len(reviewer.screen._judged) == 4)
         await reviewer.press("n", "enter")
-        await reviewer.sees("part-1.png", "ready")
+        await reviewer.sees("part-1.png", "ready", "esc Back to the review")
+        await reviewer.sees("Ask about this image of the review.", "Esc returns to the review.")
+        assert "choose images" not in reviewer.text
         assert reviewer.screen._ahead.is_paused
         for letter in "why":
             await reviewer.pilot.press(letter)
@@ -370,12 +372,38 @@ async def test_from_the_pickers_marks_and_back_to_the_chat(folder):
         await user.press("ctrl+o")
         await user.sees("part-0.png")
         await user.press("space", "space", "T")
-        await user.sees("Sorting")
+        await user.sees("Sorting", "Enter starts the review")
         await user.press("enter")
         await user.sees("1/2 part-0.png", "The model says good.")
         await user.press("q")
         await user.until(lambda: len(user.app.screen_stack) == 1)
         assert not user.app.route.takers
+
+
+async def test_with_nothing_marked_the_picker_gives_all_images_that_are_listed(folder):
+    update_state(last_folder=str(folder))
+    async with chatting(quick('{"kind": "good"}'), load_plugins=plugins) as user:
+        await user.press("ctrl+o")
+        await user.sees("part-0.png")
+        await user.press("T")
+        await user.sees("Sorting")
+        await user.press("enter")
+        await user.sees("1/4 part-0.png", "The model says good.")
+
+
+async def test_q_at_the_end_leaves_the_review_as_it_says(folder):
+    update_state(last_folder=str(folder))
+    async with chatting(quick('{"kind": "good"}'), load_plugins=plugins) as user:
+        await user.press("ctrl+o")
+        await user.sees("part-0.png")
+        await user.press("space", "T")
+        await user.sees("Sorting")
+        await user.press("enter")
+        await user.sees("1/1 part-0.png", "The model says good.")
+        await user.press("2")
+        await user.sees("Everything is decided", "q leaves")
+        await user.press("q")
+        await user.until(lambda: len(user.app.screen_stack) == 1)
 
 
 def plugins():

@@ -262,10 +262,10 @@ class TriageScreen(MovePart, LookPart, ModelPart, RecallPart):
             if is_end:
                 words = (
                     f"glm4v-tui export writes the verdicts: --task {self._plan.task.name}\n"
-                    "u takes the last one back, / shows some of the images, q quits."
+                    f"Esc returns to the images, q {'quits' if self._is_first else 'leaves'}."
                 )
             screen = SummaryScreen(self._review, is_end=is_end, next_words=words)
-            self.app.push_screen(screen)
+            self.app.push_screen(screen, lambda leaves: self._leave() if leaves else None)
 
     def _end(self) -> None:
         assert self._review is not None

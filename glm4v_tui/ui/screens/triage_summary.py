@@ -26,8 +26,8 @@ _NAMES = 18
 _CELL = 12
 
 
-class SummaryScreen(ModalScreen[None]):
-    """Scrolls where the window is low.
+class SummaryScreen(ModalScreen[bool | None]):
+    """Scrolls where the window is low. Ends in True where the review is to be left.
 
     Args:
         review: What is summed up.
@@ -36,10 +36,12 @@ class SummaryScreen(ModalScreen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter,q,t", "dismiss(None)", "Back", id="triage.summary_close"),
+        Binding("escape,enter,t", "dismiss(None)", "Back", id="triage.summary_close"),
+        Binding("q", "leave", "Leave", id="triage.summary_leave",
+                tooltip="Leave the review where everything is decided, else this summary"),
         Binding("down,j", "scroll(1)", "Down", id="triage.summary_down", show=False),
         Binding("up,k", "scroll(-1)", "Up", id="triage.summary_up", show=False),
-    ]
+    ]  # fmt: skip
 
     DEFAULT_CSS = """
     SummaryScreen {
@@ -65,6 +67,9 @@ class SummaryScreen(ModalScreen[None]):
             box.border_title = "Everything is decided" if self._is_end else "Agreement"
             box.border_subtitle = "Esc returns"
             yield Words(summary(self._review, self._next_words))
+
+    def action_leave(self) -> None:
+        self.dismiss(self._is_end)
 
     def action_scroll(self, rows: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=rows, animate=False)
