@@ -167,13 +167,13 @@ async def reviewing(
         yield reviewer
 
 
-def store_opinions(folder, task, chances):
+def store_opinions(folder, task, chances, model="x"):
     """What a model once said of images, by their names: log-likelihoods of ``bad`` where that of
     ``good`` is 0, as ``glm4v-tui batch`` stores them."""
     with closing(Database()) as database:
         files = Files(database)
         asked = asked_key(task, task.options_type(), Language.EN, Sampling())
-        results = Results(database, asked, model_key(LoadModel("x")))
+        results = Results(database, asked, model_key(LoadModel(model)))
         for name, chance in chances.items():
             said = {"good": (0.0, 1), "bad": (chance, 1)}
             stored = StoredResult(raw=GOOD.text, is_finished=True, log_likelihoods=said)

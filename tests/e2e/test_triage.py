@@ -77,7 +77,7 @@ def test_verdicts_one_key_each_and_on_after_the_end(review):
     terminal.press("q")
     assert terminal.wait_exit() == 0
     terminal.wait_for("5 of 6 decided, 1 left: the same command goes on there")
-    again = review()
+    again = review("--resume")
     again.wait_for("5 of 6 · 1 left")
     again.wait_for("6/6 part-5.png")
 

@@ -5,12 +5,16 @@ import threading
 
 import pytest
 
+from glm4v_tui.engine.protocol import LoadModel
 from glm4v_tui.engine.scripted import ScriptedAnswer
 from glm4v_tui.errors import StoreError
 from glm4v_tui.state import update_state
 from glm4v_tui.store.database import Database
+from glm4v_tui.tasks.task import Label
+from glm4v_tui.triage.identity import model_key
 from glm4v_tui.triage.opinions import stored_opinions
 from glm4v_tui.triage.queue import Order
+from glm4v_tui.ui.screens.triage_summary import summary
 from tests.chat_user import chatting, quick
 from tests.reviewing import (
     BAD,
@@ -116,9 +120,19 @@ async def test_the_filter_shows_what_was_chosen(folder):
 
 async def test_a_filter_that_finds_nothing_changes_nothing(folder):
     async with reviewing(folder) as reviewer:
-        await reviewer.press("slash", *["down"] * 7, "enter")
-        await reviewer.sees("No image is flagged")
+        await reviewer.press("slash", *["down"] * 10, "enter")
+        await reviewer.sees("There is no image for: flagged.")
         assert len(reviewer.review.queue) == 4
+
+
+async def test_filters_tell_the_reviewers_labels_from_the_models(folder):
+    async with reviewing(folder) as reviewer:
+        await reviewer.until(lambda: len(reviewer.screen._judged) == 4)
+        await reviewer.press("2", "slash")
+        rows = ["good (yours) 0", "bad (yours) 1", "model says good 4", "model says bad 0"]
+        await reviewer.until(lambda: all(row in " ".join(reviewer.text.split()) for row in rows))
+        await reviewer.press(*["down"] * 3, "enter")
+        await reviewer.sees("1/1 part-0.png", "· bad (yours)")
 
 
 async def test_a_note_is_kept_and_its_letters_are_no_verdicts(folder):
@@ -159,6 +173,20 @@ async def test_the_summary_comes_when_everything_is_decided(folder):
         await reviewer.pilot.press("escape")
         await reviewer.press("u")
         assert reviewer.review.progress.done == 3
+
+
+async def test_the_summary_has_a_row_for_what_a_model_can_say_and_no_other(folder):
+    """The task has no answer for "other": the model is not blamed for never saying it."""
+    store_opinions(folder, WithOther(), STORED)
+    async with reviewing(folder, task=WithOther(), load_s=60) as reviewer:
+        await reviewer.until(lambda: reviewer.review.standings.known == 4)
+        await reviewer.press("x", "3", "space", "2")
+        await reviewer.sees("4 of 4 images decided, 1 of them skipped")
+        shown = summary(reviewer.review).plain.partition("model \\ reviewer")[2]
+        head, *rows = [line.split() for line in shown.splitlines()]
+        assert head[:5] == ["good", "bad", "other", "rejected", "precision"]
+        assert [row[0] for row in rows] == ["good", "bad", "recall"]
+        assert rows[2][:5] == ["recall", "–", "100%", "–", "–"]
 
 
 # Keys that nobody meant -------------------------------------------------------------------------
@@ -225,6 +253,27 @@ async def test_a_store_that_cannot_write_stops_the_reviewer_and_says_so(folder, 
         assert reviewer.label(0) is None
 
 
+@pytest.mark.parametrize("size", [(120, 40), (60, 20)])
+async def test_the_remedy_of_an_error_is_to_be_read_whole(folder, monkeypatch, size):
+    body = "/home/max/.local/share/glm4v-tui/glm4v-tui.sqlite3 could not be written: no space left."
+
+    def full(self):
+        raise StoreError("The disk is full", body, "Make room, then press it again.")
+
+    async with reviewing(folder, size=size) as reviewer:
+        monkeypatch.setattr(Database, "transaction", full)
+        await reviewer.press("1")
+        await reviewer.until(lambda: "then press it again." in " ".join(reviewer.text.split()))
+        monkeypatch.undo()
+        await reviewer.press("n")
+        assert reviewer.screen.query_one("#said").outer_size.height == 1
+
+
+async def test_the_threshold_of_automatic_labels_is_told_as_it_was_given(folder):
+    async with reviewing(folder, task=Sure(), auto_above=0.999) as reviewer:
+        await reviewer.sees("Labels from 99.9% on")
+
+
 async def test_an_image_that_vanishes_is_told_and_can_be_passed(folder):
     async with reviewing(folder) as reviewer:
         (folder / "part-1.png").unlink()
@@ -289,6 +338,12 @@ async def test_automatic_verdicts_are_marked_and_taken_back_together(folder):
         await reviewer.sees("3 automatic labels are taken back", "0 of 4")
 
 
+class WithOther(SortTask):
+    name = "with-other"
+    label_question = SortTask.question
+    labels = (Label("good", answer="Yes"), Label("bad", answer="No"), Label("other"))
+
+
 class Sure(SortTask):
     name = "sure"
     label_question = SortTask.question
@@ -348,6 +403,14 @@ async def test_by_name_the_models_labels_of_an_earlier_run_are_known(folder):
         await reviewer.until(lambda: labels(0) == labels(2) == "good")
         await reviewer.until(lambda: labels(3) == "bad")
         assert names_shown(reviewer.review) == ["0", "1", "2", "3"]
+
+
+async def test_what_another_model_has_said_is_known_when_it_is_loaded(folder):
+    store_opinions(folder, Sure(), STORED, model="y")
+    async with reviewing(folder, task=Sure(), load_s=60) as reviewer:
+        assert reviewer.review.standings.known == 0
+        reviewer.screen.recall_again(model_key(LoadModel("y")))
+        await reviewer.until(lambda: reviewer.review.standings.known == 4)
 
 
 async def test_stored_opinions_give_no_automatic_label_to_the_image_under_review(folder):

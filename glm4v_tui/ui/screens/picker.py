@@ -97,7 +97,7 @@ class PickerScreen(ModalScreen[PickResult | None]):
              tooltip="Mark what is not marked, and the other way round"),
         _key("t", "take_marked", "Take marked", id="picker.take_marked", show=False),
         _key("T", "review", "Triage", id="picker.triage", show=False,
-             tooltip="Review what is marked, else this folder or the images in the list, a key for each"),
+             tooltip="Review what is marked, else this folder or all images that are listed"),
         _key("left,h,backspace", "leave", "Parent", id="picker.parent", show=False),
         _key("right,l", "enter", "Enter", id="picker.enter", show=False),
         _key("tilde", "home", "Home", id="picker.home", show=False),

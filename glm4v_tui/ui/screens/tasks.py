@@ -94,7 +94,8 @@ class TaskScreen(ModalScreen[str | None]):
         self.query_one(OptionList).can_focus = False
         self.query_one("#box").border_subtitle = (
             f"{first_key(self, 'tasks.choose')} {self._enter_does}"
-            f"  ·  {first_key(self, 'tasks.reload')} reads again  ·  {first_key(self, 'tasks.cancel')} closes"
+            f"  ·  {first_key(self, 'tasks.reload')} reads again"
+            f"  ·  {first_key(self, 'tasks.cancel')} closes"
         )
         self.run_worker(self._fill(is_new=False), group="tasks", exclusive=True)
 

@@ -23,7 +23,7 @@ from glm4v_tui.ui.triage.model_part import ModelPart
 from glm4v_tui.ui.triage.move_part import MovePart
 from glm4v_tui.ui.triage.recall_part import RecallPart
 from glm4v_tui.ui.triage.words import count, error_words, mark_of, order_words
-from glm4v_tui.ui.widgets.line import Line
+from glm4v_tui.ui.widgets.line import FewLines, Line
 from glm4v_tui.ui.widgets.note_input import NoteInput
 from glm4v_tui.ui.widgets.picture import Picture
 from glm4v_tui.ui.widgets.triage_head import TriageHead
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from glm4v_tui.ui.triage.plan import Plan
 
 
-class TriageScreen(MovePart, LookPart, ModelPart, RecallPart):
+class TriageScreen(RecallPart, MovePart, LookPart, ModelPart):
     """Puts the parts together: the first frame, then the images, then the model.
 
     Args:
@@ -93,7 +93,7 @@ class TriageScreen(MovePart, LookPart, ModelPart, RecallPart):
         yield Words(plain_line(str(self._plan.task.notice)), id="task-notice")
         yield NeighborStrip()
         yield Line(id="line")
-        yield Line(id="said")
+        yield FewLines(id="said")
         yield NoteInput()
         yield Footer(compact=True, show_command_palette=False)
 
@@ -186,7 +186,7 @@ class TriageScreen(MovePart, LookPart, ModelPart, RecallPart):
         except GlmError as error:
             self._fail(error)
             return
-        words = f"Labels from {threshold:.0%} on are given automatically"
+        words = f"Labels from {100 * threshold:.6g}% on are given automatically"
         self._say(f"{words}: {count(given, 'image')} now." if given else f"{words}.")
         self.show_progress()
 
