@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -272,6 +273,27 @@ async def test_the_remedy_of_an_error_is_to_be_read_whole(folder, monkeypatch, s
 async def test_the_threshold_of_automatic_labels_is_told_as_it_was_given(folder):
     async with reviewing(folder, task=Sure(), auto_above=0.999) as reviewer:
         await reviewer.sees("Labels from 99.9% on")
+
+
+async def test_a_store_that_cannot_be_written_is_told_before_the_first_verdict(folder, monkeypatch):
+    with closing(Database()):
+        pass
+
+    def read_only(self):
+        raise StoreError("The database cannot be written", "It is read-only.", "See to it.")
+
+    monkeypatch.setattr(Database, "transaction", read_only)
+    async with reviewing(folder, load_s=60) as reviewer:
+        await reviewer.sees("No verdict can be kept. The database cannot be written.")
+
+
+async def test_what_is_said_of_a_skipped_image_and_of_a_digit_without_a_label(folder):
+    async with reviewing(folder) as reviewer:
+        await reviewer.press("space", "9")
+        await reviewer.sees("this task has 3 labels, and none with the key 9")
+        assert "skipped, not" not in reviewer.text
+        await reviewer.press("u")
+        await reviewer.sees("Taken back: the last thing said of part-0.png.")
 
 
 async def test_an_image_that_vanishes_is_told_and_can_be_passed(folder):

@@ -154,6 +154,7 @@ class TriageScreen(RecallPart, MovePart, LookPart, ModelPart):
             self.begin_asking(await key)
         except GlmError as error:
             self._say(error_words(error))
+        await self._check_store()
         for notice in review.queue.listing.notices:
             self.notify(plain_line(notice), severity="warning", timeout=10, markup=False)
         if self._plan.auto_above is not None:
@@ -161,6 +162,18 @@ class TriageScreen(RecallPart, MovePart, LookPart, ModelPart):
         if not review.progress.left:
             self._end()
         self.call_after_refresh(spare_collector)
+
+    async def _check_store(self) -> None:
+        """Say before the first verdict where none can be kept."""
+
+        def begin_and_end() -> None:
+            with self._plan.database.transaction():
+                pass
+
+        try:
+            await aside(begin_and_end)
+        except GlmError as error:
+            self._say(Content.assemble("No verdict can be kept. ", error_words(error)))
 
     def _make_review(self) -> Review:
         """Runs in a thread: it reads folders and the store."""
