@@ -427,6 +427,18 @@ async def test_by_name_the_models_labels_of_an_earlier_run_are_known(folder):
         assert names_shown(reviewer.review) == ["0", "1", "2", "3"]
 
 
+async def test_a_label_that_the_result_contradicts_is_told_and_what_accepting_gives(folder):
+    store_opinions(folder, Sure(), STORED)
+    async with reviewing(folder, task=Sure(), load_s=60) as reviewer:
+        await reviewer.press("end")
+        words = "The model says bad, 73%. Its result speaks for good: accepting gives bad."
+        says = reviewer.screen.query_one("#says")
+        await reviewer.until(lambda: says.plain == words)
+        await reviewer.press("home")
+        await reviewer.sees("The model says good, 99%.")
+        assert "Its result" not in says.plain
+
+
 async def test_what_another_model_has_said_is_known_when_it_is_loaded(folder):
     store_opinions(folder, Sure(), STORED, model="y")
     async with reviewing(folder, task=Sure(), load_s=60) as reviewer:

@@ -233,7 +233,12 @@ class ModelPart(TriageBase):
             return Content.styled("The model names no label.", "$text-muted")
         chance = chances.get(label)
         sure = f", {chance:.0%}" if chance is not None else ""
-        return Content.assemble("The model says ", (plain_line(label), "bold"), f"{sure}.")
+        words = Content.assemble("The model says ", (plain_line(label), "bold"), f"{sure}.")
+        outcome = judged.outcome if isinstance(judged, Judged) else None
+        if outcome is None or outcome.label in (None, label):
+            return words
+        other = f" Its result speaks for {plain_line(outcome.label or '')}: accepting gives "
+        return Content.assemble(words, (f"{other}{plain_line(label)}.", "$text-warning"))
 
     def _why_silent(self) -> str:
         words, _ = model_words(self._session, self._silent_s)
