@@ -142,6 +142,12 @@ def ask_command(**options: Any) -> None:
     metavar="P",
     help="Give labels that are at least this probable automatically, marked as such.",
 )
+@click.option(
+    "--resume",
+    is_flag=True,
+    expose_value=False,
+    help="Go on where it was left; it always does.",
+)
 @click.option("--keys", type=click.Choice(["prodigy", "lightroom"]), help="The preset of keys.")
 @click.option("--reviewer", metavar="NAME", help="Who decides; the user's name by default.")
 @_model_options

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Literal
 
 import msgspec
@@ -13,10 +14,14 @@ from textual import events
 
 from glm4v_tui import Badge, Label, Panel, Region, Task, Words
 from glm4v_tui.chat import Box
-from glm4v_tui.engine.protocol import LoadModel
+from glm4v_tui.engine.protocol import LoadModel, Sampling
 from glm4v_tui.engine.scripted import Script, ScriptedAnswer, ScriptedEngine
 from glm4v_tui.store.database import Database
+from glm4v_tui.store.files import Files
+from glm4v_tui.store.results import Results, StoredResult
 from glm4v_tui.tasks.task import Language
+from glm4v_tui.triage.digests import digest_of
+from glm4v_tui.triage.identity import asked_key, model_key
 from glm4v_tui.ui.app import Glm4vApp
 from glm4v_tui.ui.launch import Launch
 from glm4v_tui.ui.screens.triage import TriageScreen
@@ -78,11 +83,13 @@ class Reviewer:
             return True
         return screen._sight.has_seen_label(time.monotonic())
 
-    def burst(self, keys):
-        """Keys that arrive in one read."""
+    def burst(self, keys, after_s=0.0):
+        """Keys that arrive in one read, so long after now."""
         for key in keys:
             name = "slash" if key == "/" else "space" if key == " " else key
-            self.app.post_message(events.Key(name, key))
+            event = events.Key(name, key)
+            event.time += after_s
+            self.app.post_message(event)
 
     async def until(self, holds, seconds=10.0):
         deadline = time.monotonic() + seconds
@@ -159,3 +166,17 @@ async def reviewing(
                 await reviewer.until(lambda: screen._judged.get(screen._index) is not None)
                 await reviewer.until(reviewer.sees_image)
         yield reviewer
+
+
+def store_opinions(folder, task, chances, model="x"):
+    """What a model once said of images, by their names: log-likelihoods of ``bad`` where that of
+    ``good`` is 0, as ``glm4v-tui batch`` stores them."""
+    with closing(Database()) as database:
+        files = Files(database)
+        asked = asked_key(task, task.options_type(), Language.EN, Sampling())
+        results = Results(database, asked, model_key(LoadModel(model)))
+        for name, chance in chances.items():
+            os.utime(folder / name, (1e9, 1e9))  # what was just written is read again
+            said = {"good": (0.0, 1), "bad": (chance, 1)}
+            stored = StoredResult(raw=GOOD.text, is_finished=True, log_likelihoods=said)
+            results.put(digest_of(files, folder / name), stored)

@@ -61,7 +61,7 @@ class Judged:
     """It came from the store."""
 
 
-__all__ = ["Asker", "Judged", "Withdrawn", "probabilities"]
+__all__ = ["Asker", "Judged", "Withdrawn", "answers_of", "probabilities"]
 
 
 class Asker:
@@ -102,7 +102,7 @@ class Asker:
         self._options = options
         self._language = language
         self._sampling = sampling
-        self._wants_result = wants_result or not _answers(task)
+        self._wants_result = wants_result or not answers_of(task)
         self._asked = asked_key(task, options, language, sampling)
         self._preparation = preparation_of(task, options)
         self._files = Files(database, is_private=task.is_private)
@@ -149,7 +149,7 @@ class Asker:
     def _is_whole(self, stored: StoredResult) -> bool:
         """Whether all is there that is asked for."""
         has_result = stored.raw is not None or not self._wants_result
-        return has_result and (stored.log_likelihoods is not None or not _answers(self._task))
+        return has_result and (stored.log_likelihoods is not None or not answers_of(self._task))
 
     def _judged(self, key: str, digest: str, stored: StoredResult, *, is_stored: bool) -> Judged:
         outcome = self._outcome(stored)
@@ -218,7 +218,7 @@ class Asker:
         if self._is_whole(stored):  # another file with this content was asked about meanwhile
             return self._judged(key, attachment.digest, stored, is_stored=True)
         async with self._shown(asked) as image:
-            if stored.log_likelihoods is None and _answers(self._task):
+            if stored.log_likelihoods is None and answers_of(self._task):
                 stored = await self._with_likelihoods(stored, image)
                 self._results.put(key, stored)
             if stored.raw is None and self._wants_result:
@@ -232,7 +232,7 @@ class Asker:
         return self._requests.shown(asked.attachments[0], pixels)
 
     async def _with_likelihoods(self, stored: StoredResult, image: ShownImage) -> StoredResult:
-        answers = _answers(self._task)
+        answers = answers_of(self._task)
         question = self._task.label_question.in_language(self._language)
         messages = (Message(Role.USER, question, (image.attachment,)),)
         scored = await self._requests.score(image, messages, tuple(answers.values()))
@@ -278,7 +278,7 @@ def probabilities(likelihoods: LogLikelihoods) -> dict[str, float]:
     return {label: weight / whole for label, weight in weights.items()}
 
 
-def _answers(task: Task[Any, Any]) -> dict[str, str]:
+def answers_of(task: Task[Any, Any]) -> dict[str, str]:
     """By label, what the model would say; empty where it is not asked."""
     if not task.label_question.en.strip():
         return {}

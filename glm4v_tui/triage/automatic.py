@@ -24,10 +24,15 @@ class Automatic:
         self.threshold: float | None = None
         """The probability from which the model's label is given; None: never."""
 
-    def start(self, threshold: float) -> int:
-        """Give labels from this probability on, now and as the model goes on; how many now."""
+    def start(self, threshold: float, spared: int | None = None) -> int:
+        """Give labels from this probability on, now and as the model goes on; how many now.
+
+        Args:
+            spared: The image that a reviewer looks at: it is his.
+        """
         self.threshold = threshold
-        return self.consider(range(len(self._ledger.listing)))
+        every = range(len(self._ledger.listing))
+        return self.consider(index for index in every if index != spared)
 
     def consider(self, indexes: Iterable[int]) -> int:
         """Give those of the images a label that are due one, each content once; how many."""

@@ -45,9 +45,18 @@ def disputed(standings: Standings, index: int) -> bool:
 
 
 def labeled(label: str) -> Filter:
-    """Images with this label: the reviewer's, or where there is none the model's."""
+    """Images to which the reviewer gave this label, or a threshold did."""
 
     def is_labeled(standings: Standings, index: int) -> bool:
-        return (standings.label(index) or standings.model_label(index)) == label
+        return standings.label(index) == label
 
     return is_labeled
+
+
+def said(label: str) -> Filter:
+    """Images of which the model says this label, whatever the reviewer gave."""
+
+    def is_said(standings: Standings, index: int) -> bool:
+        return standings.model_label(index) == label
+
+    return is_said

@@ -115,10 +115,15 @@ class Queue:
 
     # What is shown ------------------------------------------------------------------------------
 
-    def show(self, indexes: Iterable[int], key: Key | None = None) -> None:
+    def show(
+        self, indexes: Iterable[int], key: Key | None = None, *, is_current_first: bool = False
+    ) -> None:
         """Show these images, in ascending order of ``key`` and by name where it is the same.
 
         The current image stays current if it is among them; else the first is.
+
+        Args:
+            is_current_first: It comes first, whatever its key, so that nothing is passed over.
         """
         current = self.index
         self._key = key
@@ -126,8 +131,9 @@ class Queue:
         chosen = sorted(indexes, key=lambda index: (key(index), index)) if key else indexes
         self._shown = array("I", chosen)
         self.position = 0
-        if current is not None:
-            self.go_to(current)
+        if current is not None and self.go_to(current) and is_current_first:
+            self._shown.insert(0, self._shown.pop(self.position))
+            self.position = 0
 
     def replace(self, index: int) -> None:
         """The key of an image has changed: move it to where it belongs behind the next few."""

@@ -19,7 +19,7 @@ from glm4v_tui.triage.progress import Pace, Progress
 from glm4v_tui.triage.queue import LAST, Order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from glm4v_tui.store.database import Database
@@ -73,6 +73,8 @@ class Review:
         self._pace = Pace()
         self._passed: set[int] = set()
         """Images that could not be read and were skipped, by their numbers."""
+        self._learned: set[int] = set()
+        """Images of which the model has said something since what it said before was read."""
         self.automatic = Automatic(self._ledger)
         """Labels given for being probable; off until it has a threshold."""
 
@@ -254,14 +256,20 @@ class Review:
 
     # What is shown ------------------------------------------------------------------------------
 
-    def show(self, filter_: Filter | None = None, order: Order | None = None) -> int:
+    def show(
+        self,
+        filter_: Filter | None = None,
+        order: Order | None = None,
+        *,
+        is_current_first: bool = False,
+    ) -> int:
         """Show other images, or in another order; how many are shown."""
         self._ledger.catch_up()
         self.filter = self.filter if filter_ is None else filter_
         self.order = self.order if order is None else order
         chosen = [index for index in range(self.queue.total) if self.filter(self.standings, index)]
         keys = {Order.UNCERTAIN: self._surety, Order.LABEL: self._label_number}
-        self.queue.show(chosen, keys.get(self.order))
+        self.queue.show(chosen, keys.get(self.order), is_current_first=is_current_first)
         return len(self.queue)
 
     def _surety(self, index: int) -> float:
@@ -287,24 +295,33 @@ class Review:
         """
         self._ledger.learn_digest(index, digest)
         for same in self.standings.with_digest(digest):
+            self._learned.add(same)
             self.standings.set_opinion(same, label, probability)
             self.queue.replace(same)
         if index != self.queue.index:
             self.automatic.consider([index])
 
-    def recall(self, opinions: Iterable[tuple[str, str, float]]) -> int:
+    def recall(self, opinions: Iterable[tuple[str, str, float | None]]) -> int:
         """Take over what the model said before; of how many images of the queue. Call ``show``
         then, for an order that depends on it.
 
         Args:
             opinions: (digest of the file, label, its probability).
         """
-        numbers, count = self.standings.by_digest(), 0
+        return sum(self.recall_one_by_one(opinions))
+
+    def recall_one_by_one(self, opinions: Iterable[tuple[str, str, float | None]]) -> Iterator[int]:
+        """The same, so that other work has its turn between: of each, how many images it is on.
+        What becomes known of an image meanwhile is not overwritten."""
+        numbers = self.standings.by_digest()
+        self._learned.clear()
         for digest, label, probability in opinions:
+            count = 0
             for index in numbers.get(bytes.fromhex(digest), ()):
-                self.standings.set_opinion(index, label, probability)
-                count += 1
-        return count
+                if index not in self._learned and self.standings.digest(index) == digest:
+                    self.standings.set_opinion(index, label, probability)
+                    count += 1
+            yield count
 
     def learn_digest(self, index: int, digest: str) -> None:
         """The content of an image is known, since it was opened to be shown. A verdict on the same

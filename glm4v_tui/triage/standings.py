@@ -52,6 +52,10 @@ class Standings:
         """Images that are labeled or skipped."""
         self.skipped = 0
         self.automatic = 0
+        self.known = 0
+        """Images of which the model's label is known..."""
+        self.rated = 0
+        """...and of which also how probable it is."""
 
     # Content ------------------------------------------------------------------------------------
 
@@ -175,6 +179,8 @@ class Standings:
         self.decided += by * self.is_decided(index)
         self.skipped += by * self.is_skipped(index)
         self.automatic += by * self.is_automatic(index)
+        self.known += by * (self._model_labels[index] != _NONE)
+        self.rated += by * (not math.isnan(self._probabilities[index]))
         said, given = self.model_label(index), self.label(index)
         if said is not None and given is not None and not self.is_automatic(index):
             self.agreement.count(said, given, by)

@@ -77,7 +77,7 @@ def test_verdicts_one_key_each_and_on_after_the_end(review):
     terminal.press("q")
     assert terminal.wait_exit() == 0
     terminal.wait_for("5 of 6 decided, 1 left: the same command goes on there")
-    again = review()
+    again = review("--resume")
     again.wait_for("5 of 6 · 1 left")
     again.wait_for("6/6 part-5.png")
 
@@ -98,6 +98,17 @@ def test_a_late_answer_of_the_terminal_is_no_verdict(review, answer):
     terminal.wait_quiet(0.5)
     terminal.wait_for(r"0 of 6")
     terminal.wait_for(r"1/6 part-0")
+    terminal.press("x")
+    decided(terminal, 1, 1)
+
+
+def test_a_late_answer_in_two_portions_is_no_verdict(review):
+    terminal = review()
+    terminal.send(b"\x1bP>|tmux 3.4")
+    terminal.count_bytes(0.3)
+    terminal.send(b"a\x1b\\")
+    terminal.wait_quiet(0.5)
+    terminal.wait_for(r"0 of 6")
     terminal.press("x")
     decided(terminal, 1, 1)
 

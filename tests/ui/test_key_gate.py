@@ -23,7 +23,21 @@ def test_fingers_at_their_fastest_pass():
 
 
 def test_two_fingers_that_meet_pass():
-    assert judged(("a", 0), ("n", 4), ("x", 200)) == [None] * 3
+    assert judged(("a", 0), ("n", 15), ("x", 200)) == [None] * 3
+
+
+@pytest.mark.parametrize("pair", ["ax", "a1", "12", "fx", "a\r", "xq"])
+def test_two_keys_in_one_read_are_no_fingers(pair):
+    assert judged((pair[0], 0), (pair[1], 1)) == [Why.BURST] * 2
+
+
+def test_the_rest_of_an_answer_of_the_terminal_belongs_to_it_when_it_comes_late():
+    start = [("alt+shift+p", 0), ("greater_than_sign", 0.1), ("t", 0.2)]
+    assert judged(*start, ("a", 300), ("backslash", 400), ("x", 700)) == [Why.BURST] * 5 + [None]
+
+
+def test_one_key_twice_in_one_read_counts_once():
+    assert judged(("a", 0), ("a", 1)) == [None, Why.HELD]
 
 
 def test_a_path_in_one_read_is_a_burst():

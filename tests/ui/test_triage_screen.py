@@ -1,15 +1,31 @@
 """The triage screen as a reviewer meets it."""
 
 import sqlite3
+import threading
+from contextlib import closing
 
 import pytest
 
+from glm4v_tui.engine.protocol import LoadModel
 from glm4v_tui.engine.scripted import ScriptedAnswer
 from glm4v_tui.errors import StoreError
 from glm4v_tui.state import update_state
 from glm4v_tui.store.database import Database
+from glm4v_tui.tasks.task import Label
+from glm4v_tui.triage.identity import model_key
+from glm4v_tui.triage.opinions import stored_opinions
+from glm4v_tui.triage.queue import Order
+from glm4v_tui.ui.screens.triage_summary import summary
 from tests.chat_user import chatting, quick
-from tests.reviewing import BAD, GOOD, SortTask, Unlabeled, images_in, reviewing
+from tests.reviewing import (
+    BAD,
+    GOOD,
+    SortTask,
+    Unlabeled,
+    images_in,
+    reviewing,
+    store_opinions,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -105,9 +121,19 @@ async def test_the_filter_shows_what_was_chosen(folder):
 
 async def test_a_filter_that_finds_nothing_changes_nothing(folder):
     async with reviewing(folder) as reviewer:
-        await reviewer.press("slash", *["down"] * 7, "enter")
-        await reviewer.sees("No image is flagged")
+        await reviewer.press("slash", *["down"] * 10, "enter")
+        await reviewer.sees("There is no image for: flagged.")
         assert len(reviewer.review.queue) == 4
+
+
+async def test_filters_tell_the_reviewers_labels_from_the_models(folder):
+    async with reviewing(folder) as reviewer:
+        await reviewer.until(lambda: len(reviewer.screen._judged) == 4)
+        await reviewer.press("2", "slash")
+        rows = ["good (yours) 0", "bad (yours) 1", "model says good 4", "model says bad 0"]
+        await reviewer.until(lambda: all(row in " ".join(reviewer.text.split()) for row in rows))
+        await reviewer.press(*["down"] * 3, "enter")
+        await reviewer.sees("1/1 part-0.png", "· bad (yours)")
 
 
 async def test_a_note_is_kept_and_its_letters_are_no_verdicts(folder):
@@ -125,7 +151,9 @@ async def test_a_question_about_the_image_and_back_to_it(folder):
     async with reviewing(folder, *[GOOD] * 4, ScriptedAnswer("A part.", 1e6)) as reviewer:
         await reviewer.until(lambda: len(reviewer.screen._judged) == 4)
         await reviewer.press("n", "enter")
-        await reviewer.sees("part-1.png", "ready")
+        await reviewer.sees("part-1.png", "ready", "esc Back to the review")
+        await reviewer.sees("Ask about this image of the review.", "Esc returns to the review.")
+        assert "choose images" not in reviewer.text
         assert reviewer.screen._ahead.is_paused
         for letter in "why":
             await reviewer.pilot.press(letter)
@@ -148,6 +176,20 @@ async def test_the_summary_comes_when_everything_is_decided(folder):
         assert reviewer.review.progress.done == 3
 
 
+async def test_the_summary_has_a_row_for_what_a_model_can_say_and_no_other(folder):
+    """The task has no answer for "other": the model is not blamed for never saying it."""
+    store_opinions(folder, WithOther(), STORED)
+    async with reviewing(folder, task=WithOther(), load_s=60) as reviewer:
+        await reviewer.until(lambda: reviewer.review.standings.known == 4)
+        await reviewer.press("x", "3", "space", "2")
+        await reviewer.sees("4 of 4 images decided, 1 of them skipped")
+        shown = summary(reviewer.review).plain.partition("model \\ reviewer")[2]
+        head, *rows = [line.split() for line in shown.splitlines()]
+        assert head[:5] == ["good", "bad", "other", "rejected", "precision"]
+        assert [row[0] for row in rows] == ["good", "bad", "recall"]
+        assert rows[2][:5] == ["recall", "–", "100%", "–", "–"]
+
+
 # Keys that nobody meant -------------------------------------------------------------------------
 
 
@@ -158,6 +200,16 @@ async def test_a_burst_gives_no_verdict_opens_nothing_and_moves_nobody(folder):
         assert reviewer.review.progress.done == 0
         assert reviewer.app.screen is reviewer.screen
         assert reviewer.at == 0
+
+
+@pytest.mark.parametrize("keys", ["a1", "12", "fx", "xq", "2/"])
+async def test_two_keys_in_one_read_are_no_verdict_and_no_action(folder, keys):
+    async with reviewing(folder) as reviewer:
+        reviewer.burst(keys)
+        await reviewer.sees("Not taken: 2 keys that came faster than fingers do")
+        assert reviewer.review.progress.done == 0
+        assert not reviewer.review.standings.is_flagged(0)
+        assert reviewer.app.screen is reviewer.screen
 
 
 async def test_after_a_burst_fingers_count_again(folder):
@@ -181,7 +233,7 @@ async def test_pasted_text_gives_no_verdict(folder):
 async def test_a_key_that_came_before_its_image_is_not_taken(folder):
     async with reviewing(folder) as reviewer:
         reviewer.burst("1")
-        reviewer.burst("2")  # 2 is read before the next image is there
+        reviewer.burst("2", after_s=0.02)  # 2 is read before the next image is there
         await reviewer.until(lambda: reviewer.review.progress.done)
         await reviewer.sees("the key came before its image")
         assert (reviewer.label(0), reviewer.label(1)) == ("good", None)
@@ -200,6 +252,48 @@ async def test_a_store_that_cannot_write_stops_the_reviewer_and_says_so(folder, 
         await reviewer.sees("Not taken. The disk is full. No space left. Make room.")
         assert reviewer.at == 0
         assert reviewer.label(0) is None
+
+
+@pytest.mark.parametrize("size", [(120, 40), (60, 20)])
+async def test_the_remedy_of_an_error_is_to_be_read_whole(folder, monkeypatch, size):
+    body = "/home/max/.local/share/glm4v-tui/glm4v-tui.sqlite3 could not be written: no space left."
+
+    def full(self):
+        raise StoreError("The disk is full", body, "Make room, then press it again.")
+
+    async with reviewing(folder, size=size) as reviewer:
+        monkeypatch.setattr(Database, "transaction", full)
+        await reviewer.press("1")
+        await reviewer.until(lambda: "then press it again." in " ".join(reviewer.text.split()))
+        monkeypatch.undo()
+        await reviewer.press("n")
+        assert reviewer.screen.query_one("#said").outer_size.height == 1
+
+
+async def test_the_threshold_of_automatic_labels_is_told_as_it_was_given(folder):
+    async with reviewing(folder, task=Sure(), auto_above=0.999) as reviewer:
+        await reviewer.sees("Labels from 99.9% on")
+
+
+async def test_a_store_that_cannot_be_written_is_told_before_the_first_verdict(folder, monkeypatch):
+    with closing(Database()):
+        pass
+
+    def read_only(self):
+        raise StoreError("The database cannot be written", "It is read-only.", "See to it.")
+
+    monkeypatch.setattr(Database, "transaction", read_only)
+    async with reviewing(folder, load_s=60) as reviewer:
+        await reviewer.sees("No verdict can be kept. The database cannot be written.")
+
+
+async def test_what_is_said_of_a_skipped_image_and_of_a_digit_without_a_label(folder):
+    async with reviewing(folder) as reviewer:
+        await reviewer.press("space", "9")
+        await reviewer.sees("this task has 3 labels, and none with the key 9")
+        assert "skipped, not" not in reviewer.text
+        await reviewer.press("u")
+        await reviewer.sees("Taken back: the last thing said of part-0.png.")
 
 
 async def test_an_image_that_vanishes_is_told_and_can_be_passed(folder):
@@ -266,12 +360,98 @@ async def test_automatic_verdicts_are_marked_and_taken_back_together(folder):
         await reviewer.sees("3 automatic labels are taken back", "0 of 4")
 
 
+class WithOther(SortTask):
+    name = "with-other"
+    label_question = SortTask.question
+    labels = (Label("good", answer="Yes"), Label("bad", answer="No"), Label("other"))
+
+
 class Sure(SortTask):
     name = "sure"
     label_question = SortTask.question
     labels = tuple(
         type(label)(label.name, label.key, answer=label.name) for label in SortTask.labels[:2]
     )
+
+
+STORED = {"part-0.png": -5.0, "part-1.png": -0.1, "part-2.png": -3.0, "part-3.png": 1.0}
+"""The uncertain first: 1, 3, 2, 0."""
+
+
+def names_shown(review):
+    return [review.queue.path(review.queue.at(at)).name[5] for at in range(len(review.queue))]
+
+
+async def test_the_uncertain_of_an_earlier_run_come_first(folder):
+    """Also of those that are left when the program is started again."""
+    store_opinions(folder, Sure(), STORED)
+    async with reviewing(folder, task=Sure(), order=Order.UNCERTAIN, load_s=60) as reviewer:
+        assert names_shown(reviewer.review) == ["1", "3", "2", "0"]
+        await reviewer.sees("1/4 part-1.png", "Sorting · least sure first ·")
+        await reviewer.press("1")
+        await reviewer.sees("2/4 part-3.png")
+    async with reviewing(folder, task=Sure(), order=Order.UNCERTAIN, load_s=60) as reviewer:
+        await reviewer.sees("2/4 part-3.png")
+
+
+async def test_it_says_of_how_many_the_order_knows(folder):
+    store_opinions(folder, Sure(), {"part-2.png": -3.0})
+    async with reviewing(folder, task=Sure(), order=Order.UNCERTAIN, load_s=60) as reviewer:
+        await reviewer.sees("1/4 part-2.png", "least sure first, 1 of 4 known")
+
+
+async def test_opinions_that_take_long_come_after_the_image_that_is_shown(folder, monkeypatch):
+    may_come = threading.Event()
+
+    def slowly(*values):
+        assert may_come.wait(30)
+        return stored_opinions(*values)
+
+    monkeypatch.setattr("glm4v_tui.ui.triage.recall_part.stored_opinions", slowly)
+    store_opinions(folder, Sure(), STORED)
+    async with reviewing(
+        folder, task=Sure(), order=Order.UNCERTAIN, load_s=60, ready=False
+    ) as reviewer:
+        await reviewer.sees("1/4 part-0.png", "least sure first, 0 of 4 known")
+        may_come.set()
+        await reviewer.until(lambda: names_shown(reviewer.review) == ["0", "1", "3", "2"])
+        await reviewer.sees("1/4 part-0.png")
+
+
+async def test_by_name_the_models_labels_of_an_earlier_run_are_known(folder):
+    store_opinions(folder, Sure(), STORED)
+    async with reviewing(folder, task=Sure(), load_s=60) as reviewer:
+        labels = reviewer.review.standings.model_label
+        await reviewer.until(lambda: labels(0) == labels(2) == "good")
+        await reviewer.until(lambda: labels(3) == "bad")
+        assert names_shown(reviewer.review) == ["0", "1", "2", "3"]
+
+
+async def test_a_label_that_the_result_contradicts_is_told_and_what_accepting_gives(folder):
+    store_opinions(folder, Sure(), STORED)
+    async with reviewing(folder, task=Sure(), load_s=60) as reviewer:
+        await reviewer.press("end")
+        words = "The model says bad, 73%. Its result speaks for good: accepting gives bad."
+        says = reviewer.screen.query_one("#says")
+        await reviewer.until(lambda: says.plain == words)
+        await reviewer.press("home")
+        await reviewer.sees("The model says good, 99%.")
+        assert "Its result" not in says.plain
+
+
+async def test_what_another_model_has_said_is_known_when_it_is_loaded(folder):
+    store_opinions(folder, Sure(), STORED, model="y")
+    async with reviewing(folder, task=Sure(), load_s=60) as reviewer:
+        assert reviewer.review.standings.known == 0
+        reviewer.screen.recall_again(model_key(LoadModel("y")))
+        await reviewer.until(lambda: reviewer.review.standings.known == 4)
+
+
+async def test_stored_opinions_give_no_automatic_label_to_the_image_under_review(folder):
+    store_opinions(folder, Sure(), STORED)
+    async with reviewing(folder, task=Sure(), auto_above=0.9, load_s=60) as reviewer:
+        await reviewer.until(lambda: reviewer.label(2) == "good")
+        assert reviewer.review.progress.automatic == 1
 
 
 async def test_names_of_files_change_nothing_on_the_terminal(tmp_path):
@@ -289,12 +469,38 @@ async def test_from_the_pickers_marks_and_back_to_the_chat(folder):
         await user.press("ctrl+o")
         await user.sees("part-0.png")
         await user.press("space", "space", "T")
-        await user.sees("Sorting")
+        await user.sees("Sorting", "Enter starts the review")
         await user.press("enter")
         await user.sees("1/2 part-0.png", "The model says good.")
         await user.press("q")
         await user.until(lambda: len(user.app.screen_stack) == 1)
         assert not user.app.route.takers
+
+
+async def test_with_nothing_marked_the_picker_gives_all_images_that_are_listed(folder):
+    update_state(last_folder=str(folder))
+    async with chatting(quick('{"kind": "good"}'), load_plugins=plugins) as user:
+        await user.press("ctrl+o")
+        await user.sees("part-0.png")
+        await user.press("T")
+        await user.sees("Sorting")
+        await user.press("enter")
+        await user.sees("1/4 part-0.png", "The model says good.")
+
+
+async def test_q_at_the_end_leaves_the_review_as_it_says(folder):
+    update_state(last_folder=str(folder))
+    async with chatting(quick('{"kind": "good"}'), load_plugins=plugins) as user:
+        await user.press("ctrl+o")
+        await user.sees("part-0.png")
+        await user.press("space", "T")
+        await user.sees("Sorting")
+        await user.press("enter")
+        await user.sees("1/1 part-0.png", "The model says good.")
+        await user.press("2")
+        await user.sees("Everything is decided", "q leaves")
+        await user.press("q")
+        await user.until(lambda: len(user.app.screen_stack) == 1)
 
 
 def plugins():

@@ -77,7 +77,7 @@ class ImagePart(ChatsPart):
             if text is not None:
                 self.run_worker(self._begin_review(paths, text), group="commands")
 
-        self.app.push_screen(TaskScreen(self._desk), begin)
+        self.app.push_screen(TaskScreen(self._desk, enter_does="starts the review"), begin)
 
     async def _begin_review(self, paths: tuple[Path, ...], text: str) -> None:
         from glm4v_tui.errors import GlmError

@@ -97,7 +97,7 @@ class PickerScreen(ModalScreen[PickResult | None]):
              tooltip="Mark what is not marked, and the other way round"),
         _key("t", "take_marked", "Take marked", id="picker.take_marked", show=False),
         _key("T", "review", "Triage", id="picker.triage", show=False,
-             tooltip="Review the marked files and folders, or this one, a key for each image"),
+             tooltip="Review what is marked, else this folder or all images that are listed"),
         _key("left,h,backspace", "leave", "Parent", id="picker.parent", show=False),
         _key("right,l", "enter", "Enter", id="picker.enter", show=False),
         _key("tilde", "home", "Home", id="picker.home", show=False),
@@ -428,7 +428,12 @@ class PickerScreen(ModalScreen[PickResult | None]):
 
     def action_review(self) -> None:
         row = self._list.row
-        paths = self._marks.paths if self._marks else [row.path] if row is not None else []
+        if self._marks:
+            paths = list(self._marks.paths)
+        elif row is not None and row.kind is not Kind.IMAGE:
+            paths = [row.path]
+        else:
+            paths = [one.path for one in self._list.rows if one.kind is Kind.IMAGE]
         if paths:
             self.dismiss(PickResult(tuple(paths), self._place.folder, is_review=True))
 

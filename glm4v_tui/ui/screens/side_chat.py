@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding
+from textual.containers import Horizontal
 
 from glm4v_tui.session import Journal
+from glm4v_tui.ui.bound_keys import bound_key
 from glm4v_tui.ui.bridge import route_of
 from glm4v_tui.ui.screens.chat import ChatScreen
+from glm4v_tui.ui.widgets.model_bar import ModelBar
+from glm4v_tui.ui.widgets.question_area import QuestionArea
+from glm4v_tui.ui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
 
     from glm4v_tui.chat import Box
     from glm4v_tui.session import ChatSession
@@ -29,6 +39,11 @@ class SideChatScreen(ChatScreen):
 
     CSS_PATH = "../styles/chat.tcss"
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "stop", "Back to the review", id="triage.chat_back",
+                tooltip="Stops the answer first, where one is being written"),
+    ]  # fmt: skip
+
     def __init__(
         self,
         launch: Launch,
@@ -41,6 +56,12 @@ class SideChatScreen(ChatScreen):
         super().__init__(launch, session, desk)
         self._image = image
         self._hides_place = is_private
+
+    def compose(self) -> ComposeResult:
+        yield ModelBar()
+        with Horizontal(id="middle"):
+            yield AboutImage()
+        yield QuestionArea(self._desk, self._last_images)
 
     async def _begin(self) -> None:
         if type(self._session.journal) is Journal:  # the program began with the review
@@ -65,3 +86,16 @@ class SideChatScreen(ChatScreen):
             self.dismiss(None)
         else:
             super().action_stop()
+
+
+class AboutImage(Welcome):
+    """What an empty chat about an image says: it has its image and its model."""
+
+    DEFAULT_CSS = "AboutImage { width: 1fr; height: 1fr; padding: 1 2; color: $text-muted; }"
+
+    def __init__(self) -> None:
+        super().__init__(is_embedded=False)
+
+    def _show_for(self, width: int) -> None:  # noqa: ARG002 - short at any width
+        key = bound_key(self, "triage.chat_back") or "Esc"
+        self.show(f"Ask about this image of the review.\n{key} returns to the review.")

@@ -31,6 +31,7 @@ class TaskScreen(ModalScreen[str | None]):
 
     Args:
         desk: Where the tasks are.
+        enter_does: What the key that chooses leads to; fits after its name.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -65,8 +66,9 @@ class TaskScreen(ModalScreen[str | None]):
     TaskScreen.-short OptionList { max-height: 9; }
     """
 
-    def __init__(self, desk: TaskDesk) -> None:
+    def __init__(self, desk: TaskDesk, *, enter_does: str = "asks") -> None:
         super().__init__()
+        self._enter_does = enter_does
         self._desk = desk
         self._shown: list[AnyTask] = []
         self._is_loading = True
@@ -91,8 +93,9 @@ class TaskScreen(ModalScreen[str | None]):
         self.query_one(Input).focus()
         self.query_one(OptionList).can_focus = False
         self.query_one("#box").border_subtitle = (
-            f"{first_key(self, 'tasks.choose')} asks  ·  {first_key(self, 'tasks.reload')} reads"
-            f" again  ·  {first_key(self, 'tasks.cancel')} closes"
+            f"{first_key(self, 'tasks.choose')} {self._enter_does}"
+            f"  ·  {first_key(self, 'tasks.reload')} reads again"
+            f"  ·  {first_key(self, 'tasks.cancel')} closes"
         )
         self.run_worker(self._fill(is_new=False), group="tasks", exclusive=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from typing import TYPE_CHECKING, ClassVar
 
@@ -20,8 +21,9 @@ from glm4v_tui.ui.triage.label_keys import own_keys
 from glm4v_tui.ui.triage.look_part import LookPart
 from glm4v_tui.ui.triage.model_part import ModelPart
 from glm4v_tui.ui.triage.move_part import MovePart
-from glm4v_tui.ui.triage.words import count, mark_of
-from glm4v_tui.ui.widgets.line import Line
+from glm4v_tui.ui.triage.recall_part import RecallPart
+from glm4v_tui.ui.triage.words import count, error_words, mark_of, order_words
+from glm4v_tui.ui.widgets.line import FewLines, Line
 from glm4v_tui.ui.widgets.note_input import NoteInput
 from glm4v_tui.ui.widgets.picture import Picture
 from glm4v_tui.ui.widgets.triage_head import TriageHead
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
     from glm4v_tui.ui.triage.plan import Plan
 
 
-class TriageScreen(MovePart, LookPart, ModelPart):
+class TriageScreen(RecallPart, MovePart, LookPart, ModelPart):
     """Puts the parts together: the first frame, then the images, then the model.
 
     Args:
@@ -91,7 +93,7 @@ class TriageScreen(MovePart, LookPart, ModelPart):
         yield Words(plain_line(str(self._plan.task.notice)), id="task-notice")
         yield NeighborStrip()
         yield Line(id="line")
-        yield Line(id="said")
+        yield FewLines(id="said")
         yield NoteInput()
         yield Footer(compact=True, show_command_palette=False)
 
@@ -136,24 +138,42 @@ class TriageScreen(MovePart, LookPart, ModelPart):
     async def _find_images(self) -> None:
         from glm4v_tui.triage.identity import model_key
 
+        command = self._session.command or self._launch.model
+        key = asyncio.ensure_future(aside(lambda: model_key(command)))
         try:
-            self._review = review = await aside(self._make_review)
-            command = self._session.command or self._launch.model
-            key = await aside(lambda: model_key(command))
+            review = await aside(self._make_review)
+            await self.begin_in_order(review, key)
         except GlmError as error:
             self._show_empty(error)
             return
+        self._review = review
         self.query_one("#empty").display = False
         self._picture.display = self._side.display = True
         self.show_item()
-        self.begin_asking(key)
+        try:
+            self.begin_asking(await key)
+        except GlmError as error:
+            self._say(error_words(error))
+        await self._check_store()
         for notice in review.queue.listing.notices:
             self.notify(plain_line(notice), severity="warning", timeout=10, markup=False)
         if self._plan.auto_above is not None:
-            self._give_automatically(self._plan.auto_above)
+            self.give_automatically(self._plan.auto_above)
         if not review.progress.left:
             self._end()
         self.call_after_refresh(spare_collector)
+
+    async def _check_store(self) -> None:
+        """Say before the first verdict where none can be kept."""
+
+        def begin_and_end() -> None:
+            with self._plan.database.transaction():
+                pass
+
+        try:
+            await aside(begin_and_end)
+        except GlmError as error:
+            self._say(Content.assemble("No verdict can be kept. ", error_words(error)))
 
     def _make_review(self) -> Review:
         """Runs in a thread: it reads folders and the store."""
@@ -169,18 +189,17 @@ class TriageScreen(MovePart, LookPart, ModelPart):
             reviewer=plan.reviewer,
             session=uuid.uuid4().hex,
         )
-        review.show(order=plan.order)
         review.resume()
         return review
 
-    def _give_automatically(self, threshold: float) -> None:
+    def give_automatically(self, threshold: float) -> None:
         assert self._review is not None
         try:
-            given = self._review.automatic.start(threshold)
+            given = self._review.automatic.start(threshold, spared=self._index)
         except GlmError as error:
             self._fail(error)
             return
-        words = f"Labels from {threshold:.0%} on are given automatically"
+        words = f"Labels from {100 * threshold:.6g}% on are given automatically"
         self._say(f"{words}: {count(given, 'image')} now." if given else f"{words}.")
         self.show_progress()
 
@@ -214,7 +233,8 @@ class TriageScreen(MovePart, LookPart, ModelPart):
             return
         progress = review.progress
         self._triage_app.left_at = progress
-        self._head.show_progress(progress, self._filter_name)
+        shown = filter(None, (self._filter_name, order_words(self._plan.order, review)))
+        self._head.show_progress(progress, " · ".join(shown))
         self._strip.show(self._neighbors(review))
         self._side.show_last(Content("\n").join(self._last))
         self._show_opinion()
@@ -255,10 +275,10 @@ class TriageScreen(MovePart, LookPart, ModelPart):
             if is_end:
                 words = (
                     f"glm4v-tui export writes the verdicts: --task {self._plan.task.name}\n"
-                    "u takes the last one back, / shows some of the images, q quits."
+                    f"Esc returns to the images, q {'quits' if self._is_first else 'leaves'}."
                 )
             screen = SummaryScreen(self._review, is_end=is_end, next_words=words)
-            self.app.push_screen(screen)
+            self.app.push_screen(screen, lambda leaves: self._leave() if leaves else None)
 
     def _end(self) -> None:
         assert self._review is not None

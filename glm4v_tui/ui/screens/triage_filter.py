@@ -31,7 +31,7 @@ class Choice:
     """Images that can be shown by themselves."""
 
     name: str
-    """``undecided``; fits after "No image is"."""
+    """``undecided``, ``model says fail``."""
     filter: Filter
     count: int
 
@@ -43,10 +43,12 @@ class Choice:
 
 def choices_for(review: Review) -> list[Choice]:
     """All filters, with how many images each shows now."""
+    given = *review.labels, REJECTED
     named: list[tuple[str, Filter]] = [
         ("all", filters.ALL),
         ("undecided", filters.undecided),
-        *((plain_line(name), filters.labeled(name)) for name in (*review.labels, REJECTED)),
+        *((f"{plain_line(name)} (yours)", filters.labeled(name)) for name in given),
+        *((f"model says {plain_line(name)}", filters.said(name)) for name in review.labels),
         ("skipped", filters.skipped),
         ("flagged", filters.flagged),
         ("labeled otherwise than by the model", filters.disagreements),

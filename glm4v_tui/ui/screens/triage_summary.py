@@ -10,11 +10,12 @@ from textual.content import Content
 from textual.screen import ModalScreen
 
 from glm4v_tui.plain import plain_line
+from glm4v_tui.triage.asking import answers_of
 from glm4v_tui.ui.triage.words import count
 from glm4v_tui.ui.widgets.words import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
@@ -26,8 +27,8 @@ _NAMES = 18
 _CELL = 12
 
 
-class SummaryScreen(ModalScreen[None]):
-    """Scrolls where the window is low.
+class SummaryScreen(ModalScreen[bool | None]):
+    """Scrolls where the window is low. Ends in True where the review is to be left.
 
     Args:
         review: What is summed up.
@@ -36,10 +37,12 @@ class SummaryScreen(ModalScreen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter,q,t", "dismiss(None)", "Back", id="triage.summary_close"),
+        Binding("escape,enter,t", "dismiss(None)", "Back", id="triage.summary_close"),
+        Binding("q", "leave", "Leave", id="triage.summary_leave",
+                tooltip="Leave the review where everything is decided, else this summary"),
         Binding("down,j", "scroll(1)", "Down", id="triage.summary_down", show=False),
         Binding("up,k", "scroll(-1)", "Up", id="triage.summary_up", show=False),
-    ]
+    ]  # fmt: skip
 
     DEFAULT_CSS = """
     SummaryScreen {
@@ -66,13 +69,16 @@ class SummaryScreen(ModalScreen[None]):
             box.border_subtitle = "Esc returns"
             yield Words(summary(self._review, self._next_words))
 
+    def action_leave(self) -> None:
+        self.dismiss(self._is_end)
+
     def action_scroll(self, rows: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=rows, animate=False)
 
 
 def summary(review: Review, next_words: str = "") -> Content:
     """All of it, in lines."""
-    parts = [_counts(review), *_agreement(review.agreement)]
+    parts = [_counts(review), *_agreement(review)]
     if next_words:
         parts.append(Content(next_words))
     return Content("\n\n").join(parts)
@@ -82,7 +88,8 @@ def _counts(review: Review) -> Content:
     progress, standings = review.progress, review.standings
     every = range(review.queue.total)
     given = [standings.label(index) for index in every]
-    lines = [f"{progress.done:,} of {count(progress.total, 'image')} decided"]
+    skipped = f", {progress.skipped:,} of them skipped" if progress.skipped else ""
+    lines = [f"{progress.done:,} of {count(progress.total, 'image')} decided{skipped}"]
     names = dict.fromkeys([*review.labels, *(label for label in given if label)])
     lines += [_count_line(plain_line(name), given.count(name)) for name in names]
     lines.append(_count_line("skipped", progress.skipped))
@@ -98,7 +105,8 @@ def _count_line(name: str, number: int) -> str:
     return f"  {_cut(name)} {number:>7,}"
 
 
-def _agreement(agreement: Agreement) -> Iterable[Content]:
+def _agreement(review: Review) -> Iterable[Content]:
+    agreement = review.agreement
     if not agreement.total:
         yield Content.styled("Nothing has been labeled by both so far.", "$text-muted")
         return
@@ -107,20 +115,29 @@ def _agreement(agreement: Agreement) -> Iterable[Content]:
     yield Content.assemble(
         ("Model and reviewer agree", "bold"), f" on {agreement.agreed:,} of {of}, {share:.0%}"
     )
-    yield _confusion(agreement)
+    order = [*review.labels, *(name for name in agreement.labels if name not in review.labels)]
+    yield _confusion(agreement, order, answers_of(review.task) or review.labels)
 
 
-def _confusion(agreement: Agreement) -> Content:
-    labels = agreement.labels
+def _confusion(agreement: Agreement, order: Iterable[str], sayable: Collection[str]) -> Content:
+    """Model against reviewer, each with the labels that it has given.
+
+    Args:
+        order: In which labels come.
+        sayable: Labels that the model can say: a reviewer's other labels are not held against it.
+    """
+    pairs = agreement.confusion
+    rows, columns = {said for said, _ in pairs}, {given for _, given in pairs}
+    labels = [name for name in order if name in columns or (name in rows and name in sayable)]
     head = [_cut("model \\ reviewer"), *map(_column, labels), _column("precision")]
     lines = [Content.styled(" ".join(head), "$text-muted")]
-    pairs = agreement.confusion
-    for said in labels:
+    for said in (name for name in order if name in rows or (name in columns and name in sayable)):
         cells = [(_cut(said), "")]
         cells += [_cell(pairs.get((said, given), 0), said == given) for given in labels]
         cells.append((_share(agreement.precision(said)), "$text-muted"))
         lines.append(Content(" ").join(Content.styled(*cell) for cell in cells))
-    recalls = [_cut("recall"), *(_share(agreement.recall(label)) for label in labels)]
+    recalls = [_cut("recall")]
+    recalls += [_share(agreement.recall(name) if name in sayable else None) for name in labels]
     lines.append(Content.styled(" ".join(recalls), "$text-muted"))
     return Content("\n").join(lines)
 

@@ -18,8 +18,19 @@ BURST_S = 0.03
 """Keys closer than this to one another are one burst..."""
 BURST_KEYS = 3
 """...from so many on: two fingers may meet."""
+PAIR_S = 0.01
+"""Two different keys closer than this came in one read of the terminal, not from two fingers."""
 TAIL_S = 0.12
 """After a burst, what follows within this belongs to it: a line delivers in portions."""
+STRING_S = 1.0
+"""The same where the burst begins as an answer of the terminal does and its end has not come."""
+_STRING_STARTS = frozenset(
+    ("alt+shift+p", "right_square_bracket", "underscore", "circumflex_accent")
+)
+"""``ESC P``, ``ESC ]``, ``ESC _`` and ``ESC ^``: what follows is a string (ECMA-48, 5.6)...
+Of those that come in portions, these are the keys that are read."""
+_STRING_ENDS = frozenset(("backslash", "alt+backslash", "ctrl+g"))
+"""...up to ``ESC \\`` or BEL."""
 REPEAT_S = 0.06
 """The same key again within this is held, not pressed: fingers take 80 ms at their fastest."""
 
@@ -46,21 +57,27 @@ class KeyGate:
     def __init__(self) -> None:
         self._presses: deque[Press] = deque(maxlen=64)
         self._burst_end = float("-inf")
+        self._tail = TAIL_S
         self.burst_start = float("-inf")
         """When the first key of the newest burst came."""
 
     def note(self, press: Press) -> None:
         """A key has arrived, whatever it means."""
         self._presses.append(press)
-        if press.at - self._burst_end <= TAIL_S:
+        if press.at - self._burst_end <= self._tail:
             self._burst_end = press.at
         elif self._is_burst():
             self._burst_end = press.at
-            self.burst_start = self._chain_start()
+            first = self._chain_start()
+            self.burst_start = first.at
+            self._tail = STRING_S if first.key in _STRING_STARTS else TAIL_S
+        if press.key in _STRING_ENDS:
+            self._tail = TAIL_S
 
     def note_paste(self, at: float) -> None:
         """Text was pasted in brackets: what follows at once is the rest of it."""
         self._burst_end = self.burst_start = at
+        self._tail = TAIL_S
 
     def why_not(self, press: Press) -> Why | None:
         """Why this key does not count; None for one that a person has pressed."""
@@ -74,14 +91,17 @@ class KeyGate:
     def _is_burst(self) -> bool:
         """Whether the newest keys are one."""
         newest = list(self._presses)[-BURST_KEYS:]
+        pair = newest[-2:]
+        if len(pair) == 2 and pair[0].key != pair[1].key and pair[1].at - pair[0].at <= PAIR_S:
+            return True
         gaps = (later.at - earlier.at for earlier, later in pairwise(newest))
         return len(newest) == BURST_KEYS and all(gap <= BURST_S for gap in gaps)
 
-    def _chain_start(self) -> float:
-        """When the chain of keys without a pause began that the newest key ends."""
-        start = self._presses[-1].at
+    def _chain_start(self) -> Press:
+        """The first of the chain of keys without a pause that the newest key ends."""
+        start = self._presses[-1]
         for press in reversed(self._presses):
-            if start - press.at > BURST_S:
+            if start.at - press.at > BURST_S:
                 break
-            start = press.at
+            start = press
         return start

@@ -14,6 +14,7 @@ from glm4v_tui.tasks.results import ResultState
 from glm4v_tui.triage.asking import Asker, Judged
 from glm4v_tui.triage.identity import model_key
 from glm4v_tui.triage.look_ahead import LookAhead
+from glm4v_tui.triage.queue import Order
 from glm4v_tui.ui.aside import aside
 from glm4v_tui.ui.bridge import route_of
 from glm4v_tui.ui.panel_lines import Sheet
@@ -108,6 +109,7 @@ class ModelPart(TriageBase):
         if key != self._asker.model_key:
             self._asker.model_key = key
             self._judged.clear()
+            self.recall_again(key)
             if self._index is not None and self._ahead is not None:
                 self._ahead.again(self._index)
         if not self._is_in_side_chat:
@@ -156,8 +158,12 @@ class ModelPart(TriageBase):
         self._note_arrival(index)
         if index == self._index:
             self.show_judged()
-        if self._plan.auto_above is not None:
+        if self._plan.auto_above is not None or self._plan.order is not Order.NAME:
             self.show_progress()
+
+    def recall_again(self, key: str) -> None:
+        """Take in what this model has said before."""
+        raise NotImplementedError
 
     def _note_arrival(self, index: int) -> None:
         """What is counted of results; nothing but where somebody measures."""
@@ -227,7 +233,12 @@ class ModelPart(TriageBase):
             return Content.styled("The model names no label.", "$text-muted")
         chance = chances.get(label)
         sure = f", {chance:.0%}" if chance is not None else ""
-        return Content.assemble("The model says ", (plain_line(label), "bold"), f"{sure}.")
+        words = Content.assemble("The model says ", (plain_line(label), "bold"), f"{sure}.")
+        outcome = judged.outcome if isinstance(judged, Judged) else None
+        if outcome is None or outcome.label in (None, label):
+            return words
+        other = f" Its result speaks for {plain_line(outcome.label or '')}: accepting gives "
+        return Content.assemble(words, (f"{other}{plain_line(label)}.", "$text-warning"))
 
     def _why_silent(self) -> str:
         words, _ = model_words(self._session, self._silent_s)

@@ -80,7 +80,7 @@ class MovePart(VerdictPart):
             self._fail(error)
             return
         if not shown:
-            self._say(f"No image is {choice.name}: the ones before are shown.")
+            self._say(f"There is no image for: {choice.name}. The ones before are shown.")
             return
         self._filter_name = choice.shown_name
         self._say(f"{count(shown, 'image')} shown.")

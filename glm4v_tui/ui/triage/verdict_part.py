@@ -159,6 +159,9 @@ class VerdictPart(TriageBase):
         labels = self._plan.task.labels
         if number <= len(labels):
             self.action_give(labels[number - 1].name)
+        else:
+            has = f"has {count(len(labels), 'label')}" if labels else "has no labels"
+            self._tell_refused(f"Not taken: this task {has}, and none with the key {number}.")
 
     def action_give(self, label: str) -> None:
         self._when_meant(lambda press: self._decide(press, label))
@@ -213,7 +216,8 @@ class VerdictPart(TriageBase):
             self._fail(error)
             return
         said = review.standings.model_label(index)
-        other = f", not {plain_line(said)}" if said not in (None, word) else ""
+        is_other = review.standings.disagrees(index)
+        other = f", not {plain_line(said)}" if said is not None and is_other else ""
         self._note_verdict(path.name, f"{label_words(word)}{other}")
         self._say("")
         self._go_on()
@@ -253,7 +257,7 @@ class VerdictPart(TriageBase):
             return
         self._note_verdict(path.name, "taken back")
         self.show_item()
-        self._say("Taken back.")
+        self._say(f"Taken back: the last thing said of {plain_line(path.name)}.")
 
     def action_undo_automatic(self) -> None:
         self._when_meant(lambda _: self._undo_automatic())

@@ -9,13 +9,14 @@ from textual.content import Content
 from glm4v_tui.plain import plain_line
 from glm4v_tui.session import ModelState
 from glm4v_tui.triage.agreement import REJECTED
+from glm4v_tui.triage.queue import Order
 from glm4v_tui.ui.triage.key_gate import Why
 from glm4v_tui.ui.widgets.bar import Part, bar
 
 if TYPE_CHECKING:
     from glm4v_tui.errors import GlmError
     from glm4v_tui.session import ChatSession
-    from glm4v_tui.triage.review import Progress
+    from glm4v_tui.triage.review import Progress, Review
     from glm4v_tui.triage.standings import Standings
 
 _BAR = 12
@@ -56,6 +57,19 @@ def progress_words(progress: Progress, room: int) -> Content:
     if found.cell_length <= room:
         return found
     return Content(done) if len(done) <= room else Content("")
+
+
+def order_words(order: Order, review: Review) -> str:
+    """Which images come first, and of how many that is known; empty: by name."""
+    total = review.queue.total
+    match order:
+        case Order.UNCERTAIN:
+            known, words = review.standings.rated, "least sure first"
+        case Order.LABEL:
+            known, words = review.standings.known, "by the model's label"
+        case _:
+            return ""
+    return words if known == total else f"{words}, {known:,} of {total:,} known"
 
 
 def mark_of(standings: Standings, index: int) -> tuple[str, str]:
