@@ -183,12 +183,18 @@ def measure_slow_line(place: Stage, presses: int = 40) -> Iterator[Figure]:
                 time.sleep(pause)
             terminal.wait_quiet(1.5, timeout=60)
             behind = [
-                _shown_at(terminal, f"{number + 1}/{presses + 1} ".encode(), since) - at
+                _shown_at(terminal, _name_from(number + 1, presses + 1), since) - at
                 for number, at in enumerate(pressed, 1)
             ]
             yield Figure(f"on 250 KB/s, next {name}: its name after", max(behind), "s", 0.5, count)
             last = _shown_at(terminal, _marker(count), since) - pressed[-1]
             yield Figure(f"on 250 KB/s, next {name}: its picture after", last, "s", 0.5)
+
+
+def _name_from(number: int, total: int) -> re.Pattern[bytes]:
+    """The line of this image or, where that was passed over, of a later one."""
+    numbers = "|".join(map(str, range(number, total + 1)))
+    return re.compile(f"(?:{numbers})/{total} ".encode())
 
 
 def _shown_at(terminal: Terminal, marker: bytes | re.Pattern[bytes], since: int) -> float:
