@@ -13,9 +13,9 @@ import time
 from typing import TYPE_CHECKING
 
 from glm4v_tui.bench import empty_app
-from glm4v_tui.bench.figures import Figure, Report, median, percentile, this_machine
-from glm4v_tui.bench.stage import MARKED, Stage, answer_text, stage
-from glm4v_tui.bench.terminal import FRAME_END, Terminal, TerminalTimeoutError, key_bytes
+from glm4v_tui.bench.figures import Figure, Report, median, percentile
+from glm4v_tui.bench.stage import MARKED, Stage, answer_text, report_of
+from glm4v_tui.bench.terminal import FRAME_END, Terminal, key_bytes
 from glm4v_tui.gpu import process_memory
 
 if TYPE_CHECKING:
@@ -37,19 +37,7 @@ def measure_interface(tell: Callable[[str], None] = lambda _: None, only: str = 
     Args:
         tell: Called with the title of what is being measured.
     """
-    machine = this_machine()
-    figures: list[Figure] = []
-    failures: list[str] = []
-    for title, measure in _MEASUREMENTS.items():
-        if only not in title:
-            continue
-        tell(title)
-        try:
-            with stage() as place:
-                figures += measure(place)
-        except (TerminalTimeoutError, subprocess.CalledProcessError) as error:
-            failures.append(f"{title}: {error}")
-    return Report(machine, tuple(figures), tuple(failures))
+    return report_of(_MEASUREMENTS, tell, only)
 
 
 # Starting ---------------------------------------------------------------------------------------

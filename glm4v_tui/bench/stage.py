@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glm4v_tui.bench.terminal import Terminal
+from glm4v_tui.bench.figures import Report, this_machine
+from glm4v_tui.bench.terminal import Terminal, TerminalTimeoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    from glm4v_tui.bench.figures import Figure
 
 _PARAGRAPH = (
     "The picture shows a **red square** to the left of a blue circle. Both stand on a plain gray "
@@ -126,3 +130,30 @@ def _link(source: Path, target: Path) -> None:
         target.hardlink_to(source)
     except OSError:  # a file system without hard links
         target.write_bytes(source.read_bytes())
+
+
+def report_of(
+    measurements: Mapping[str, Callable[[Stage], Iterator[Figure]]],
+    tell: Callable[[str], None],
+    only: str,
+) -> Report:
+    """Each measurement on a stage of its own; one that fails is told beside the others' figures.
+
+    Args:
+        measurements: By title.
+        tell: Called with the title of what is being measured.
+        only: Leaves out those without it in their titles.
+    """
+    machine = this_machine()
+    figures: list[Figure] = []
+    failures: list[str] = []
+    for title, measure in measurements.items():
+        if only not in title:
+            continue
+        tell(title)
+        try:
+            with stage() as place:
+                figures += measure(place)
+        except (TerminalTimeoutError, subprocess.CalledProcessError) as error:
+            failures.append(f"{title}: {error}")
+    return Report(machine, tuple(figures), tuple(failures))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 import re
 import struct
-import subprocess
 import time
 import zlib
 from typing import TYPE_CHECKING
 
-from glm4v_tui.bench.figures import Figure, Report, median, percentile, this_machine
-from glm4v_tui.bench.stage import Stage, stage
-from glm4v_tui.bench.terminal import FRAME_END, Terminal, TerminalTimeoutError
+from glm4v_tui.bench.figures import Figure, Report, median, percentile
+from glm4v_tui.bench.stage import Stage, report_of
+from glm4v_tui.bench.terminal import FRAME_END, Terminal
 from glm4v_tui.gpu import process_memory
 
 if TYPE_CHECKING:
@@ -43,19 +42,7 @@ def measure_triage(tell: Callable[[str], None] = lambda _: None, only: str = "")
     Args:
         tell: Called with the title of what is being measured.
     """
-    machine = this_machine()
-    figures: list[Figure] = []
-    failures: list[str] = []
-    for title, measure in _MEASUREMENTS.items():
-        if only not in title:
-            continue
-        tell(title)
-        try:
-            with stage() as place:
-                figures += measure(place)
-        except (TerminalTimeoutError, subprocess.CalledProcessError) as error:
-            failures.append(f"{title}: {error}")
-    return Report(machine, tuple(figures), tuple(failures))
+    return report_of(_MEASUREMENTS, tell, only)
 
 
 # The images -------------------------------------------------------------------------------------
