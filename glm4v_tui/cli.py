@@ -60,6 +60,12 @@ def _stored_model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _task_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """``--option NAME=VALUE``, as often as wanted."""
+    words = f"{what}; may be repeated."
+    return click.option("--option", "options", metavar="NAME=VALUE", multiple=True, help=words)
+
+
 @click.group(cls=DefaultChat, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="glm4v-tui")
 @click.pass_context
@@ -97,13 +103,7 @@ def chat_command(**options: Any) -> None:
 @click.option("-q", "--question", help="What to ask about the images.")
 @click.option("--task", metavar="NAME", help="Ask what a task asks; the result is typed.")
 @click.option("--crop", metavar="L,T,R,B", help="Ask about this part, in pixels of the image.")
-@click.option(
-    "--option",
-    "options",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Set an option of the task; may be repeated.",
-)
+@_task_options("Set an option of the task")
 @click.option("--export", metavar="[FORMAT:]FILE", help="Also write the task's result there.")
 @_model_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -129,13 +129,7 @@ def ask_command(**options: Any) -> None:
     default="name",
     help="uncertain: those first that the model is least sure of.",
 )
-@click.option(
-    "--option",
-    "options",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Set an option of the task; may be repeated.",
-)
+@_task_options("Set an option of the task")
 @click.option(
     "--auto-above",
     type=click.FloatRange(0, 1, min_open=True),
@@ -182,13 +176,7 @@ def triage_command(**options: Any) -> None:
     help="After an image that fails: go on, or end.",
 )
 @click.option("--recursive", is_flag=True, help="Also images in folders below.")
-@click.option(
-    "--option",
-    "options",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Set an option of the task; may be repeated.",
-)
+@_task_options("Set an option of the task")
 @click.option("--labels-only", is_flag=True, help="Only how probable each label is; faster.")
 @click.option("--quiet", is_flag=True, help="No progress; errors are still told.")
 @_model_options
@@ -228,13 +216,7 @@ def batch_command(**options: Any) -> None:
     help="xmp: how a label is rated: -1 to 5, pick, reject; may be repeated.",
 )
 @click.option("--adobe-names", is_flag=True, help="xmp: photo.xmp in place of photo.jpg.xmp.")
-@click.option(
-    "--option",
-    "options",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="The option of the task that results were asked with; may be repeated.",
-)
+@_task_options("The option of the task that results were asked with")
 @_stored_model_options
 def export_command(**options: Any) -> None:
     """Write the verdicts on images for other programs.
