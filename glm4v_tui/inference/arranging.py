@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from glm4v_tui.inference.pieces import feed_in_pieces
 from glm4v_tui.inference.quantized.layers import Nf4Linear, QuantizedLayer
 from glm4v_tui.inference.quantized.parts import Parts
 from glm4v_tui.inference.quantized.replace import is_tied
 from glm4v_tui.inference.slab import Parked, Streamed
+from glm4v_tui.inference.transfer import gpu_device
 from glm4v_tui.precision import PLAIN, Part, Place, format_of
 
 if TYPE_CHECKING:
@@ -47,11 +49,11 @@ class Arrangement:
             return CPU
         if part is Part.VISION and layout.vision != "resident":
             is_layer = any(_is_in(name, layer) for layer in self._tower_layers())
-            return CPU if is_layer or layout.vision == "parked" else _gpu(layout.gpu)
+            return CPU if is_layer or layout.vision == "parked" else gpu_device(layout.gpu)
         for layer, place in zip(self._layers, layout.layers, strict=False):
             if _is_in(name, layer):
-                return CPU if isinstance(place, str) else _gpu(place)
-        return _gpu(layout.gpu)
+                return CPU if isinstance(place, str) else gpu_device(place)
+        return gpu_device(layout.gpu)
 
     def finish(self, model: Any, spool: Path) -> None:
         """After loading: let parts that are elsewhere come to the GPU when they are used.
@@ -67,6 +69,7 @@ class Arrangement:
             return
         if self._embedding_in_host:
             model.set_submodule(self.parts.embedding, HostEmbedding(model.get_input_embeddings()))
+        feed_in_pieces(model.get_submodule(name) for name in (*self._layers, *self._tower_layers()))
         self._arrange_tower(model, layout)
         self._arrange_layers(model, layout, spool)
 
@@ -74,7 +77,7 @@ class Arrangement:
         return tuple(name for tower in self.parts.towers for name in self.parts.layers(tower))
 
     def _arrange_tower(self, model: Any, layout: Layout) -> None:
-        device = _gpu(layout.gpu)
+        device = gpu_device(layout.gpu)
         for tower in self.parts.towers if layout.vision != "resident" else ():
             if layout.vision == "parked":
                 Parked(model.get_submodule(tower), device)
@@ -88,16 +91,16 @@ class Arrangement:
         if elsewhere:
             Streamed(
                 [model.get_submodule(name) for name in elsewhere],
-                _gpu(layout.gpu),
+                gpu_device(layout.gpu),
                 is_endless=True,
                 spools=[spool if places[name] == "disk" else None for name in elsewhere],
             )
         if any(place != layout.gpu for place in places.values() if not isinstance(place, str)):
             for name, place in places.items():
                 if not isinstance(place, str):
-                    _run_on(model.get_submodule(name), _gpu(place))
+                    _run_on(model.get_submodule(name), gpu_device(place))
             for module in _after_the_layers(model.get_submodule(self.parts.language)):
-                _run_on(module, _gpu(layout.gpu))
+                _run_on(module, gpu_device(layout.gpu))
 
 
 class HostEmbedding(nn.Module):
@@ -227,7 +230,3 @@ def _is_in_host(model: Any, parts: Parts, rules: tuple[Rule, ...]) -> bool:
 
 def _is_in(name: str, owner: str) -> bool:
     return name == owner or name.startswith(owner + ".")
-
-
-def _gpu(index: int) -> torch.device:
-    return torch.device("cuda", index)

@@ -25,7 +25,7 @@ from glm4v_tui.inference.quantized import saved
 from glm4v_tui.inference.quantized.layers import QuantizedLayer
 from glm4v_tui.inference.quantized.quantizer import RulesConfig
 from glm4v_tui.inference.quantized.replace import split_tied_head
-from glm4v_tui.inference.transfer import Conveyor
+from glm4v_tui.inference.transfer import Conveyor, gpu_device
 from glm4v_tui.precision import Place
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class Loaded:
     """For people: ``cpu``, ``cuda:0``, ``cuda:0+1``, ``cuda:0+host``."""
     from_saved: bool = False
     """Its packed weights were there already."""
+    save_s: float = 0.0
+    """Seconds that keeping its packed weights took."""
 
 
 def load_processor(folder: str) -> Any:
@@ -118,13 +120,15 @@ class _Load:
             move_rest(model, self._arrangement.device_of, self._send_counted)
         finally:
             self._conveyor.close()
+        started = time.monotonic()
         if keep and self._placement.is_quantized and not self._is_packed:
             saved.save(model, *self._identity, lambda *_: None)
+        save_s = time.monotonic() - started
         self._arrange(model)
         total = sum(self._sizes.values())
         self._on_bytes(total, total)
         layout = self._layout
-        return Loaded(model.eval(), layout.name if layout else "cpu", self._is_packed)
+        return Loaded(model.eval(), layout.name if layout else "cpu", self._is_packed, save_s)
 
     def _load_weights(self) -> Any:
         rules = RulesConfig(
@@ -182,7 +186,7 @@ class _Load:
             raise self._problem
         assert self._arrangement is not None
         place = self._arrangement.device_of(name)
-        device = torch.device("cuda", self._layout.gpu) if self._layout else place
+        device = gpu_device(self._layout.gpu) if self._layout else place
         if place.type == "cuda":
             device = place
         packed = layer.pack(self._conveyor.send(value, device))
@@ -208,7 +212,7 @@ class _Load:
 
     def _arrange(self, model: Any) -> None:
         assert self._arrangement is not None
-        device = torch.device("cuda", self._layout.gpu) if self._layout else torch.device("cpu")
+        device = gpu_device(self._layout.gpu) if self._layout else torch.device("cpu")
         split_tied_head(model, self._placement.rules, device)
         spool = paths.cache_dir() / "spool"
         spool.mkdir(parents=True, exist_ok=True)

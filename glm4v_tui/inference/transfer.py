@@ -8,6 +8,10 @@ _PIECE = 64 << 20
 """Bytes that are on their way at once; two such buffers take turns."""
 
 
+def gpu_device(index: int) -> torch.device:
+    return torch.device("cuda", index)
+
+
 class Conveyor:
     """Carries tensors of mapped files to GPUs through two pinned buffers.
 
