@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 import torch
+from msgspec.structs import replace
 
 from glm4v_tui.engine.protocol import Generate, LoadModel, RgbImage, Sampling
 from glm4v_tui.errors import OutOfMemoryError
+from glm4v_tui.inference import loading
 from glm4v_tui.inference.backend import Backend
 from glm4v_tui.inference.failures import explain
+from glm4v_tui.inference.layout import Layout, lay_out
+from glm4v_tui.inference.placement import Placement, choose_placement
+from glm4v_tui.precision import PRECISIONS
 from tests.inference.conftest import PICTURES, user
 
 pytestmark = [
@@ -38,7 +43,7 @@ def test_auto_takes_the_gpu_in_bf16(tiny_glm4v: Path) -> None:
     info = Backend().load(LoadModel(str(tiny_glm4v)), lambda event: None)
     assert info.device.startswith("cuda:")
     capable = torch.cuda.is_bf16_supported(including_emulation=False)
-    assert info.precision == ("bf16" if capable else "fp32")
+    assert info.precision == ("bf16" if capable else "fp16")
 
 
 def test_it_answers(backend: Backend) -> None:
@@ -81,3 +86,43 @@ def test_memory_running_out_is_told_and_passes(backend: Backend) -> None:
     assert type(explain(caught.value, "answering")) is OutOfMemoryError
     backend.recover()
     assert ask(backend, "wide", temperature=0).usage.completion_tokens == 24
+
+
+@pytest.mark.parametrize("vision", ["parked", "streamed"])
+@pytest.mark.parametrize("precision", [*PRECISIONS])
+def test_where_weights_are_kept_changes_no_answer(
+    precision: str, vision: str, tiny_glm4v: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Prefetching must not overtake computing: the same tokens from every place, every time."""
+    monkeypatch.setenv("GLM4V_TUI_HOME", str(tmp_path))
+    if precision == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        pytest.skip("this GPU has no bf16")
+    placement = choose_placement(precision, "cuda", lambda itemsize: itemsize)
+    here = _tokens(tiny_glm4v, placement)
+    away = replace(placement, vision=vision)
+    for places in (None, ("host", "host"), ("host", "disk")):
+        monkeypatch.setattr(loading, "lay_out", _laid_out(places))
+        assert _tokens(tiny_glm4v, away) == here
+
+
+def _laid_out(places: Any) -> Any:
+    def decide(*args: Any, **options: Any) -> Layout:
+        layout = lay_out(*args, **options)
+        return layout if places is None else Layout(layout.gpu, layout.vision, places)
+
+    return decide
+
+
+def _tokens(folder: Path, placement: Placement) -> list[int]:
+    model = loading.load(str(folder), placement, lambda *_: None).model
+    token = model.config.image_token_id
+    ids = torch.tensor([[40, 41, token, token, token, token, 42]], device="cuda")
+    torch.manual_seed(5)
+    pixels = torch.randn(16, 1176).to("cuda", model.dtype)
+    grid = torch.tensor([[1, 4, 4]], device="cuda")
+    made = model.generate(
+        input_ids=ids, attention_mask=torch.ones_like(ids), mm_token_type_ids=(ids == token).int(),
+        pixel_values=pixels, image_grid_thw=grid, do_sample=False, max_new_tokens=32,
+    )  # fmt: skip
+    tokens: list[int] = made[0].tolist()
+    return tokens
