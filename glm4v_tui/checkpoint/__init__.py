@@ -4,20 +4,28 @@ Only small JSON files and the headers of the safetensors files are read, so this
 milliseconds for any size and needs no model library.
 """
 
-from glm4v_tui.checkpoint.kind import context_length, loadable_model_types
+from glm4v_tui.checkpoint.kind import context_length, loadable_model_types, read_config
 from glm4v_tui.checkpoint.problem import Problem
 from glm4v_tui.checkpoint.report import CheckpointReport, inspect_checkpoint
 from glm4v_tui.checkpoint.source import ModelSource, cached_snapshot, resolve_model
-from glm4v_tui.checkpoint.weights import tensor_bytes
+from glm4v_tui.checkpoint.weight_file import TensorEntry, WeightFileError, entries_by_range
+from glm4v_tui.checkpoint.weights import INDEX, SINGLE, tensor_bytes, tensor_entries
 
 __all__ = [
+    "INDEX",
+    "SINGLE",
     "CheckpointReport",
     "ModelSource",
     "Problem",
+    "TensorEntry",
+    "WeightFileError",
     "cached_snapshot",
     "context_length",
+    "entries_by_range",
     "inspect_checkpoint",
     "loadable_model_types",
+    "read_config",
     "resolve_model",
     "tensor_bytes",
+    "tensor_entries",
 ]

@@ -1,0 +1,101 @@
+"""What is alive beside the weights while an image is encoded and while a prompt is read.
+
+The formulas count the tensors that live at once in the widest moment of a layer, for attention
+that never writes its scores (``sdpa``). They are counted in transformers' ``modeling_glm4v`` and
+``modeling_glm``, where a trace of all allocations agrees (tests/plan), and in GLM-4V-9B's
+EVA2-CLIP. Sizes are in bytes; ``rows`` are patches or tokens.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from glm4v_tui.plan.formats import itemsize, product_bytes
+from glm4v_tui.plan.image_size import patches_of, seen_size, tokens_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from glm4v_tui.plan.formats import Format
+    from glm4v_tui.plan.rules import Precision
+    from glm4v_tui.plan.shape import Language, Shape, Vision
+
+    Size = tuple[int, int]
+
+_FLOAT32 = 4
+_LOGITS = 2 * _FLOAT32 + 2
+"""Bytes of a vocabulary entry in the last step: the head's own number, float32, its sorted copy."""
+
+
+class Images:
+    """Images as the vision tower gets them.
+
+    Args:
+        vision: The tower; None when nothing is known of it, and then nothing is counted.
+        sizes: (width, height) of every image of the prompt, as they are in the file.
+    """
+
+    def __init__(self, vision: Vision | None, sizes: Sequence[Size]) -> None:
+        seen = [] if vision is None else [seen_size(vision, size) for size in sizes]
+        self.patches = 0 if vision is None else sum(patches_of(vision, size) for size in seen)
+        self.tokens = 0 if vision is None else sum(tokens_of(vision, size) for size in seen)
+
+
+def pixel_bytes(vision: Vision, images: Images, precision: Precision) -> int:
+    """The pictures themselves, as the model is given them."""
+    patch = vision.channels * vision.frames * vision.patch**2
+    return images.patches * patch * itemsize(precision.compute)
+
+
+def vision_bytes(vision: Vision, images: Images, precision: Precision) -> int:
+    """The widest moment of the vision tower's layers, the weights not counted."""
+    per_row = _rotary if vision.rotary else _attention
+    rows = images.patches
+    return max(
+        rows * per_row(vision, precision.compute),
+        rows * 2 * vision.hidden * itemsize(precision.compute) + _mlp(vision, rows, precision),
+    )
+
+
+def _attention(vision: Vision, compute: Format) -> int:
+    """A row where queries, keys and values come out of one matrix, and their products."""
+    return (1 + 1 + 3 + 3) * vision.hidden * itemsize(compute)
+
+
+def _rotary(vision: Vision, compute: Format) -> int:
+    """A row where queries and keys are turned: residual, normed, both in float32, both times
+    cosine, the rotated copy and its product; and the row's sines and cosines."""
+    size = itemsize(compute)
+    return vision.hidden * ((1 + 1 + 3) * size + 6 * _FLOAT32) + 2 * vision.head_dim * _FLOAT32
+
+
+def _mlp(vision: Vision, rows: int, precision: Precision) -> int:
+    size = itemsize(precision.compute)
+    product = product_bytes(rows, vision.ffn, vision.hidden, precision.vision)
+    if vision.gated:  # the gate's result waits while the other product is made
+        return max(rows * 3 * vision.ffn * size, rows * vision.ffn * size + product)
+    return max(rows * 2 * vision.ffn * size, product)
+
+
+def held_bytes(shape: Shape, images: Images, prompt: int, precision: Precision) -> int:
+    """What lives from the images to the last layer: pictures, features twice (before and after
+    the adapter), the prompt's vectors before and after they are filled in."""
+    size = itemsize(precision.compute) * shape.language.hidden
+    pictures = pixel_bytes(shape.vision, images, precision) if shape.vision else 0
+    return pictures + 2 * images.tokens * size + 2 * prompt * size
+
+
+def prefill_bytes(text: Language, prompt: int, precision: Precision) -> int:
+    """The widest moment of the language model's layers while ``prompt`` tokens are read."""
+    size = itemsize(precision.compute)
+    vectors = 3 * prompt * text.hidden * size
+    together = 2 if text.gate_products == 4 else 1  # gate and up in one matrix
+    product = product_bytes(prompt, together * text.ffn, text.hidden, precision.language)
+    waiting = 0 if together == 2 else prompt * text.ffn * size
+    return vectors + max(prompt * text.gate_products * text.ffn * size, waiting + product)
+
+
+def decode_bytes(text: Language, kv: int) -> int:
+    """One token's step: the scores of all tokens, and one layer's keys and values while they are
+    copied to where they have room to grow. One row is multiplied without making NF4 whole."""
+    return text.vocabulary * _LOGITS + kv // max(1, text.layers)

@@ -1,0 +1,81 @@
+"""What the parts of a checkpoint take in a precision, and where they wait."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from math import prod
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from glm4v_tui.plan.formats import itemsize, matrix_bytes, rounded
+from glm4v_tui.plan.rules import Part
+
+if TYPE_CHECKING:
+    from glm4v_tui.plan.rules import Precision
+    from glm4v_tui.plan.shape import Shape, Weight
+
+
+class Tower(StrEnum):
+    """Where the vision tower is while it is not needed."""
+
+    RESIDENT = "resident"
+    """On the GPU, always."""
+    PARKED = "parked"
+    """In host memory; the whole of it is fetched for images."""
+    STREAMED = "streamed"
+    """In host memory; its layers are fetched one by one."""
+
+
+class PartBytes(msgspec.Struct, frozen=True):
+    """Bytes by part of the model."""
+
+    language: int = 0
+    embedding: int = 0
+    head: int = 0
+    vision: int = 0
+    adapter: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.language + self.embedding + self.head + self.vision + self.adapter
+
+
+def weight_bytes(weight: Weight, precision: Precision, *, as_stored: bool = False) -> int:
+    """One tensor (all of its count) in a precision."""
+    if as_stored and weight.stored:
+        return weight.count * rounded(weight.stored)
+    if weight.is_matrix:
+        rows, columns = weight.shape
+        return weight.count * matrix_bytes(rows, columns, precision.of(weight.part))
+    return weight.count * rounded(prod(weight.shape) * itemsize(precision.compute))
+
+
+def part_bytes(shape: Shape, precision: Precision) -> PartBytes:
+    """All parts of a checkpoint in a precision."""
+    sizes = dict.fromkeys(Part, 0)
+    for weight in shape.weights:
+        as_stored = shape.is_stored_quantized
+        sizes[weight.part] += weight_bytes(weight, precision, as_stored=as_stored)
+    return PartBytes(*(sizes[part] for part in Part))
+
+
+def largest_source(shape: Shape, precision: Precision) -> int:
+    """The largest tensor that is quantized while it is loaded, as it comes from the file: it and
+    its result are on the GPU at once. 0 when nothing is quantized.
+
+    The head is left out: it is larger than anything else, and has to be quantized first, while
+    there is room for it.
+    """
+    if shape.is_stored_quantized:
+        return 0
+    return max(
+        (
+            rounded(prod(weight.shape) * itemsize(precision.compute))
+            for weight in shape.weights
+            if weight.is_matrix
+            and weight.part is not Part.HEAD
+            and precision.of(weight.part) is not precision.compute
+        ),
+        default=0,
+    )
