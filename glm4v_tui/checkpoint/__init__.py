@@ -8,20 +8,16 @@ from glm4v_tui.checkpoint.kind import context_length, loadable_model_types, read
 from glm4v_tui.checkpoint.problem import Problem
 from glm4v_tui.checkpoint.report import CheckpointReport, inspect_checkpoint
 from glm4v_tui.checkpoint.source import ModelSource, cached_snapshot, resolve_model
-from glm4v_tui.checkpoint.weight_file import TensorEntry, WeightFileError, entries_by_range
-from glm4v_tui.checkpoint.weights import INDEX, SINGLE, tensor_bytes, tensor_entries
+from glm4v_tui.checkpoint.weight_file import TensorEntry
+from glm4v_tui.checkpoint.weights import tensor_bytes, tensor_entries
 
 __all__ = [
-    "INDEX",
-    "SINGLE",
     "CheckpointReport",
     "ModelSource",
     "Problem",
     "TensorEntry",
-    "WeightFileError",
     "cached_snapshot",
     "context_length",
-    "entries_by_range",
     "inspect_checkpoint",
     "loadable_model_types",
     "read_config",

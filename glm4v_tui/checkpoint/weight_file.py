@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
     from typing import BinaryIO
 
@@ -86,20 +85,6 @@ def read_entries(file: Path) -> dict[str, TensorEntry]:
     """
     with file.open("rb") as stream:
         return _read(stream)[2]
-
-
-def entries_by_range(read: Callable[[int, int], bytes], size: int) -> dict[str, TensorEntry]:
-    """Name -> entry of every tensor of a file elsewhere, of which ranges can be read.
-
-    Args:
-        read: Gives the bytes from its first argument up to, not including, its second.
-        size: Of the whole file, in bytes.
-
-    Raises:
-        WeightFileError: it is no safetensors file, or its header is damaged.
-    """
-    length = _header_length(read(0, _LENGTH.size), size)
-    return _parse(read(_LENGTH.size, _LENGTH.size + length))
 
 
 def is_lfs_pointer(file: Path) -> bool:
