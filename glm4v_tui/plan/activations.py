@@ -71,10 +71,15 @@ def _rotary(vision: Vision, compute: Format) -> int:
 
 def _mlp(vision: Vision, rows: int, precision: Precision) -> int:
     size = itemsize(precision.compute)
-    product = product_bytes(rows, vision.ffn, vision.hidden, precision.vision)
+    product = _product(rows, vision.ffn, vision.hidden, precision.vision, precision)
     if vision.gated:  # the gate's result waits while the other product is made
         return max(rows * 3 * vision.ffn * size, rows * vision.ffn * size + product)
     return max(rows * 2 * vision.ffn * size, product)
+
+
+def _product(inputs: int, rows: int, columns: int, form: Format, precision: Precision) -> int:
+    """A product whose matrix is in ``form``, or in what is computed with when that is plain."""
+    return product_bytes(inputs, rows, columns, form, in_pieces=precision.in_pieces)
 
 
 def held_bytes(shape: Shape, images: Images, prompt: int, precision: Precision) -> int:
@@ -90,7 +95,7 @@ def prefill_bytes(text: Language, prompt: int, precision: Precision) -> int:
     size = itemsize(precision.compute)
     vectors = 3 * prompt * text.hidden * size
     together = 2 if text.gate_products == 4 else 1  # gate and up in one matrix
-    product = product_bytes(prompt, together * text.ffn, text.hidden, precision.language)
+    product = _product(prompt, together * text.ffn, text.hidden, precision.language, precision)
     waiting = 0 if together == 2 else prompt * text.ffn * size
     return vectors + max(prompt * text.gate_products * text.ffn * size, waiting + product)
 

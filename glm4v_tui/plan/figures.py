@@ -36,6 +36,12 @@ process without CUDA and with the embedded model takes 0.8 GiB."""
 HOST_HEADROOM = 1.15
 """On a CPU, of the free memory over the weights: the rest of the system needs room too."""
 
+INT8_INPUTS_AT_ONCE = 1024
+"""Tokens that this program's INT8 layers multiply at a time."""
+
+NF4_WEIGHTS_AT_ONCE = 1 << 24
+"""Weights that this program's NF4 layers make whole at a time."""
+
 # Speed ------------------------------------------------------------------------------------------
 
 DECODE_STEP_S = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from glm4v_tui.plan.figures import ALLOCATION
+from glm4v_tui.plan.figures import ALLOCATION, INT8_INPUTS_AT_ONCE, NF4_WEIGHTS_AT_ONCE
 
 
 class Format(StrEnum):
@@ -26,7 +26,7 @@ _NF4_BLOCK, _NF4_NESTED = 64, 256
 
 def itemsize(form: Format) -> int:
     """Bytes an element of what is computed with: quantized weights are computed in bfloat16."""
-    return 4 if form is Format.FP32 else 2
+    return 4 if form == Format.FP32 else 2
 
 
 def rounded(size: int) -> int:
@@ -53,18 +53,26 @@ def matrix_bytes(rows: int, columns: int, form: Format) -> int:
             return rounded(count * itemsize(form))
 
 
-def product_bytes(inputs: int, rows: int, columns: int, form: Format) -> int:
-    """The result of ``inputs`` rows times a matrix, and what bitsandbytes needs beside it.
+def product_bytes(inputs: int, rows: int, columns: int, form: Format, *, in_pieces: bool) -> int:
+    """The result of ``inputs`` rows times a matrix, and what is needed beside it.
 
     LLM.int8() has int32 sums, their float16 and its bfloat16 copy alive at once, and the input
-    in int8 (bitsandbytes' int8_mm_dequant for CUDA). NF4 makes the whole matrix bfloat16 again,
-    and its scales float32.
+    in int8 (bitsandbytes' int8_mm_dequant for CUDA). NF4 makes the matrix bfloat16 again, and its
+    scales float32.
+
+    Args:
+        in_pieces: A part of the inputs (INT8) or of the rows (NF4) at a time, as this program's
+            own layers do; else all at once, as bitsandbytes' layers do.
     """
-    out = inputs * rows
+    result = inputs * rows * itemsize(form)
     match form:
         case Format.INT8:
-            return out * (4 + 2 + 2) + inputs * columns
+            some = min(inputs, INT8_INPUTS_AT_ONCE) if in_pieces else inputs
+            beside = some * (rows * (4 + 2 + (2 if some < inputs else 0)) + columns)
         case Format.NF4:
-            return out * 2 + rows * columns * 2 + rows * columns // _NF4_BLOCK * 4
+            count = rows * columns
+            some = min(count, NF4_WEIGHTS_AT_ONCE) if in_pieces else count
+            beside = some * 2 + count // _NF4_BLOCK * 4
         case _:
-            return out * itemsize(form)
+            beside = 0
+    return result + beside

@@ -14,6 +14,7 @@ from glm4v_tui.plan.activations import (
     prefill_bytes,
     vision_bytes,
 )
+from glm4v_tui.plan.configs import GLM_FAMILY
 from glm4v_tui.plan.figures import (
     ALLOCATOR_SLACK,
     BANDWIDTH_SHARE,
@@ -221,7 +222,9 @@ class _Work:
         weights = self.weights
         off_gpu = precision.embedding_in_host and not shape.is_tied
         self.in_host = weights.embedding if off_gpu else 0
-        tower_bytes = weights.vision + weights.adapter
+        # In GLM's towers the adapter is a module of the tower; elsewhere it stays on the GPU.
+        within = weights.adapter if shape.model_type in GLM_FAMILY else 0
+        tower_bytes = weights.vision + within
         self.resident = weights.total - self.in_host
         self.fetched = 0
         if tower is Tower.RESIDENT:
@@ -229,7 +232,7 @@ class _Work:
         self.in_host += tower_bytes
         self.resident -= tower_bytes
         layers = shape.vision.layers if shape.vision else 1
-        streamed = weights.adapter + _STREAMED_LAYERS * weights.vision // layers
+        streamed = within + _STREAMED_LAYERS * weights.vision // layers
         self.fetched = tower_bytes if tower is Tower.PARKED else min(streamed, tower_bytes)
 
     @property

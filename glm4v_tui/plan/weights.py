@@ -41,11 +41,13 @@ class PartBytes(msgspec.Struct, frozen=True):
         return self.language + self.embedding + self.head + self.vision + self.adapter
 
 
-def weight_bytes(weight: Weight, precision: Precision, *, as_stored: bool = False) -> int:
+def weight_bytes(weight: Weight, precision: Precision, shape: Shape) -> int:
     """One tensor (all of its count) in a precision."""
-    if as_stored and weight.stored:
+    if shape.is_stored_quantized and weight.stored:
         return weight.count * rounded(weight.stored)
-    if weight.is_matrix:
+    # A tied embedding is the head's matrix as well, and is left whole.
+    is_table = weight.part is Part.EMBEDDING and len(weight.shape) == 2 and not shape.is_tied
+    if weight.is_matrix or is_table:
         rows, columns = weight.shape
         return weight.count * matrix_bytes(rows, columns, precision.of(weight.part))
     return weight.count * rounded(prod(weight.shape) * itemsize(precision.compute))
@@ -55,8 +57,7 @@ def part_bytes(shape: Shape, precision: Precision) -> PartBytes:
     """All parts of a checkpoint in a precision."""
     sizes = dict.fromkeys(Part, 0)
     for weight in shape.weights:
-        as_stored = shape.is_stored_quantized
-        sizes[weight.part] += weight_bytes(weight, precision, as_stored=as_stored)
+        sizes[weight.part] += weight_bytes(weight, precision, shape)
     return PartBytes(*(sizes[part] for part in Part))
 
 
@@ -64,8 +65,8 @@ def largest_source(shape: Shape, precision: Precision) -> int:
     """The largest tensor that is quantized while it is loaded, as it comes from the file: it and
     its result are on the GPU at once. 0 when nothing is quantized.
 
-    The head is left out: it is larger than anything else, and has to be quantized first, while
-    there is room for it.
+    Head and embedding are left out: they are larger than anything else, and have to be quantized
+    first, while there is room for them.
     """
     if shape.is_stored_quantized:
         return 0
@@ -75,7 +76,7 @@ def largest_source(shape: Shape, precision: Precision) -> int:
             for weight in shape.weights
             if weight.is_matrix
             and weight.part is not Part.HEAD
-            and precision.of(weight.part) is not precision.compute
+            and precision.of(weight.part) != precision.compute
         ),
         default=0,
     )

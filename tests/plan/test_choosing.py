@@ -18,8 +18,8 @@ def gpus(*free):
 @pytest.mark.parametrize(
     ("free", "expected"),
     [
-        (80, "bf16"), (21, "bf16"), (20, "int8"), (13, "int8"), (12, "mixed"),
-        (8.3, "int4"), (7, "int4-compact"),
+        (80, "bf16"), (21, "bf16"), (20, "int8"), (12, "int8"), (11, "mixed"),
+        (7.7, "int4"), (7, "int4-compact"),
     ],
 )  # fmt: skip
 def test_auto_is_the_most_exact_that_fits(free, expected):
@@ -116,12 +116,15 @@ def test_the_tower_leaves_the_gpu_only_where_that_makes_it_fit():
 
 def test_parking_makes_room_where_the_prompt_is_long_and_the_image_small():
     load = Load(((448, 448),), context=16384)
-    (plan,) = [
-        plan
-        for plan in plans(GLM_41V, gpu_free=int(8.1 * GIB), load=load)
-        if plan.precision == "int4-compact"
-    ]
-    assert (plan.tower, plan.fits) == (Tower.PARKED, True)
+
+    def compact(free):
+        return plans(GLM_41V, gpu_free=free, load=load)[-1]
+
+    stays = compact(80 * GIB)
+    assert stays.tower is Tower.RESIDENT
+    parked = compact(stays.needed - 1)
+    assert (parked.tower, parked.fits) == (Tower.PARKED, True)
+    assert stays.needed - parked.needed > 0.4 * GIB
 
 
 def test_little_host_memory_forbids_what_waits_there():
