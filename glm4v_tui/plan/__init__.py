@@ -7,6 +7,7 @@ files, and formulas whose constants are all in :mod:`glm4v_tui.plan.figures`.
 from glm4v_tui.plan.choosing import Deployment, choose, recommended
 from glm4v_tui.plan.known import KNOWN, known_shape
 from glm4v_tui.plan.memory import Load, Plan, plans
+from glm4v_tui.plan.question import question_bytes
 from glm4v_tui.plan.reading import shape_from, shape_of
 from glm4v_tui.plan.rules import PRECISIONS, Part, Precision
 from glm4v_tui.plan.shape import Shape
@@ -29,6 +30,7 @@ __all__ = [
     "choose",
     "known_shape",
     "plans",
+    "question_bytes",
     "recommended",
     "shape_from",
     "shape_of",

@@ -8,6 +8,7 @@ EVA2-CLIP. Sizes are in bytes; ``rows`` are patches or tokens.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from glm4v_tui.plan.formats import itemsize, product_bytes
@@ -27,18 +28,32 @@ _LOGITS = 2 * _FLOAT32 + 2
 """Bytes of a vocabulary entry in the last step: the head's own number, float32, its sorted copy."""
 
 
+@dataclass(frozen=True)
 class Images:
-    """Images as the vision tower gets them.
+    """The images of a prompt, as the vision tower gets them."""
 
-    Args:
-        vision: The tower; None when nothing is known of it, and then nothing is counted.
-        sizes: (width, height) of every image of the prompt, as they are in the file.
-    """
+    patches: int
+    """Vectors in the tower's layers."""
+    tokens: int
+    """Places in the context."""
 
-    def __init__(self, vision: Vision | None, sizes: Sequence[Size]) -> None:
-        seen = [] if vision is None else [seen_size(vision, size) for size in sizes]
-        self.patches = 0 if vision is None else sum(patches_of(vision, size) for size in seen)
-        self.tokens = 0 if vision is None else sum(tokens_of(vision, size) for size in seen)
+    @classmethod
+    def seen(cls, vision: Vision | None, sizes: Sequence[Size]) -> Images:
+        """Of images by the (width, height) that the tower sees them at. Where nothing is known of
+        the tower, nothing is counted."""
+        if vision is None:
+            return cls(0, 0)
+        patches = sum(patches_of(vision, size) for size in sizes)
+        return cls(patches, sum(tokens_of(vision, size) for size in sizes))
+
+    @classmethod
+    def of(cls, vision: Vision | None, sizes: Sequence[Size]) -> Images:
+        """Of images by the (width, height) of their files.
+
+        Raises:
+            ValueError: one of them cannot be seen.
+        """
+        return cls.seen(vision, [seen_size(vision, size) for size in sizes] if vision else [])
 
 
 def pixel_bytes(vision: Vision, images: Images, precision: Precision) -> int:

@@ -201,7 +201,7 @@ class _Work:
     """What one precision needs at each stage of an answer."""
 
     def __init__(self, shape: Shape, precision: Precision, load: Load, tower: Tower) -> None:
-        self.images = Images(shape.vision, load.sizes)
+        self.images = Images.of(shape.vision, load.sizes)
         self.weights = part_bytes(shape, precision)
         self.kv_per_token = shape.kv_per_token * itemsize(precision.compute) // 2
         self.kv = self.kv_per_token * load.context

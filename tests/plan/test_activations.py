@@ -48,7 +48,7 @@ def model():
 @pytest.mark.parametrize("side", [560, 784])
 def test_the_vision_tower_needs_what_the_formula_says(model, side):
     vision, precision = vision_of(CONFIG, {}), PRECISIONS["bf16"]
-    images = Images(vision, [(side, side)])
+    images = Images.of(vision, [(side, side)])
     grid = torch.tensor([[1, side // 14, side // 14]])
     pixels = torch.zeros(images.patches, 1176, dtype=torch.bfloat16)
     with torch.inference_mode(), Allocations() as traced:
