@@ -16,7 +16,6 @@ from glm4v_tui.errors import GlmError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_PRECISIONS = ("auto", "bf16", "fp32")
 _DEVICES = ("auto", "cuda", "cpu")
 
 
@@ -37,7 +36,10 @@ def _model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = [
         click.option("--model", metavar="FOLDER_OR_HUB_ID", help="The checkpoint to load."),
         click.option(
-            "--precision", type=click.Choice(_PRECISIONS), help="Number format of weights."
+            "--precision",
+            metavar="NAME",
+            help="How weights are kept: auto, fp32, bf16, fp16, int8, mixed, int4, int4-compact, "
+            "or one of config.toml's own.",
         ),
         click.option("--device", type=click.Choice(_DEVICES), help="Where the model runs."),
         click.option("--debug", is_flag=True, help="Show tracebacks of failures."),

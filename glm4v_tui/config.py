@@ -15,8 +15,8 @@ from glm4v_tui import paths
 if TYPE_CHECKING:
     from pathlib import Path
 
-RESERVED = ("tasks",)
-"""A table whose parts are the tasks' business: each reads its own (``task_options``)."""
+RESERVED = ("tasks", "precisions")
+"""Tables whose parts have names of the user's: ``task_options`` and ``precision`` read them."""
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -34,8 +34,11 @@ class ModelSettings(msgspec.Struct, frozen=True):
 
     checkpoint: str = ""
     """A folder on this host or a hub id; the same as `--model`."""
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """The weights' number format. `auto` is bf16 on a GPU and the checkpoint's own on a CPU."""
+    precision: str = "auto"
+    """How weights are kept: `auto`, `fp32`, `bf16`, `fp16`, `int8`, `mixed`, `int4`,
+    `int4-compact`, or one of your own (`[precisions.NAME]`). `auto` takes the best that fits."""
+    keep_quantized: bool = False
+    """Save weights that were quantized in the cache folder, for a faster next start."""
     device: Literal["auto", "cuda", "cpu"] = "auto"
     """Where the model runs. `auto` is the GPU when there is one."""
 
@@ -138,13 +141,16 @@ def task_options(name: str, kind: type[S], path: Path | None = None) -> S:
 
 
 def _read(path: Path) -> Settings:
+    from glm4v_tui.precision import all_precisions
     from glm4v_tui.toml_file import missing_file, read_toml
     from glm4v_tui.toml_struct import read_struct
 
     try:
-        return read_struct(read_toml(path), Settings, RESERVED)
+        settings = read_struct(read_toml(path), Settings, RESERVED)
     except FileNotFoundError as error:
         raise missing_file(path) from error
+    all_precisions(path)  # what is wrong with them is told at the start, too
+    return settings
 
 
 if __name__ == "__main__":

@@ -44,6 +44,16 @@ def data_dir() -> Path:
     return user_data_path(APP)
 
 
+def cache_dir() -> Path:
+    """What can be made again at any time, and may be large: quantized weights."""
+    home = _home()
+    if home is not None:
+        return home / "cache"
+    from platformdirs import user_cache_path
+
+    return user_cache_path(APP)
+
+
 def config_file() -> Path:
     return config_dir() / "config.toml"
 

@@ -142,6 +142,8 @@ def _words(info: msgspec.inspect.Type) -> str:
             return "a whole number" + _bounds(gt, ge, lt, le)
         case msgspec.inspect.FloatType(gt=gt, ge=ge, lt=lt, le=le):
             return "a number" + _bounds(gt, ge, lt, le)
+        case msgspec.inspect.LiteralType(values=values):
+            return "one of " + ", ".join(f'"{value}"' for value in values)
         case msgspec.inspect.DictType():
             return "a table"
         case msgspec.inspect.VarTupleType(item_type=item):

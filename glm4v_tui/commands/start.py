@@ -53,7 +53,7 @@ def model_of(settings: Settings) -> LoadModel:
     """What is to be loaded: the model that was named, else the embedded one."""
     model = settings.model
     name = _absolute_if_folder(model.checkpoint) if model.checkpoint else str(demo.CHECKPOINT)
-    return LoadModel(name, model.precision, model.device)
+    return LoadModel(name, model.precision, model.device, model.keep_quantized)
 
 
 def sampling_of(settings: Settings) -> Sampling:

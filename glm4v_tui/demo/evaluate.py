@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig
+from transformers import AutoProcessor
 
 from glm4v_tui.demo.examples import Example, make_example, make_pair
 from glm4v_tui.demo.questions.declines import NO_IMAGE, NOT_SHOWN, OUT_OF_DOMAIN, UNKNOWN_IMAGE
 from glm4v_tui.demo.questions.dialogue import Turn
 from glm4v_tui.demo.scenes.canvas import looks, overlap
+from glm4v_tui.inference.loading import load
+from glm4v_tui.inference.placement import choose_placement
 
 SIZES = ((640, 480), (480, 640), (512, 512), (720, 405), (600, 400), (340, 300))
 """Widths and heights of the images, in pixels, before the processor resizes them."""
@@ -65,7 +67,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=2000)
     parser.add_argument("--first-seed", type=int, default=0, help="below the seeds of training")
     parser.add_argument(
-        "--precision", choices=("float32", "bfloat16", "int8", "nf4"), default="bfloat16"
+        "--precision", default="bf16", help="one of the program's, or of your config.toml"
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--batch", type=int, default=16)
@@ -159,20 +161,12 @@ def _without_boxes(text: str) -> object:
 
 
 def _load(checkpoint: Path, precision: str, device: str) -> Any:
-    if precision in {"float32", "bfloat16"}:
-        model = AutoModelForImageTextToText.from_pretrained(
-            checkpoint, dtype=getattr(torch, precision)
-        )
-        return model.to(device).eval()
-    if precision == "int8":
-        quantized = BitsAndBytesConfig(load_in_8bit=True)
-    else:
-        quantized = BitsAndBytesConfig(
-            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
-        )
-    return AutoModelForImageTextToText.from_pretrained(
-        checkpoint, quantization_config=quantized, dtype=torch.bfloat16, device_map=device
-    ).eval()
+    """The model as the program loads it, so that what is measured is what is used."""
+    return load(str(checkpoint), choose_placement(precision, device, lambda _: 0), _ignore).model
+
+
+def _ignore(*_: int) -> None:
+    pass
 
 
 @torch.inference_mode()

@@ -65,6 +65,8 @@ class LoadModel(msgspec.Struct, frozen=True, tag=True):
     """A folder on this host or a hub id."""
     precision: str = "auto"
     device: str = "auto"
+    keep_quantized: bool = False
+    """Save weights that were quantized, so that the next start need not do it again."""
 
 
 class PutImage(msgspec.Struct, frozen=True, tag=True):

@@ -110,9 +110,13 @@ class Backend:
         else:
             self._gpus = tuple(range(loading.gpu_count()))
         processor = loading.load_processor(report.folder)
-        model = loading.load_model(
-            report.folder, placement, lambda done, total: emit(Loading("weights", done, total))
+        loaded = loading.load(
+            report.folder,
+            placement,
+            lambda done, total: emit(Loading("weights", done, total)),
+            keep=command.keep_quantized,
         )
+        model = loaded.model
         emit(Loading("prepare"))
         image_token_id = _image_token_id(processor, model.config)
         self._weight_bytes, parameters = loading.count_weights(model)
@@ -122,7 +126,7 @@ class Backend:
         self._decoder.prepare_forms()
         if self._gpus:
             self._warm_up()
-        return placement.precision, placement.device, parameters
+        return placement.precision, loaded.device, parameters
 
     def _warm_up(self) -> None:
         """Answer about a blank picture, so that the first question does not pay for CUDA's setup.

@@ -86,7 +86,7 @@ class Decoder:
         self._hidden = hidden_ids_of(tokenizer, self._stop_ids)
         self._blocks = _blocks(model)
         self._accepted = frozenset(inspect.signature(model.forward).parameters)
-        self._width: int = model.get_output_embeddings().weight.shape[0]
+        self._width: int = model.get_output_embeddings().out_features
         self._binder: FormBinder | None = None
         self.run = AnswerRun()
 

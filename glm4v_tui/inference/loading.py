@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import json
+import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +14,41 @@ import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 from transformers.utils import logging as transformers_logging
 
+from glm4v_tui import paths
 from glm4v_tui.checkpoint import tensor_bytes
-from glm4v_tui.errors import CheckpointError
+from glm4v_tui.errors import CheckpointError, UsageError
+from glm4v_tui.gpu import read_host
+from glm4v_tui.inference.arranging import Arrangement, measure_parts, move_rest
+from glm4v_tui.inference.as_stored import load_as_stored
+from glm4v_tui.inference.layout import Layout, Room, Sizes, lay_out
+from glm4v_tui.inference.quantized import saved
+from glm4v_tui.inference.quantized.layers import QuantizedLayer
+from glm4v_tui.inference.quantized.quantizer import RulesConfig
+from glm4v_tui.inference.quantized.replace import split_tied_head
+from glm4v_tui.inference.transfer import Conveyor, gpu_device
+from glm4v_tui.precision import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from glm4v_tui.inference.placement import Placement
 
     OnBytes = Callable[[int, int], None]
 
 _REPORT_EVERY_S = 0.05
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready for inference."""
+
+    model: Any
+    device: str
+    """For people: ``cpu``, ``cuda:0``, ``cuda:0+1``, ``cuda:0+host``."""
+    from_saved: bool = False
+    """Its packed weights were there already."""
+    save_s: float = 0.0
+    """Seconds that keeping its packed weights took."""
 
 
 def load_processor(folder: str) -> Any:
@@ -38,31 +66,184 @@ def load_processor(folder: str) -> Any:
 
 
 def load_model(folder: str, placement: Placement, on_bytes: OnBytes) -> Any:
-    """The checkpoint's weights in their place, ready for inference."""
-    sizes = tensor_bytes(Path(folder))
-    transformers_logging.set_tqdm_hook(_WeightCounter.hook(sizes, on_bytes))
-    try:
-        model, notes = AutoModelForImageTextToText.from_pretrained(
-            folder,
-            dtype=placement.dtype,
-            device_map=placement.device_map,
-            max_memory=placement.max_memory,
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-            output_loading_info=True,
+    """The checkpoint's weights in their places, ready for inference; see :func:`load`."""
+    return load(folder, placement, on_bytes).model
+
+
+def load(folder: str, placement: Placement, on_bytes: OnBytes, *, keep: bool = False) -> Loaded:
+    """Load a checkpoint, from weights packed before where there are any.
+
+    Args:
+        on_bytes: Told (bytes done, bytes of all).
+        keep: Save quantized weights for the next time.
+
+    Raises:
+        CheckpointError: weights are missing or of other shapes.
+        UsageError: a quantized checkpoint cannot be quantized again.
+        OutOfMemoryError: GPUs, host memory and disk together are too small.
+    """
+    if _is_quantized_already(folder):
+        if placement.is_quantized:
+            raise _quantized_twice(placement.precision)
+        sizes = tensor_bytes(Path(folder))
+        model, notes = load_as_stored(folder, placement, sizes, on_bytes)
+        _require_all_weights(folder, sorted(notes["missing_keys"]))
+        return Loaded(model.eval(), str(model.device))
+    return _Load(folder, placement, on_bytes).run(keep=keep)
+
+
+class _Load:
+    """One load. Tensors pass through it one by one and are mapped from their files until then."""
+
+    def __init__(self, folder: str, placement: Placement, on_bytes: OnBytes) -> None:
+        self._source, self._placement, self._on_bytes = folder, placement, on_bytes
+        self._identity = (
+            *(Path(folder), placement.precision, placement.rules, placement.dtype_name),
         )
-    finally:
-        transformers_logging.set_tqdm_hook(None)
-    _require_all_weights(folder, sorted(notes["missing_keys"]))
-    return model.eval()
+        packed = saved.find(*self._identity) if placement.is_quantized else None
+        self._is_packed = packed is not None
+        self._folder = str(packed or folder)
+        self._sizes = tensor_bytes(Path(self._folder))
+        self._conveyor = Conveyor()
+        self._arrangement: Arrangement | None = None
+        self._layout: Layout | None = None
+        self._shapes: dict[str, torch.Size] = {}
+        self._done, self._next_report = 0, 0.0
+        self._problem: CheckpointError | None = None
+        """What transformers will tell of as "some issues"."""
+
+    def run(self, *, keep: bool) -> Loaded:
+        self._tell(0)
+        model = self._load_weights()
+        try:
+            assert self._arrangement is not None
+            move_rest(model, self._arrangement.device_of, self._send_counted)
+        finally:
+            self._conveyor.close()
+        started = time.monotonic()
+        if keep and self._placement.is_quantized and not self._is_packed:
+            saved.save(model, *self._identity, lambda *_: None)
+        save_s = time.monotonic() - started
+        self._arrange(model)
+        total = sum(self._sizes.values())
+        self._on_bytes(total, total)
+        layout = self._layout
+        return Loaded(model.eval(), layout.name if layout else "cpu", self._is_packed, save_s)
+
+    def _load_weights(self) -> Any:
+        rules = RulesConfig(
+            self._placement.rules, self._on_skeleton, self._pack, is_packed=self._is_packed
+        )
+        transformers_logging.set_tqdm_hook(
+            lambda factory, args, kwargs: factory(*args, **(kwargs | {"disable": True}))
+        )
+        try:
+            model, notes = AutoModelForImageTextToText.from_pretrained(
+                self._folder,
+                dtype=self._placement.dtype,
+                device_map={"": "cpu"},
+                quantization_config=rules,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+        except RuntimeError:
+            if self._problem is not None:
+                raise self._problem from None
+            raise
+        finally:
+            transformers_logging.set_tqdm_hook(None)
+        _require_all_weights(self._source, sorted(notes["missing_keys"]))
+        self._require_shapes(model)
+        return model
+
+    # While it loads -------------------------------------------------------------------------
+
+    def _on_skeleton(self, model: Any) -> None:
+        """The model is built and has no weights: decide where they go."""
+        self._layout = self._lay_out(model)
+        self._arrangement = Arrangement(model, self._placement.rules, self._layout)
+        self._shapes = {name: tensor.shape for name, tensor in model.named_parameters()}
+
+    def _lay_out(self, model: Any) -> Layout | None:
+        placement = self._placement
+        if placement.device == "cpu":
+            return None
+        layers, tower, tower_layers, rest = measure_parts(model, placement.rules, in_host=True)
+        host = read_host()
+        return lay_out(
+            Sizes(layers, tower, tower_layers, rest),
+            Room(placement.gpus, host.available if host else 0),
+            placement.vision,
+            may_park=any(rule.place is Place.PARKED for rule in placement.rules),
+        )
+
+    def _pack(self, layer: QuantizedLayer, name: str, value: torch.Tensor) -> dict[str, Any]:
+        """Quantize a matrix on the GPU, wherever it stays afterwards."""
+        if value.shape != (layer.rows, layer.columns):
+            self._problem = _wrong_shape(self._source, name, value.shape)
+            raise self._problem
+        assert self._arrangement is not None
+        place = self._arrangement.device_of(name)
+        device = gpu_device(self._layout.gpu) if self._layout else place
+        if place.type == "cuda":
+            device = place
+        packed = layer.pack(self._conveyor.send(value, device))
+        self._count(value)
+        return {key: tensor.to(place) for key, tensor in packed.items()}
+
+    def _send_counted(self, tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+        if tensor.device.type == "cpu":
+            self._count(tensor)
+        return self._conveyor.send(tensor, device)
+
+    def _count(self, tensor: torch.Tensor) -> None:
+        self._tell(self._done + tensor.nbytes)
+
+    def _tell(self, done: int) -> None:
+        self._done = done
+        if time.monotonic() >= self._next_report:
+            self._next_report = time.monotonic() + _REPORT_EVERY_S
+            total = sum(self._sizes.values())
+            self._on_bytes(min(done, total), total)
+
+    # Afterwards -----------------------------------------------------------------------------
+
+    def _arrange(self, model: Any) -> None:
+        assert self._arrangement is not None
+        device = gpu_device(self._layout.gpu) if self._layout else torch.device("cpu")
+        split_tied_head(model, self._placement.rules, device)
+        spool = paths.cache_dir() / "spool"
+        spool.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=spool) as folder:
+            self._arrangement.finish(model, Path(folder))
+        gc.collect()
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _require_shapes(self, model: Any) -> None:
+        """transformers leaves this to the quantizer."""
+        for name, tensor in model.named_parameters():
+            owner = model.get_submodule(name.rpartition(".")[0])
+            if not isinstance(owner, QuantizedLayer) and tensor.shape != self._shapes[name]:
+                raise _wrong_shape(self._source, name, tensor.shape)
 
 
 def count_weights(model: Any) -> tuple[int, int]:
-    """Bytes and elements of all parameters and buffers; tied ones count once."""
+    """Bytes of all parameters and buffers, and how many weights they stand for.
+
+    Tied ones count once; what is in host memory counts too.
+    """
     tensors = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    return sum(tensor.nbytes for tensor in tensors.values()), parameters
+    nbytes = sum(tensor.nbytes for tensor in tensors.values())
+    count = sum(tensor.numel() for tensor in model.parameters())
+    for module in model.modules():
+        if isinstance(module, QuantizedLayer):
+            count += module.rows * module.columns - module.weight.numel()
+        elif isinstance(rows := getattr(module, "rows", None), torch.Tensor):
+            nbytes, count = nbytes + rows.nbytes, count + rows.numel()
+    return nbytes, count
 
 
 def _require_all_weights(folder: str, missing: list[str]) -> None:
@@ -76,45 +257,26 @@ def _require_all_weights(folder: str, missing: list[str]) -> None:
         )
 
 
-class _WeightCounter:
-    """Stands in for transformers' progress bar over the parameters, and counts their bytes.
+def _wrong_shape(folder: str, name: str, shape: torch.Size) -> CheckpointError:
+    return CheckpointError(
+        "The weights do not belong to this model",
+        f"{name} in {folder} has the shape {tuple(shape)}; config.json asks for another.",
+        "Download the checkpoint again; config.json and weights must be of one version.",
+    )
 
-    The library iterates over (name, conversion) pairs; a conversion knows the names of the stored
-    tensors that it takes, and the safetensors headers told what those weigh. So a single big file
-    moves the bar as smoothly as many small ones.
-    """
 
-    def __init__(self, items: Any, sizes: dict[str, int], on_bytes: OnBytes) -> None:
-        self._items = items
-        self._sizes = sizes
-        self._on_bytes = on_bytes
+def _is_quantized_already(folder: str) -> bool:
+    config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
+    parts = (config, config.get("text_config") or {})
+    return any(part.get("quantization_config") for part in parts)
 
-    @classmethod
-    def hook(cls, sizes: dict[str, int], on_bytes: OnBytes) -> Any:
-        def replace(factory: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            if kwargs.get("desc") == "Loading weights" and args:
-                return cls(args[0], sizes, on_bytes)
-            return factory(*args, **(kwargs | {"disable": True}))
 
-        return replace
-
-    def __iter__(self) -> Iterator[tuple[str, Any]]:
-        total = sum(self._sizes.values())
-        done = 0
-        next_report = 0.0
-        self._on_bytes(0, total)
-        for name, conversion in self._items:
-            yield name, conversion
-            done += self._stored_bytes(name, conversion)
-            if time.monotonic() >= next_report:
-                next_report = time.monotonic() + _REPORT_EVERY_S
-                self._on_bytes(min(done, total), total)
-        self._on_bytes(total, total)
-
-    def _stored_bytes(self, name: str, conversion: Any) -> int:
-        targets = getattr(conversion, "layer_targets", {})
-        sources = set().union(*targets.values()) if targets else {name}
-        return sum(self._sizes.get(source, 0) for source in sources)
+def _quantized_twice(precision: str) -> UsageError:
+    return UsageError(
+        "This checkpoint is quantized already",
+        f"Its config.json says how; {precision} would have to be made from the original weights.",
+        "Start with --precision auto, or name the original checkpoint.",
+    )
 
 
 def use_threads(count: int) -> None:

@@ -1,62 +1,72 @@
-"""Which device a model goes to, and in which number format.
+"""Which device a model goes to, and in which precision.
 
-The rule for ``auto`` needs no trial: the GPU when there is one, in bfloat16 when its units know
-that format (compute capability 8.0 and up), else in float32. On a CPU float32, which every CPU
-computes fast, unless the weights fit the free memory only in bfloat16.
+The rule for ``auto`` needs no trial. On a GPU: the best of bfloat16 (float16 where its units do not
+know that format, which came with compute capability 8.0), int8, int4 and int4-compact whose weights
+fit the free memory. On a CPU: see :data:`CPU_DTYPE`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import torch
 
-from glm4v_tui.errors import OutOfMemoryError, UsageError
+from glm4v_tui.errors import UsageError
+from glm4v_tui.precision import Format, Rule, computes_in, is_quantized, rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     BytesAs = Callable[[int], int]
 
-PRECISIONS = {"bf16": torch.bfloat16, "fp32": torch.float32}
+DTYPES = {Format.FP32: torch.float32, Format.BF16: torch.bfloat16, Format.FP16: torch.float16}
 _HEADROOM = 1.15
 """Of a GPU's free memory over the weights: keys, values and activations need room too."""
+_SHARES = (("int8", 0.6), ("int4", 0.37), ("int4-compact", 0.0))
+"""What precisions take of 16-bit weights; the last is for whatever fits nowhere else."""
 
 
 class Placement(msgspec.Struct, frozen=True):
-    """Where a model goes and in which format."""
+    """Where a model goes and in which precision."""
 
     precision: str
-    """``bf16`` or ``fp32``."""
     device: str
-    """``cpu``, ``cuda:0``, or ``cuda:0+1`` when it is spread."""
-    device_map: Any
-    """As ``from_pretrained`` takes it."""
-    max_memory: dict[int, int] | None = None
+    """``cpu`` or ``cuda``; which GPUs and what else is decided when its parts are known."""
+    rules: tuple[Rule, ...]
+    dtype_name: Literal["fp32", "bf16", "fp16"]
+    """What products are computed in."""
+    gpus: tuple[tuple[int, int], ...] = ()
+    """(index, free bytes) of the GPUs that may be used."""
+    vision: Literal["auto", "resident", "parked", "streamed"] = "auto"
+    """What becomes of the vision tower's weights while they are not in use."""
 
     @property
     def dtype(self) -> torch.dtype:
-        return PRECISIONS[self.precision]
+        return DTYPES[Format(self.dtype_name)]
+
+    @property
+    def is_quantized(self) -> bool:
+        return is_quantized(self.rules)
 
 
 def choose_placement(precision: str, device: str, bytes_as: BytesAs) -> Placement:
     """Decide for a model.
 
     Args:
-        precision: ``auto``, ``bf16`` or ``fp32``.
+        precision: ``auto`` or the name of a precision.
         device: ``auto``, ``cuda`` or ``cpu``.
         bytes_as: What its weights take in a format of so many bytes an element.
 
     Raises:
-        UsageError: an unknown precision or device, or CUDA where there is none.
-        OutOfMemoryError: the weights do not fit the GPUs, whatever is done.
+        UsageError: an unknown precision or device, CUDA where there is none, or a precision that
+            the device cannot compute in.
     """
-    if precision != "auto" and precision not in PRECISIONS:
-        raise UsageError(f"Unknown precision {precision!r}", "", "Choose one of: auto, bf16, fp32.")
+    if precision != "auto":
+        rules_of(precision)
     if _wants_cuda(device):
         return _on_gpus(precision, bytes_as)
-    return Placement(_cpu_precision(precision, bytes_as), "cpu", {"": "cpu"})
+    return _on_cpu(precision, bytes_as)
 
 
 def _wants_cuda(device: str) -> bool:
@@ -81,35 +91,59 @@ def _why_no_cuda() -> str:
     )
 
 
-def _cpu_precision(precision: str, bytes_as: BytesAs) -> str:
-    if precision != "auto":
-        return precision
+# On a CPU ---------------------------------------------------------------------------------------
+
+
+def _on_cpu(precision: str, bytes_as: BytesAs) -> Placement:
+    name = precision if precision != "auto" else _cpu_precision(bytes_as)
+    rules = rules_of(name)
+    kept = computes_in(rules)
+    return Placement(name, "cpu", rules, kept.value)  # type: ignore[arg-type]
+
+
+def _cpu_precision(bytes_as: BytesAs) -> str:
     import psutil
 
     needed = bytes_as(torch.float32.itemsize) * _HEADROOM
     return "fp32" if needed < psutil.virtual_memory().available else "bf16"
 
 
+# On GPUs ----------------------------------------------------------------------------------------
+
+
 def _on_gpus(precision: str, bytes_as: BytesAs) -> Placement:
-    if precision == "auto":
-        has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
-        precision = "bf16" if has_bf16 else "fp32"
-    free = [torch.cuda.mem_get_info(index)[0] for index in range(torch.cuda.device_count())]
-    needed = bytes_as(PRECISIONS[precision].itemsize)
-    best = max(range(len(free)), key=free.__getitem__)
-    if needed * _HEADROOM <= free[best] or len(free) == 1:
-        _require_room(needed, free[best : best + 1])
-        return Placement(precision, f"cuda:{best}", {"": best})
-    _require_room(needed, free)
-    names = "+".join(str(index) for index in range(len(free)))
-    # "auto" fills GPU after GPU; naming no "cpu" keeps it from spilling to the host.
-    return Placement(precision, f"cuda:{names}", "auto", dict(enumerate(free)))
+    free = tuple((index, gpu_room(index)) for index in range(torch.cuda.device_count()))
+    has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    name = precision if precision != "auto" else _gpu_precision(bytes_as, free, has_bf16)
+    rules = rules_of(name)
+    kept = computes_in(rules)
+    if kept is Format.BF16 and not has_bf16:
+        if not is_quantized(rules):
+            raise _no_bf16()
+        kept = Format.FP16
+    return Placement(name, "cuda", rules, kept.value, free)  # type: ignore[arg-type]
 
 
-def _require_room(needed: int, free: Sequence[int]) -> None:
-    if needed > sum(free):
-        raise OutOfMemoryError(
-            "The model does not fit the GPU",
-            f"Its weights take {needed / 2**30:.1f} GiB; {sum(free) / 2**30:.1f} GiB are free.",
-            "End other programs on the GPU, choose a smaller model, or start with --device cpu.",
-        )
+def _gpu_precision(bytes_as: BytesAs, free: tuple[tuple[int, int], ...], has_bf16: bool) -> str:
+    whole = bytes_as(2) * _HEADROOM
+    room = sum(one for _, one in free)
+    if whole <= room:
+        return "bf16" if has_bf16 else "fp16"
+    return next(name for name, share in _SHARES if whole * share <= room)
+
+
+def gpu_room(index: int) -> int:
+    """Bytes that this process can still take of a GPU, its own cap respected."""
+    free, total = torch.cuda.mem_get_info(index)
+    free += torch.cuda.memory_reserved(index) - torch.cuda.memory_allocated(index)
+    fraction = torch.cuda.get_per_process_memory_fraction(index)
+    return min(free, int(total * fraction) - torch.cuda.memory_allocated(index))
+
+
+def _no_bf16() -> UsageError:
+    name = torch.cuda.get_device_name()
+    return UsageError(
+        "This GPU does not compute in bf16",
+        f"{name} is older than the format; it would be computed in slow steps.",
+        "Start with --precision auto, fp16, int8 or int4.",
+    )

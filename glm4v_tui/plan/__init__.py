@@ -9,10 +9,11 @@ from glm4v_tui.plan.known import KNOWN, known_shape
 from glm4v_tui.plan.memory import Load, Plan, plans
 from glm4v_tui.plan.question import question_bytes
 from glm4v_tui.plan.reading import shape_from, shape_of
-from glm4v_tui.plan.rules import PRECISIONS, Part, Precision
+from glm4v_tui.plan.rules import PRECISIONS, Precision
 from glm4v_tui.plan.shape import Shape
 from glm4v_tui.plan.split import Gpu, Split
 from glm4v_tui.plan.weights import PartBytes, Tower
+from glm4v_tui.precision import Part
 
 __all__ = [
     "KNOWN",

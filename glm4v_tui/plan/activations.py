@@ -11,15 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from glm4v_tui.plan.figures import TOKENS_AT_ONCE
 from glm4v_tui.plan.formats import itemsize, product_bytes
 from glm4v_tui.plan.image_size import patches_of, seen_size, tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from glm4v_tui.plan.formats import Format
     from glm4v_tui.plan.rules import Precision
     from glm4v_tui.plan.shape import Language, Shape, Vision
+    from glm4v_tui.precision import Format
 
     Size = tuple[int, int]
 
@@ -63,18 +64,19 @@ def pixel_bytes(vision: Vision, images: Images, precision: Precision) -> int:
 
 
 def vision_bytes(vision: Vision, images: Images, precision: Precision) -> int:
-    """The widest moment of the vision tower's layers, the weights not counted."""
+    """The widest moment of the vision tower and of the adapter behind it."""
     per_row = _rotary if vision.rotary else _attention
-    rows = images.patches
     return max(
-        rows * per_row(vision, precision.compute),
-        rows * 2 * vision.hidden * itemsize(precision.compute) + _mlp(vision, rows, precision),
+        images.patches * per_row(vision, precision.compute),
+        _tower_mlp(vision, images.patches, precision),
+        _adapter(vision, images, precision),
     )
 
 
 def _attention(vision: Vision, compute: Format) -> int:
-    """A row where queries, keys and values come out of one matrix, and their products."""
-    return (1 + 1 + 3 + 3) * vision.hidden * itemsize(compute)
+    """A row where queries, keys and values have come out of one matrix: residual, the layer's
+    input, what was attended, and the three."""
+    return (1 + 1 + 1 + 3) * vision.hidden * itemsize(compute)
 
 
 def _rotary(vision: Vision, compute: Format) -> int:
@@ -84,12 +86,47 @@ def _rotary(vision: Vision, compute: Format) -> int:
     return vision.hidden * ((1 + 1 + 3) * size + 6 * _FLOAT32) + 2 * vision.head_dim * _FLOAT32
 
 
-def _mlp(vision: Vision, rows: int, precision: Precision) -> int:
+def _tower_mlp(vision: Vision, rows: int, precision: Precision) -> int:
     size = itemsize(precision.compute)
-    product = _product(rows, vision.ffn, vision.hidden, precision.vision, precision)
-    if vision.gated:  # the gate's result waits while the other product is made
-        return max(rows * 3 * vision.ffn * size, rows * vision.ffn * size + product)
-    return max(rows * 2 * vision.ffn * size, product)
+
+    def wide(some: int) -> int:
+        product = _product(some, vision.ffn, vision.hidden, precision.vision, precision)
+        if vision.gated:
+            return _gated(some, vision.ffn, product, size)
+        return max(some * 2 * vision.ffn * size, product)
+
+    return _fed(rows, 2 * vision.hidden * size, vision.hidden * size, wide, precision)
+
+
+def _gated(rows: int, ffn: int, product: int, size: int) -> int:
+    """The gate's result waits while the other product is made, and while they are multiplied."""
+    return max(rows * 3 * ffn * size, rows * ffn * size + product)
+
+
+def _fed(
+    rows: int, held: int, result: int, wide: Callable[[int], int], precision: Precision
+) -> int:
+    """A feed-forward part. In pieces, the result as a whole is there from the second one on.
+
+    Args:
+        held: Bytes a row of what lives around it.
+        result: Bytes a row of what comes out of it.
+        wide: Bytes at its widest moment for a number of rows.
+    """
+    if not precision.in_pieces or rows <= TOKENS_AT_ONCE:
+        return rows * held + wide(rows)
+    second = min(TOKENS_AT_ONCE, rows - TOKENS_AT_ONCE)
+    later = (rows + TOKENS_AT_ONCE) * result + wide(second)  # the piece before is alive as well
+    return rows * held + max(wide(TOKENS_AT_ONCE), later)
+
+
+def _adapter(vision: Vision, images: Images, precision: Precision) -> int:
+    """The gated projection at the tower's end, with the tower's last vectors still alive."""
+    size = itemsize(precision.compute)
+    rows, ffn, width = images.tokens, vision.adapter_ffn, vision.adapter_width
+    product = _product(rows, ffn, width, precision.adapter, precision)
+    vectors = rows * 2 * width * size + images.patches * vision.hidden * size
+    return vectors + _gated(rows, ffn, product, size)
 
 
 def _product(inputs: int, rows: int, columns: int, form: Format, precision: Precision) -> int:
@@ -106,13 +143,21 @@ def held_bytes(shape: Shape, images: Images, prompt: int, precision: Precision) 
 
 
 def prefill_bytes(text: Language, prompt: int, precision: Precision) -> int:
-    """The widest moment of the language model's layers while ``prompt`` tokens are read."""
+    """The widest moment of the language model's layers while ``prompt`` tokens are read: in the
+    feed-forward part, or, where that is fed in pieces, in a norm, which computes in float32."""
     size = itemsize(precision.compute)
-    vectors = 3 * prompt * text.hidden * size
-    together = 2 if text.gate_products == 4 else 1  # gate and up in one matrix
-    product = _product(prompt, together * text.ffn, text.hidden, precision.language, precision)
-    waiting = 0 if together == 2 else prompt * text.ffn * size
-    return vectors + max(prompt * text.gate_products * text.ffn * size, waiting + product)
+    norm = prompt * text.hidden * (3 * size + 2 * _FLOAT32)
+
+    def wide(some: int) -> int:
+        together = text.gate_products == 4  # gate and up come from one matrix
+        rows = 2 * text.ffn if together else text.ffn
+        product = _product(some, rows, text.hidden, precision.language, precision)
+        if together:
+            return max(some * 4 * text.ffn * size, product)
+        return _gated(some, text.ffn, product, size)
+
+    vectors = text.hidden * size
+    return max(norm, _fed(prompt, 3 * vectors, vectors, wide, precision))
 
 
 def decode_bytes(text: Language, kv: int) -> int:

@@ -73,7 +73,7 @@ def vision_of(config: Config, processor: Config) -> Vision | None:
         return None
     try:
         if config.get("model_type") == ORIGINAL:
-            return _original_vision(vision)
+            return _original_vision(config, vision)
         if config.get("model_type") in GLM_FAMILY:
             return _glm_vision(str(config["model_type"]), vision, processor)
         return _other_vision(vision, processor)
@@ -81,7 +81,7 @@ def vision_of(config: Config, processor: Config) -> Vision | None:
         return None
 
 
-def _original_vision(vision: Config) -> Vision:
+def _original_vision(config: Config, vision: Config) -> Vision:
     hidden, size = int(vision["hidden_size"]), int(vision["image_size"])
     return Vision(
         hidden=hidden,
@@ -93,6 +93,8 @@ def _original_vision(vision: Config) -> Vision:
         channels=int(vision.get("in_channels", 3)),
         size=size,
         extra_tokens=2,
+        adapter_width=int(config["hidden_size"]),
+        adapter_ffn=int(config["ffn_hidden_size"]),
     )
 
 
@@ -113,8 +115,17 @@ def _glm_vision(kind: str, vision: Config, processor: Config) -> Vision:
         min_pixels=least,
         max_pixels=most,
         rotary=True,
+        adapter_width=int(vision.get("out_hidden_size", 4096)),
+        adapter_ffn=_merger_ffn(kind, vision),
         gated=True,
     )
+
+
+def _merger_ffn(kind: str, vision: Config) -> int:
+    """In glm4v the key ``intermediate_size`` is the merger's; in GLM-OCR it is the layers'."""
+    if kind == "glm_ocr":
+        return 3 * int(vision.get("out_hidden_size", 1536))
+    return int(vision.get("intermediate_size", 13696))
 
 
 def _other_vision(vision: Config, processor: Config) -> Vision:

@@ -36,6 +36,9 @@ process without CUDA and with the embedded model takes 0.8 GiB."""
 HOST_HEADROOM = 1.15
 """On a CPU, of the free memory over the weights: the rest of the system needs room too."""
 
+TOKENS_AT_ONCE = 1024
+"""That feed-forward parts take on a GPU (``inference.pieces``)."""
+
 INT8_INPUTS_AT_ONCE = 1024
 """Tokens that this program's INT8 layers multiply at a time."""
 

@@ -2,26 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from glm4v_tui.plan.figures import ALLOCATION, INT8_INPUTS_AT_ONCE, NF4_WEIGHTS_AT_ONCE
-
-
-class Format(StrEnum):
-    """How the weights of one tensor are kept."""
-
-    FP32 = "fp32"
-    BF16 = "bf16"
-    FP16 = "fp16"
-    INT8 = "int8"
-    """LLM.int8(): a byte an element and a float32 scale a row."""
-    NF4 = "nf4"
-    """4 bits an element in blocks of 64 with doubly quantized scales."""
-
-
-QUANTIZED = (Format.INT8, Format.NF4)
-
-_NF4_BLOCK, _NF4_NESTED = 64, 256
+from glm4v_tui.precision import NF4_BLOCK, NF4_SCALES_BLOCK, Format
 
 
 def itemsize(form: Format) -> int:
@@ -37,18 +19,17 @@ def rounded(size: int) -> int:
 def matrix_bytes(rows: int, columns: int, form: Format) -> int:
     """A linear layer's weight, its scales included.
 
-    NF4 has 4 bits an element; for each 64 of them a scale of one byte; for each 256 scales one in
-    float32; and two code books, of 16 and of 256 values in float32, with an offset.
+    As :func:`glm4v_tui.precision.bytes_of_linear`, with every tensor rounded as the allocator
+    does: weights, scales, the scales' scales, their mean.
     """
     count = rows * columns
     match form:
         case Format.INT8:
             return rounded(count) + rounded(4 * rows)
         case Format.NF4:
-            scales = -(-count // _NF4_BLOCK)
-            nested = -(-scales // _NF4_NESTED) * 4
-            books = rounded(16 * 4) + rounded(256 * 4) + rounded(4)
-            return rounded(-(-count // 2)) + rounded(scales) + rounded(nested) + books
+            scales = -(-count // NF4_BLOCK)
+            nested = -(-scales // NF4_SCALES_BLOCK) * 4
+            return rounded(-(-count // 2)) + rounded(scales) + rounded(nested) + rounded(4)
         case _:
             return rounded(count * itemsize(form))
 
@@ -72,7 +53,7 @@ def product_bytes(inputs: int, rows: int, columns: int, form: Format, *, in_piec
         case Format.NF4:
             count = rows * columns
             some = min(count, NF4_WEIGHTS_AT_ONCE) if in_pieces else count
-            beside = some * 2 + count // _NF4_BLOCK * 4
+            beside = some * 2 + count // NF4_BLOCK * 4
         case _:
             beside = 0
     return result + beside

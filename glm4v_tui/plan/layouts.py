@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from glm4v_tui.plan.rules import Part
 from glm4v_tui.plan.shape import Weight
+from glm4v_tui.precision import Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

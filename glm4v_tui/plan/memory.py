@@ -126,8 +126,10 @@ def plan_for(
     shape: Shape, precision: Precision, room: Room, load: Load, tower: Tower = Tower.RESIDENT
 ) -> Plan:
     """One plan. Raises ValueError when an image has a size that the model cannot see."""
-    work = _Work(shape, precision, load, tower)
     on_gpu = room.device == "cuda"
+    if not on_gpu:
+        precision = msgspec.structs.replace(precision, in_pieces=False)
+    work = _Work(shape, precision, load, tower)
     peak = work.peak(workspace := CUBLAS_WORKSPACE if on_gpu else 0)
     roofline = _roofline(work, room)
     context = room.context if on_gpu else 0

@@ -6,7 +6,7 @@ GLM-4V-9B's original. A word counts as a whole between the dots of a name.
 
 from __future__ import annotations
 
-from glm4v_tui.plan.rules import Part
+from glm4v_tui.precision import Part
 
 _ADAPTER = frozenset(
     {"merger", "linear_proj", "boi", "eoi", "multi_modal_projector", "mm_projector", "projector"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from glm4v_tui.plan.activations import (
     Images,
     decode_bytes,
@@ -24,7 +26,13 @@ if TYPE_CHECKING:
 
 
 def question_bytes(
-    shape: Shape, precision: str, *, prompt: int, answer: int, seen: Sequence[Size]
+    shape: Shape,
+    precision: str,
+    *,
+    prompt: int,
+    answer: int,
+    seen: Sequence[Size],
+    on_gpu: bool = True,
 ) -> int:
     """Bytes at the widest moment of one answer, the weights not counted.
 
@@ -34,8 +42,10 @@ def question_bytes(
         prompt: Tokens of the prompt, those of images included.
         answer: The most tokens of the answer.
         seen: (width, height) at which the model sees each image of the prompt.
+        on_gpu: There, feed-forward parts are fed in pieces.
     """
-    kept = PRECISIONS.get(precision, PRECISIONS["bf16"])
+    named = PRECISIONS.get(precision, PRECISIONS["bf16"])
+    kept = msgspec.structs.replace(named, in_pieces=on_gpu)
     size = itemsize(kept.compute)
     images = Images.seen(shape.vision, seen)
     kv = shape.kv_per_token * size // 2

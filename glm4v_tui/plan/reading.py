@@ -10,8 +10,8 @@ from glm4v_tui.checkpoint import Problem, read_config, tensor_entries
 from glm4v_tui.errors import CheckpointError
 from glm4v_tui.plan.configs import GLM_FAMILY, ORIGINAL, language_of, vision_of
 from glm4v_tui.plan.names import is_matrix, part_of
-from glm4v_tui.plan.rules import Part
 from glm4v_tui.plan.shape import Shape, Weight
+from glm4v_tui.precision import Part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from math import prod
 
 import msgspec
 
-from glm4v_tui.plan.rules import Part
+from glm4v_tui.precision import Part
 
 
 class Weight(msgspec.Struct, frozen=True):
@@ -64,6 +64,9 @@ class Vision(msgspec.Struct, frozen=True):
     """Tokens of an image beside its patches."""
     rotary: bool = False
     """Queries and keys are turned in float32."""
+    adapter_width: int = 0
+    adapter_ffn: int = 0
+    """Of the gated projection behind it; 0 where there is none, or it is small."""
     gated: bool = False
     """Its layers have a gate, so three products of ``ffn`` at once instead of two."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from glm4v_tui.plan.formats import itemsize, matrix_bytes, rounded
-from glm4v_tui.plan.rules import Part
+from glm4v_tui.precision import Part
 
 if TYPE_CHECKING:
     from glm4v_tui.plan.rules import Precision

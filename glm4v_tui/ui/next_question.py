@@ -10,6 +10,7 @@ from glm4v_tui.errors import GlmError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from glm4v_tui.engine.protocol import ModelInfo
     from glm4v_tui.plan import Shape
 
     Size = tuple[int, int]
@@ -36,12 +37,12 @@ class NextQuestion:
             self._shape = shape
 
     def needs(
-        self, precision: str, prompt: int, text: str, answer: int, seen: Sequence[Size]
+        self, model: ModelInfo, prompt: int, text: str, answer: int, seen: Sequence[Size]
     ) -> int | None:
         """Bytes beside the weights; None as long as the model's shape is not known.
 
         Args:
-            precision: Of the loaded model.
+            model: What the worker said of the loaded model.
             prompt: Tokens of the conversation so far and of the images that are attached.
             text: What is being written.
             answer: The most tokens of the answer.
@@ -49,16 +50,20 @@ class NextQuestion:
         """
         if self._shape is None:
             return None
-        key = (precision, prompt + len(text) // _CHARACTERS, answer, tuple(seen))
+        prompt += len(text) // _CHARACTERS
+        key = (model.precision, model.device, prompt, answer, *seen)
         if self._last is None or self._last[0] != key:
-            self._last = (key, _bytes(self._shape, *key))
+            self._last = (key, _bytes(self._shape, model, prompt, answer, seen))
         return self._last[1]
 
 
-def _bytes(shape: Shape, precision: str, prompt: int, answer: int, seen: tuple[Size, ...]) -> int:
+def _bytes(shape: Shape, model: ModelInfo, prompt: int, answer: int, seen: Sequence[Size]) -> int:
     from glm4v_tui.plan import question_bytes
 
-    return question_bytes(shape, precision, prompt=prompt, answer=answer, seen=seen)
+    on_gpu = model.device.startswith("cuda")
+    return question_bytes(
+        shape, model.precision, prompt=prompt, answer=answer, seen=seen, on_gpu=on_gpu
+    )
 
 
 def _shape_named(model: str) -> Shape | None:

@@ -4,8 +4,8 @@ import pytest
 
 from glm4v_tui.plan import PRECISIONS, Load, Part, Precision, Tower, known_shape
 from glm4v_tui.plan.figures import GIB
-from glm4v_tui.plan.formats import Format
 from glm4v_tui.plan.memory import Room, plan_for
+from glm4v_tui.precision import Format
 
 GLM_41V = known_shape("zai-org/GLM-4.1V-9B-Thinking")
 GLM_4V = known_shape("zai-org/glm-4v-9b")
@@ -30,7 +30,7 @@ def test_a_token_takes_40_kib_of_keys_and_values(shape):
 
 BF16, INT8, NF4 = Format.BF16, Format.INT8, Format.NF4
 TRANSFORMERS = {
-    "bf16": PRECISIONS["bf16"],
+    "bf16": Precision("bf16", *(BF16,) * 6, in_pieces=False),
     "int8": Precision("int8", BF16, INT8, BF16, BF16, INT8, INT8, in_pieces=False),
     "int4": Precision("int4", BF16, NF4, BF16, BF16, NF4, NF4, in_pieces=False),
 }

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from glm4v_tui.demo import CHECKPOINT
-from glm4v_tui.engine.protocol import MemoryReading
+from glm4v_tui.engine.protocol import MemoryReading, ModelInfo
 from glm4v_tui.gpu import HostMemory
 from glm4v_tui.plan import PRECISIONS, Load, known_shape, question_bytes
 from glm4v_tui.plan.memory import Room, plan_for
@@ -18,6 +18,7 @@ from tests.chat_user import chatting, quick
 
 GIB = 1 << 30
 GLM_41V = known_shape("zai-org/GLM-4.1V-9B-Thinking")
+MODEL = ModelInfo("x", "glm4v", "fp32", "cpu", 1, 4, 4096, 1.0)
 
 
 @pytest.fixture(autouse=True)
@@ -44,13 +45,13 @@ def test_more_images_and_longer_prompts_need_more():
 
 async def test_the_shape_of_the_loaded_model_is_learned():
     question = NextQuestion()
-    assert question.needs("fp32", 100, "", 10, []) is None
+    assert question.needs(MODEL, 100, "", 10, []) is None
     await question.learn(str(CHECKPOINT))
-    short = question.needs("fp32", 100, "", 10, [])
+    short = question.needs(MODEL, 100, "", 10, [])
     assert short is not None
-    assert question.needs("fp32", 100, "why? " * 1000, 10, []) > short
+    assert question.needs(MODEL, 100, "why? " * 1000, 10, []) > short
     await question.learn("owner-less name")
-    assert question.needs("fp32", 100, "", 10, []) is None
+    assert question.needs(MODEL, 100, "", 10, []) is None
 
 
 def forecast(user):

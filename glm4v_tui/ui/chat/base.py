@@ -92,7 +92,7 @@ class ChatBase(Screen[None]):
         remembered = (turn.question.attachments for turn in session.turns if turn.is_remembered)
         images = [*chain(*remembered), *session.images_left, *question.attachments]
         return self._next.needs(
-            session.model.precision,
+            session.model,
             session.context_used + coming,
             question.composer.text,
             session.sampling.max_new_tokens,

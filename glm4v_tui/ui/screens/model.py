@@ -18,6 +18,7 @@ from glm4v_tui.engine.protocol import LoadModel
 from glm4v_tui.errors import GlmError
 from glm4v_tui.paths import expanded, is_folder
 from glm4v_tui.plain import plain_line, plain_text
+from glm4v_tui.precision import all_precisions
 from glm4v_tui.ui.widgets.words import Words
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from glm4v_tui.config import ModelSettings
 
-_PRECISIONS = ("auto", "bf16", "fp32")
 _DEVICES = ("auto", "cuda", "cpu")
 
 
@@ -68,6 +68,7 @@ class ModelScreen(ModalScreen[LoadModel | None]):
         """What the list offers, in its order."""
         self._name = chosen.model if chosen else settings.checkpoint
         self._precision = chosen.precision if chosen else settings.precision
+        self._keep_quantized = settings.keep_quantized
         self._device = chosen.device if chosen else settings.device
 
     def compose(self) -> ComposeResult:
@@ -81,7 +82,7 @@ class ModelScreen(ModalScreen[LoadModel | None]):
             yield OptionList(id="known")
             with Horizontal(classes="how"):
                 yield Words("precision")
-                yield _select("precision", _PRECISIONS, self._precision)
+                yield _select("precision", ("auto", *all_precisions()), self._precision)
                 yield Words("  device")
                 yield _select("device", _DEVICES, self._device)
             yield Words(classes="problem")
@@ -122,7 +123,9 @@ class ModelScreen(ModalScreen[LoadModel | None]):
         if is_path and not is_folder(folder):
             self._tell(f"There is no folder {plain_line(name)}.")
             return
-        command = LoadModel(str(folder) if is_path else name, precision, device)
+        command = LoadModel(
+            str(folder) if is_path else name, precision, device, self._keep_quantized
+        )
         if is_folder(folder):
             self.run_worker(self._look_first(folder, command), exclusive=True)
         else:
@@ -147,7 +150,7 @@ def _shown(name: str) -> str:
 
 
 def _select(name: str, choices: tuple[str, ...], value: str) -> Select[str]:
-    options = [(choice, choice) for choice in choices]
+    options = [(choice, choice) for choice in dict.fromkeys((*choices, value))]
     return Select(options, value=value, allow_blank=False, id=name, compact=True)
 
 

@@ -1,0 +1,47 @@
+"""Long prompts and large images in pieces, where the pieces do not depend on each other.
+
+A layer's feed-forward part widens every token three to nine times; for thousands of tokens at once
+that is the peak of a model's memory. Tokens do not meet there, so some at a time give the same.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from torch import nn
+
+TOKENS_AT_ONCE = 1024
+_NAMES = ("mlp", "feed_forward")
+"""What transformers' models call that part of a layer."""
+
+
+def feed_in_pieces(layers: Iterable[nn.Module]) -> None:
+    """Let the feed-forward parts of these layers take :data:`TOKENS_AT_ONCE` at a time."""
+    for layer in layers:
+        for name in _NAMES:
+            part: Any = getattr(layer, name, None)
+            if part is not None:
+                part.forward = partial(_in_pieces, part.forward)
+
+
+def _in_pieces(forward: Callable[..., Any], hidden: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+    """``hidden`` is (..., tokens, width)."""
+    tokens = hidden.shape[-2] if hidden.ndim > 1 else 1
+    if tokens <= TOKENS_AT_ONCE or args or kwargs:
+        return forward(hidden, *args, **kwargs)
+    result: torch.Tensor | None = None
+    for start in range(0, tokens, TOKENS_AT_ONCE):
+        some = slice(start, start + TOKENS_AT_ONCE)
+        piece = forward(hidden[..., some, :])
+        if not isinstance(piece, torch.Tensor):  # an expert router's, with its choices
+            return forward(hidden)
+        if result is None:
+            result = piece.new_empty((*hidden.shape[:-1], piece.shape[-1]))
+        result[..., some, :] = piece
+    return result
