@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
@@ -102,3 +103,37 @@ def tasks(
                 tell=_tell_hundreds,
             )
         click.echo(msgspec.json.encode(tally).decode() if as_json else table(tally))
+
+
+@bench.command()
+@click.option("--shape", "shapes", multiple=True, help="Only this one; may be repeated.")
+@click.option(
+    "--row", "rows", multiple=True, help='Only this one: "int4", "int4-compact streamed".'
+)
+@click.option(
+    "--saved", multiple=True, default=("int4",), help="Keep and reload at this precision."
+)
+@click.option("--cap", type=float, metavar="GIB", help="Cap every row; 0 for none.")
+@click.option("--device", type=click.Choice(["cuda", "cpu"]), default="cuda", show_default=True)
+@click.option("--pixels", type=int, default=1120, show_default=True, help="Side of the image.")
+@click.option("--text", type=int, default=1000, show_default=True, help="Tokens beside the image.")
+@click.option("--new", type=click.IntRange(min=2), default=128, show_default=True)
+@click.option("--folder", type=click.Path(), default="", help="Where weights are made.")
+@click.option("--keep-folder", is_flag=True, help="Leave them there for the next time.")
+@click.option("--seconds", type=float, default=480, show_default=True)
+@click.option("--out", type=click.Path(), help="Write the rows here, too, as they come.")
+def memory(out: str | None, shapes: tuple[str, ...], **wanted: Any) -> None:
+    """What every precision takes of a GPU, on random weights of the true shapes."""
+    import json
+    from pathlib import Path
+
+    from glm4v_tui.bench.memory import CARDS, Wishes, measure_memory
+
+    def tell(facts: dict[str, object]) -> None:
+        line = json.dumps(facts)
+        click.echo(line)
+        if out is not None:
+            with Path(out).open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+
+    measure_memory(Wishes(shapes or tuple(CARDS), **wanted), tell)

@@ -136,7 +136,7 @@ def gpu_room(index: int) -> int:
     """Bytes that this process can still take of a GPU, its own cap respected."""
     free, total = torch.cuda.mem_get_info(index)
     free += torch.cuda.memory_reserved(index) - torch.cuda.memory_allocated(index)
-    fraction = torch.cuda.get_per_process_memory_fraction(index)
+    fraction = torch.cuda.get_per_process_memory_fraction(index)  # 1 unless it was set
     return min(free, int(total * fraction) - torch.cuda.memory_allocated(index))
 
 

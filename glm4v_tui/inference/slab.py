@@ -231,7 +231,9 @@ def _pin(memory: torch.Tensor) -> bool:
     """Fix it for fast and concurrent copies; pinning what is there wastes nothing to rounding."""
     if not torch.cuda.is_available() or not memory.numel():
         return False
-    return int(_runtime().cudaHostRegister(memory.data_ptr(), memory.numel(), 0)) == 0
+    runtime = _runtime()
+    result = runtime.cudaHostRegister(memory.data_ptr(), memory.numel(), 0)
+    return bool(result == runtime.cudaError.success)
 
 
 def _runtime() -> Any:
