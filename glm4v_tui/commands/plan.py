@@ -12,7 +12,7 @@ import msgspec
 from glm4v_tui.commands.plan_text import text_of
 from glm4v_tui.errors import UsageError
 from glm4v_tui.gpu import read_abilities, read_gpus, read_host, visible_gpus
-from glm4v_tui.plan import Gpu, Load, Plan, choose, plans
+from glm4v_tui.plan import Gpu, Load, Plan, choose, plans, usual_load
 from glm4v_tui.plan.cards import CardPlan, card_plans
 from glm4v_tui.plan.figures import GIB
 from glm4v_tui.plan.finding import find_shape
@@ -20,7 +20,6 @@ from glm4v_tui.plan.finding import find_shape
 if TYPE_CHECKING:
     from glm4v_tui.plan import Shape
 
-_USUAL_CONTEXT = 8192
 _SIZE = re.compile(r"(\d{1,6})[xX×](\d{1,6})")
 
 
@@ -144,7 +143,7 @@ def _size(text: str) -> tuple[int, int]:
 def _context(wanted: int | None, shape: Shape) -> int:
     most = shape.language.max_context
     if wanted is None:
-        return min(_USUAL_CONTEXT, most or _USUAL_CONTEXT)
+        return usual_load(shape).context
     if most is not None and wanted > most:
         raise UsageError(
             "The model reads fewer tokens than that",

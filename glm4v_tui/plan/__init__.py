@@ -4,7 +4,7 @@ No model library is imported and no weight is read: a ``config.json``, the heade
 files, and formulas whose constants are all in :mod:`glm4v_tui.plan.figures`.
 """
 
-from glm4v_tui.plan.choosing import Deployment, choose, recommended
+from glm4v_tui.plan.choosing import Deployment, choose, recommended, usual_load
 from glm4v_tui.plan.known import KNOWN, known_shape
 from glm4v_tui.plan.memory import Load, Plan, plans
 from glm4v_tui.plan.question import question_bytes
@@ -35,4 +35,5 @@ __all__ = [
     "recommended",
     "shape_from",
     "shape_of",
+    "usual_load",
 ]

@@ -20,7 +20,7 @@ ON_GPU = ("as stored", "bf16", "fp16", "int8", "mixed", "int4", "int4-compact")
 """From exact to small. fp32 is for those who ask for it: checkpoints are published in bf16."""
 ON_CPU = ("as stored", "fp32", "bf16")
 """float32 is what every CPU computes fast."""
-_OFFLOADED = "int4"
+_OFFLOADED = "int4-compact"
 """Taken when nothing fits: the fewest bytes to fetch for every token."""
 
 
@@ -33,6 +33,15 @@ class Deployment:
     fits: bool
     """False when it is slow (offloaded) or will not work at all; ``why`` says which."""
     why: str
+
+
+_USUAL_CONTEXT = 8192
+
+
+def usual_load(shape: Shape, sizes: tuple[tuple[int, int], ...] = ((1120, 1120),)) -> Load:
+    """A large image and a context of 8,192 tokens, or as many as the model reads."""
+    most = shape.language.max_context or _USUAL_CONTEXT
+    return Load(sizes, min(_USUAL_CONTEXT, most))
 
 
 def recommended(choices: Sequence[Plan], *, has_bf16: bool = True) -> Plan | None:

@@ -8,6 +8,7 @@ import msgspec
 
 from glm4v_tui.plan.figures import WORKER_HOST
 from glm4v_tui.plan.rules import PRECISIONS
+from glm4v_tui.plan.weights import Tower
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +80,8 @@ def _filled(
 ) -> Split | None:
     """Layers in order onto devices in order. A device with room None takes any number."""
     each = (plan.weights.language + plan.kv) // layers
-    tower = plan.weights.vision + plan.weights.adapter
+    streams = plan.tower is Tower.STREAMED
+    tower = plan.weights.adapter + (0 if streams else plan.weights.vision)
     first, last = gpus[0].device, gpus[-1].device
     waits = plan.precision in PRECISIONS and PRECISIONS[plan.precision].embedding_in_host
     room = {gpu.device: gpu.free - _overhead(plan) for gpu in gpus}

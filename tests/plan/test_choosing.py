@@ -79,7 +79,7 @@ def test_what_does_not_fit_goes_to_host_memory_then_to_disk():
 
 
 def test_too_small_a_gpu_is_said_to_be_so():
-    chosen = choose(GLM_4V, gpus(2), load=LOAD)
+    chosen = choose(GLM_4V, gpus(1.2), load=LOAD)
     assert not chosen.fits
     assert "every token needs" in chosen.why
 
