@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -137,3 +137,12 @@ def memory(out: str | None, shapes: tuple[str, ...], **wanted: Any) -> None:
                 file.write(line + "\n")
 
     measure_memory(Wishes(shapes or tuple(CARDS), **wanted), tell)
+
+
+@bench.command()
+@click.argument("rows", type=click.File(encoding="utf-8"))
+def forecast(rows: TextIO) -> None:
+    """The memory plan's forecasts beside ROWS, a file that ``bench memory --out`` wrote."""
+    from glm4v_tui.bench.forecast import compare, table
+
+    click.echo(table(compare(rows)))
