@@ -55,7 +55,7 @@ def _stored_model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--debug", is_flag=True, help="Show tracebacks of failures."),
         click.option("--device", type=click.Choice(_DEVICES), help="Where the model ran."),
-        click.option("--precision", type=click.Choice(_PRECISIONS), help="In which it ran."),
+        click.option("--precision", metavar="NAME", help="In which it ran."),
         click.option("--model", metavar="FOLDER_OR_HUB_ID", help="Whose results are exported."),
     ):
         command = option(command)
@@ -403,6 +403,27 @@ def plugin_uninstall_command(names: tuple[str, ...], yes: bool) -> None:
     from glm4v_tui.commands.plugin import uninstall
 
     sys.exit(uninstall.run(names, yes=yes))
+
+
+@cli.command("plan")
+@click.argument("model", metavar="FOLDER_OR_HUB_ID")
+@click.option("--image", default="1120x1120", metavar="WxH", help="Size of the image, in pixels.")
+@click.option("--context", type=click.IntRange(min=1), help="Tokens of prompt and answer.")
+@click.option(
+    "--gpu-memory",
+    type=click.FloatRange(min=0, min_open=True, max=4096),
+    metavar="GiB",
+    help="Plan for a GPU with this much free memory.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def plan_command(**options: Any) -> None:
+    """Say what a model takes in every precision, what fits, and how fast it can be.
+
+    Nothing is loaded: its configuration and the headers of its files tell.
+    """
+    from glm4v_tui.commands import plan
+
+    sys.exit(plan.run(plan.PlanOptions(**options)))
 
 
 @cli.command("doctor")

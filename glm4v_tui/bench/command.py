@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -146,6 +146,7 @@ def calibration(images: int, first: int, is_spoiled: bool, as_json: bool) -> Non
     click.echo(msgspec.json.encode(found).decode() if as_json else table(found))
 
 
+@bench.command()
 @click.option("--shape", "shapes", multiple=True, help="Only this one; may be repeated.")
 @click.option(
     "--row", "rows", multiple=True, help='Only this one: "int4", "int4-compact streamed".'
@@ -177,3 +178,12 @@ def memory(out: str | None, shapes: tuple[str, ...], **wanted: Any) -> None:
                 file.write(line + "\n")
 
     measure_memory(Wishes(shapes or tuple(CARDS), **wanted), tell)
+
+
+@bench.command()
+@click.argument("rows", type=click.File(encoding="utf-8"))
+def forecast(rows: TextIO) -> None:
+    """The memory plan's forecasts beside ROWS, a file that ``bench memory --out`` wrote."""
+    from glm4v_tui.bench.forecast import compare, table
+
+    click.echo(table(compare(rows)))

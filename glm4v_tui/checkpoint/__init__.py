@@ -8,12 +8,14 @@ from glm4v_tui.checkpoint.kind import context_length, loadable_model_types, read
 from glm4v_tui.checkpoint.problem import Problem
 from glm4v_tui.checkpoint.report import CheckpointReport, inspect_checkpoint
 from glm4v_tui.checkpoint.source import ModelSource, cached_snapshot, resolve_model
-from glm4v_tui.checkpoint.weights import tensor_bytes
+from glm4v_tui.checkpoint.weight_file import TensorEntry
+from glm4v_tui.checkpoint.weights import tensor_bytes, tensor_entries
 
 __all__ = [
     "CheckpointReport",
     "ModelSource",
     "Problem",
+    "TensorEntry",
     "cached_snapshot",
     "context_length",
     "inspect_checkpoint",
@@ -21,4 +23,5 @@ __all__ = [
     "read_config",
     "resolve_model",
     "tensor_bytes",
+    "tensor_entries",
 ]

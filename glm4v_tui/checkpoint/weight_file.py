@@ -15,6 +15,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import BinaryIO
 
 _LENGTH = struct.Struct("<Q")
 _MAX_HEADER_BYTES = 100_000_000
@@ -45,10 +46,17 @@ class WeightFile(msgspec.Struct, frozen=True):
         return sum(self.tensors.values())
 
 
-class _Entry(msgspec.Struct):
+class TensorEntry(msgspec.Struct, frozen=True):
+    """One tensor, as a header tells of it."""
+
     dtype: str
-    shape: list[int]
+    """As the format writes it: ``BF16``, ``F32``, ``U8`` ..."""
+    shape: tuple[int, ...]
     data_offsets: tuple[int, int]
+
+    @property
+    def nbytes(self) -> int:
+        return self.data_offsets[1] - self.data_offsets[0]
 
 
 def read_weight_file(file: Path) -> WeightFile:
@@ -60,10 +68,7 @@ def read_weight_file(file: Path) -> WeightFile:
         OSError: it cannot be read.
     """
     with file.open("rb") as stream:
-        size = stream.seek(0, 2)
-        stream.seek(0)
-        length = _header_length(stream.read(_LENGTH.size), size)
-        entries = _parse(stream.read(length))
+        size, length, entries = _read(stream)
     data_end = max((entry.data_offsets[1] for entry in entries.values()), default=0)
     needed = _LENGTH.size + length + data_end
     if size < needed:
@@ -73,10 +78,27 @@ def read_weight_file(file: Path) -> WeightFile:
     return _summary(entries)
 
 
+def read_entries(file: Path) -> dict[str, TensorEntry]:
+    """Name -> entry of every tensor of a file, whether all of it is there or not.
+
+    Raises: as :func:`read_weight_file`, but for a file that ends early.
+    """
+    with file.open("rb") as stream:
+        return _read(stream)[2]
+
+
 def is_lfs_pointer(file: Path) -> bool:
     """True for the little text that Git leaves in place of a large file it did not fetch."""
     with file.open("rb") as stream:
         return stream.read(len(_LFS_POINTER)) == _LFS_POINTER
+
+
+def _read(stream: BinaryIO) -> tuple[int, int, dict[str, TensorEntry]]:
+    """The size of a file, that of its header, and what that says."""
+    size = stream.seek(0, 2)
+    stream.seek(0)
+    length = _header_length(stream.read(_LENGTH.size), size)
+    return size, length, _parse(stream.read(length))
 
 
 def _header_length(start: bytes, size: int) -> int:
@@ -92,22 +114,21 @@ def _header_length(start: bytes, size: int) -> int:
     return length
 
 
-def _parse(header: bytes) -> dict[str, _Entry]:
+def _parse(header: bytes) -> dict[str, TensorEntry]:
     try:
         entries = json.loads(header)
         entries.pop("__metadata__", None)
-        return msgspec.convert(entries, dict[str, _Entry])
+        return msgspec.convert(entries, dict[str, TensorEntry])
     except (ValueError, AttributeError, msgspec.ValidationError) as error:
         raise WeightFileError(f"its header is damaged ({error})") from error
 
 
-def _summary(entries: dict[str, _Entry]) -> WeightFile:
+def _summary(entries: dict[str, TensorEntry]) -> WeightFile:
     tensors: dict[str, int] = {}
     dtypes: dict[str, int] = {}
     parameters = 0
     for name, entry in entries.items():
-        start, end = entry.data_offsets
-        tensors[name] = end - start
-        dtypes[entry.dtype] = dtypes.get(entry.dtype, 0) + end - start
+        tensors[name] = entry.nbytes
+        dtypes[entry.dtype] = dtypes.get(entry.dtype, 0) + entry.nbytes
         parameters += math.prod(entry.shape)
     return WeightFile(tensors, dtypes, parameters)

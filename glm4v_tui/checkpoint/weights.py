@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from glm4v_tui.checkpoint.problem import COPY_AGAIN, Problem
 from glm4v_tui.checkpoint.weight_file import (
+    TensorEntry,
     TruncatedError,
     WeightFile,
     WeightFileError,
+    read_entries,
     read_weight_file,
 )
+from glm4v_tui.errors import CheckpointError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +31,25 @@ def tensor_bytes(folder: Path) -> dict[str, int]:
     for name in () if isinstance(names, Problem) else names:
         sizes |= read_weight_file(folder / name).tensors
     return sizes
+
+
+def tensor_entries(folder: Path) -> dict[str, TensorEntry]:
+    """Name -> dtype, shape and place of every tensor of a folder.
+
+    Raises:
+        CheckpointError: which file is missing or damaged.
+    """
+    names = weight_names(folder)
+    if isinstance(names, Problem):
+        raise CheckpointError(names.title, names.body, names.remedy)
+    entries: dict[str, TensorEntry] = {}
+    for name in names:
+        try:
+            entries |= read_entries(folder / name)
+        except (OSError, WeightFileError) as error:
+            problem = _weight_problem(folder / name, error, len(names))
+            raise CheckpointError(problem.title, problem.body, problem.remedy) from error
+    return entries
 
 
 def weight_names(folder: Path) -> tuple[str, ...] | Problem:

@@ -26,7 +26,7 @@ class GpuMonitor:
 
     def __init__(self, load_nvml: Callable[[], Any] | None = None) -> None:
         """``load_nvml`` returns the bindings; by default ``pynvml`` where a driver is there."""
-        self._load_nvml = load_nvml or _load_nvml
+        self._load_nvml = load_nvml or bindings
         self._lock = Lock()
         self._nvml: Any = None
         self._pause = 0
@@ -73,7 +73,7 @@ class GpuMonitor:
     def _shut_down(self) -> None:
         nvml, self._nvml = self._nvml, None
         if nvml is not None:
-            _ask(nvml, nvml.nvmlShutdown)
+            ask(nvml, nvml.nvmlShutdown)
 
 
 def read_gpus() -> GpuReport:
@@ -85,7 +85,8 @@ def read_gpus() -> GpuReport:
         monitor.close()
 
 
-def _load_nvml() -> Any:
+def bindings() -> Any:
+    """The bindings of NVML. Raises whatever keeps them from being there."""
     if sys.platform == "linux":
         # The bindings are a large module; without a driver they are not worth their import.
         import ctypes
@@ -103,7 +104,7 @@ def _report(nvml: Any) -> GpuReport:
     """Raises NVMLError when NVML as a whole does not answer."""
     count = nvml.nvmlDeviceGetCount()
     gpus = tuple(reading for index in range(count) for reading in _device(nvml, index))
-    return GpuReport(gpus, _ask(nvml, nvml.nvmlSystemGetDriverVersion))
+    return GpuReport(gpus, ask(nvml, nvml.nvmlSystemGetDriverVersion))
 
 
 def _device(nvml: Any, index: int) -> Iterator[GpuReading]:
@@ -121,23 +122,23 @@ def _device(nvml: Any, index: int) -> Iterator[GpuReading]:
 
 
 def _instances(nvml: Any, handle: Any) -> Iterator[Any]:
-    mode = _ask(nvml, nvml.nvmlDeviceGetMigMode, handle)
+    mode = ask(nvml, nvml.nvmlDeviceGetMigMode, handle)
     if not mode or mode[0] != nvml.NVML_DEVICE_MIG_ENABLE:
         return
-    for slot in range(_ask(nvml, nvml.nvmlDeviceGetMaxMigDeviceCount, handle) or 0):
-        instance = _ask(nvml, nvml.nvmlDeviceGetMigDeviceHandleByIndex, handle, slot)
+    for slot in range(ask(nvml, nvml.nvmlDeviceGetMaxMigDeviceCount, handle) or 0):
+        instance = ask(nvml, nvml.nvmlDeviceGetMigDeviceHandleByIndex, handle, slot)
         if instance is not None:
             yield instance
 
 
 def _reading(nvml: Any, index: int, handle: Any) -> GpuReading:
-    rates = _ask(nvml, nvml.nvmlDeviceGetUtilizationRates, handle)
-    temperature = _ask(nvml, nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU)
+    rates = ask(nvml, nvml.nvmlDeviceGetUtilizationRates, handle)
+    temperature = ask(nvml, nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU)
     total, used, free, reserved, is_unified = _memory(nvml, handle)
     return GpuReading(
         index=index,
-        uuid=_ask(nvml, nvml.nvmlDeviceGetUUID, handle) or "",
-        name=_ask(nvml, nvml.nvmlDeviceGetName, handle) or "unknown GPU",
+        uuid=ask(nvml, nvml.nvmlDeviceGetUUID, handle) or "",
+        name=ask(nvml, nvml.nvmlDeviceGetName, handle) or "unknown GPU",
         memory_total=total,
         memory_used=used,
         memory_free=free,
@@ -154,7 +155,7 @@ _Memory = tuple[int | None, int | None, int | None, int | None, bool]
 def _memory(nvml: Any, handle: Any) -> _Memory:
     # The second version tells the driver's own share apart: 480 MiB of an idle H100 that the
     # first one counts as used.
-    memory = _ask(nvml, nvml.nvmlDeviceGetMemoryInfo, handle, nvml.nvmlMemory_v2)
+    memory = ask(nvml, nvml.nvmlDeviceGetMemoryInfo, handle, nvml.nvmlMemory_v2)
     if memory is not None and memory.total:
         return memory.total, memory.used, memory.free, memory.reserved, False
     try:
@@ -176,7 +177,8 @@ def _host_memory() -> _Memory:
     return host.total, host.used, host.available, None, True
 
 
-def _ask(nvml: Any, question: Callable[..., T], *about: Any) -> T | None:
+def ask(nvml: Any, question: Callable[..., T], *about: Any) -> T | None:
+    """The driver's answer; None when it refuses one."""
     try:
         return question(*about)
     except nvml.NVMLError:

@@ -27,9 +27,10 @@ from glm4v_tui.engine.protocol import (
     Timing,
     Usage,
 )
-from glm4v_tui.errors import EngineError, NoModelError
+from glm4v_tui.errors import CheckpointError, EngineError, NoModelError
 from glm4v_tui.inference.image_store import ImageStore
 from glm4v_tui.inference.read_ahead import read_ahead
+from glm4v_tui.plan import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from glm4v_tui.inference.decoding import Answered, Decoder
     from glm4v_tui.inference.image_cost import ImageCost
     from glm4v_tui.inference.prompt import Prompt, PromptWriter
+    from glm4v_tui.plan import Shape
 
     Emit = Callable[[Event], None]
 
@@ -107,7 +109,9 @@ class Backend:
         from glm4v_tui.inference.prompt import PromptWriter
 
         loading.use_threads(compute_threads(report.parameters))
-        placement = choose_placement(command.precision, command.device, report.bytes_as)
+        placement = choose_placement(
+            command.precision, command.device, report.bytes_as, _shape_of(report.folder)
+        )
         if placement.device == "cpu":
             give_way()
         else:
@@ -273,6 +277,14 @@ class Backend:
 
         for index in self._gpus:
             torch.cuda.reset_peak_memory_stats(index)
+
+
+def _shape_of(folder: str) -> Shape | None:
+    """What the plan knows of a checkpoint; None for one whose configuration it cannot read."""
+    try:
+        return shape_of(Path(folder))
+    except CheckpointError:
+        return None
 
 
 def _download(hub_id: str, emit: Emit) -> str:

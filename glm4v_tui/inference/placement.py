@@ -1,11 +1,12 @@
 """Which device a model goes to, and in which precision.
 
-The rule for ``auto`` needs no trial. On a GPU: the best of bfloat16 (float16 where its units do not
-know that format, which came with compute capability 8.0), int8, int4 and int4-compact whose weights
-fit the free memory. On a CPU float32, which every CPU computes fast, but bfloat16 for large models
-where the CPU has units for it: there it reads half the bytes and multiplies four times as fast. If
-neither fits, int8, which writes answers faster than bfloat16 and reads prompts slower; NF4 is
-slower than both there and only saves memory, so it must be asked for.
+The rule for ``auto`` needs no trial. On a GPU it is the memory plan's (:mod:`glm4v_tui.plan`): the
+most exact precision that fits the free memory with a large image and the usual context; where the
+plan cannot read the checkpoint's sizes, a rule by shares of its weights. On a CPU float32, which
+every CPU computes fast, but bfloat16 for large models where the CPU has units for it: there it
+reads half the bytes and multiplies four times as fast. If neither fits, int8, which writes answers
+faster than bfloat16 and reads prompts slower; NF4 is slower than both there and only saves memory,
+so it must be asked for.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ import torch
 
 from glm4v_tui.errors import UsageError
 from glm4v_tui.gpu import read_host
-from glm4v_tui.precision import Format, Rule, computes_in, is_quantized, rules_of
+from glm4v_tui.plan import Gpu, choose, usual_load
+from glm4v_tui.precision import PRECISIONS, Format, Rule, computes_in, is_quantized, rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from glm4v_tui.plan import Shape
 
     BytesAs = Callable[[int], int]
 
@@ -56,13 +60,16 @@ class Placement(msgspec.Struct, frozen=True):
         return is_quantized(self.rules)
 
 
-def choose_placement(precision: str, device: str, bytes_as: BytesAs) -> Placement:
+def choose_placement(
+    precision: str, device: str, bytes_as: BytesAs, shape: Shape | None = None
+) -> Placement:
     """Decide for a model.
 
     Args:
         precision: ``auto`` or the name of a precision.
         device: ``auto``, ``cuda`` or ``cpu``.
         bytes_as: What its weights take in a format of so many bytes an element.
+        shape: Its sizes, for the plan; None when they could not be read.
 
     Raises:
         UsageError: an unknown precision or device, CUDA where there is none, or a precision that
@@ -71,7 +78,7 @@ def choose_placement(precision: str, device: str, bytes_as: BytesAs) -> Placemen
     if precision != "auto":
         rules_of(precision)
     if _wants_cuda(device):
-        return _on_gpus(precision, bytes_as)
+        return _on_gpus(precision, bytes_as, shape)
     return _on_cpu(precision, bytes_as)
 
 
@@ -131,10 +138,14 @@ def _multiplies_bf16() -> bool:
 # On GPUs ----------------------------------------------------------------------------------------
 
 
-def _on_gpus(precision: str, bytes_as: BytesAs) -> Placement:
+def _on_gpus(precision: str, bytes_as: BytesAs, shape: Shape | None) -> Placement:
     free = tuple((index, gpu_room(index)) for index in range(torch.cuda.device_count()))
     has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
-    name = precision if precision != "auto" else _gpu_precision(bytes_as, free, has_bf16)
+    name = precision
+    if precision == "auto" and shape is not None:
+        name = planned_precision(shape, free, has_bf16)
+    elif precision == "auto":
+        name = _gpu_precision(bytes_as, free, has_bf16)
     rules = rules_of(name)
     kept = computes_in(rules)
     if kept is Format.BF16 and not has_bf16:
@@ -142,6 +153,18 @@ def _on_gpus(precision: str, bytes_as: BytesAs) -> Placement:
             raise _no_bf16()
         kept = Format.FP16
     return Placement(name, "cuda", rules, kept.value, free)  # type: ignore[arg-type]
+
+
+def planned_precision(shape: Shape, free: tuple[tuple[int, int], ...], has_bf16: bool) -> str:
+    """What the memory plan recommends.
+
+    Args:
+        free: (index, free bytes) of each GPU, read when CUDA's own share was taken already.
+    """
+    gpus = [Gpu(index, room, has_bf16=has_bf16) for index, room in free]
+    name = choose(shape, gpus, load=usual_load(shape), context=0).plan.precision
+    # Weights that are stored quantized are loaded as they are; 16 bits is what is computed in.
+    return name if name in PRECISIONS else "bf16" if has_bf16 else "fp16"
 
 
 def _gpu_precision(bytes_as: BytesAs, free: tuple[tuple[int, int], ...], has_bf16: bool) -> str:

@@ -57,6 +57,11 @@ class PendingImages:
         sizes = [(image.width, image.height) for image in images]
         return sum(self.costs[size][1] for size in sizes if size in self.costs)
 
+    def seen(self, images: Iterable[Attachment]) -> list[Size]:
+        """(width, height) at which the model sees these images, as far as it is known."""
+        sizes = [(image.width, image.height) for image in images]
+        return [self.costs[size][0] for size in sizes if size in self.costs]
+
     @property
     def unmeasured(self) -> tuple[Size, ...]:
         sizes = {(image.width, image.height) for image in self.attachments}

@@ -11,6 +11,7 @@ from glm4v_tui.engine.protocol import DeviceMemory, MemoryReading
 from glm4v_tui.gpu import GpuReading, GpuReport, HostMemory
 from glm4v_tui.ui.widgets.bar import Part, bar
 from glm4v_tui.ui.widgets.gauge import VramGauge
+from glm4v_tui.ui.widgets.gauge_room import lacks_room, room_for_next
 from glm4v_tui.ui.widgets.gauge_text import Readings, Steady, compact, panel
 
 GIB = 1 << 30
@@ -19,7 +20,8 @@ GIB = 1 << 30
 def gpu(index=0, used=20.5, total=80.0):
     used = None if used is None else int(used * GIB)
     total = None if total is None else int(total * GIB)
-    return GpuReading(index, f"GPU-{index}", "NVIDIA H100 80GB HBM3", total, used)
+    free = None if used is None or total is None else total - used
+    return GpuReading(index, f"GPU-{index}", "NVIDIA H100 80GB HBM3", total, used, free)
 
 
 def worker(*devices, weights=19.0):
@@ -52,6 +54,38 @@ def test_one_gpu_tells_all_figures_apart():
         ["worker,", "host", "memory", "1.0"],
     ]
     assert {len(line) for line in text[1:]} == {30}
+
+
+def test_what_the_next_question_needs_is_told_once_it_is_known():
+    known = readings(gpu(), worker=worker(device()))._replace(coming=int(0.7 * GIB))
+    row = panel(known, Steady(), 30)[7]
+    assert row.plain.split() == ["next", "question", "needs", "0.7"]
+    assert "$text-error" not in str(row.spans)
+
+
+def test_a_question_that_does_not_fit_is_shown_in_the_error_color():
+    """0.5 GiB are free, and 1.0 more are reserved and hold no weights."""
+    full = readings(gpu(used=79.5), worker=worker(device()))
+    assert room_for_next(full) == int(1.5 * GIB)
+    fits, lacks = (full._replace(coming=int(gib * GIB)) for gib in (1.4, 1.6))
+    assert not lacks_room(fits)
+    assert lacks_room(lacks)
+    assert "$text-error" in str(panel(lacks, Steady(), 30)[7].spans)
+    assert compact(lacks, Steady(), 60).plain == "VRAM 79.5/80.0 GiB  next 1.6, free 1.5"
+    assert "next" not in compact(fits, Steady(), 60).plain
+
+
+def test_on_the_host_its_free_memory_is_the_room():
+    host = readings(worker=worker(weights=2.0))._replace(coming=int(21 * GIB))
+    assert room_for_next(host) == int(20.4 * GIB)
+    assert lacks_room(host)
+
+
+@pytest.mark.parametrize("known", [readings(gpu()), readings(gpu(used=None), worker=worker())])
+def test_without_readings_nothing_is_said_to_lack(known):
+    unknown = known._replace(host=None, coming=GIB << 10)
+    assert room_for_next(unknown) is None
+    assert not lacks_room(unknown)
 
 
 def test_only_the_workers_gpus_are_shown():
@@ -219,3 +253,28 @@ async def test_a_narrow_window_gets_the_shorter_line(fast):
         await until(lambda: text(app).endswith("ours 20.0"))
         await pilot.resize_terminal(30, 5)
         await until(lambda: text(app) == "20.5/80.0 GiB")
+
+
+async def test_a_lack_of_room_is_told_once_and_again_after_it_was_over(fast):
+    told = []
+
+    class Telling(Host):
+        def on_vram_gauge_room_lacking(self, message):
+            told.append((message.needed, message.room))
+
+    app = Telling(compact=True)
+    app.report = GpuReport((gpu(used=79.5),))
+    async with app.run_test(size=(200, 5)) as pilot:
+        app.gauge.update_worker(worker(device()))
+        app.gauge.update_coming(2 * GIB)
+        await until(lambda: told)
+        await until(lambda: "next 2.0, free 1.5" in text(app))
+        painted, read = app.paints, app.readings
+        await until(lambda: app.readings >= read + 10)
+        await pilot.pause()
+        assert told == [(2 * GIB, int(1.5 * GIB))]
+        assert app.paints == painted
+        app.gauge.update_coming(GIB)
+        await until(lambda: "next" not in text(app))
+        app.gauge.update_coming(3 * GIB)
+        await until(lambda: len(told) == 2)

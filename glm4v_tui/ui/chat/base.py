@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
 from glm4v_tui.demo import CHECKPOINT
 from glm4v_tui.session import ModelState
+from glm4v_tui.ui.next_question import NextQuestion
 from glm4v_tui.ui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class ChatBase(Screen[None]):
         self._flushing: Timer | None = None
         self._is_complete = False
         self._silent_s = 0.0
+        self._next = NextQuestion()
         session.on_change = self._note_change
 
     async def _complete(self) -> None:
@@ -77,6 +80,24 @@ class ChatBase(Screen[None]):
         length = session.model.context_length if session.model else None
         coming = self._question.image_tokens + self._question.cost_of(session.images_left)
         self._status.show_context(session.context_used, coming, length)
+        needed = self._next_needs(coming)
+        self._status.show_coming(needed)
+        self._side_bar.show_coming(needed)
+
+    def _next_needs(self, coming: int) -> int | None:
+        """Bytes that the next question will need; every image of the conversation is read anew."""
+        session, question = self._session, self._question
+        if session.model is None or session.model_state is not ModelState.READY:
+            return None
+        remembered = (turn.question.attachments for turn in session.turns if turn.is_remembered)
+        images = [*chain(*remembered), *session.images_left, *question.attachments]
+        return self._next.needs(
+            session.model,
+            session.context_used + coming,
+            question.composer.text,
+            session.sampling.max_new_tokens,
+            question.seen(images),
+        )
 
     def _images_in_view(self) -> tuple[Attachment, ...]:
         """The images that the next answer is about, or the last ones that were asked about."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from glm4v_tui.engine.protocol import LoadModel, MemoryReading
     from glm4v_tui.errors import GlmError
     from glm4v_tui.ui.bridge import MemoryRead, WorkerFellSilent
+    from glm4v_tui.ui.widgets.gauge import VramGauge
 
 
 class ModelPart(ChatBase):
@@ -59,11 +60,26 @@ class ModelPart(ChatBase):
         if self._session.model_state is ModelState.READY:
             self._last_good = self._session.command.model if self._session.command else ""
             self._measure()
+            self.run_worker(self._learn_shape(), group="shape")
         error = self._session.model_error
         if error is not None and error is not self._told_error:
             tell_error(self, error)
         self._told_error = error
         self.show_state()
+
+    async def _learn_shape(self) -> None:
+        await self._next.learn(self._last_good)
+        self.show_state()
+
+    def on_vram_gauge_room_lacking(self, message: VramGauge.RoomLacking) -> None:
+        needed, room = (f"{size / 2**30:.1f}" for size in (message.needed, message.room))
+        self.notify(
+            f"It needs about {needed} GiB and {room} GiB are free. Ask about fewer or smaller "
+            "images or a crop, or begin a new chat.",
+            title="The next question may not fit the memory",
+            severity="warning",
+            markup=False,
+        )
 
     def on_memory_read(self, message: MemoryRead) -> None:
         self._silent_s = 0.0

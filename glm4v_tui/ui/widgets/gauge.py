@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from textual.content import Content
+from textual.message import Message
 from textual.widget import Widget
 
 from glm4v_tui.gpu import GpuMonitor, GpuReport, process_memory, read_host
+from glm4v_tui.ui.widgets.gauge_room import lacks_room, room_for_next
 from glm4v_tui.ui.widgets.gauge_text import Readings, Steady, compact, panel
 
 if TYPE_CHECKING:
@@ -43,6 +46,14 @@ class VramGauge(Widget):
     }
     """
 
+    @dataclass
+    class RoomLacking(Message):
+        """The next question is forecast to need more memory than there is; told once."""
+
+        needed: int
+        room: int
+        """Bytes."""
+
     def __init__(
         self,
         *,
@@ -58,6 +69,9 @@ class VramGauge(Widget):
         self._steady = Steady()
         self._readings: Readings | None = None
         self._worker: MemoryReading | None = None
+        self._coming: int | None = None
+        self._lacked_room = False
+        self._asked_for = 0
         self._lines: list[Content] = [Content()]
         self._stopped = Event()
 
@@ -66,6 +80,13 @@ class VramGauge(Widget):
         self._worker = reading
         if self._readings is not None:
             self._take(self._readings)
+
+    def update_coming(self, needed: int | None) -> None:
+        """Take the bytes that the next question will need; None when unknown."""
+        if needed != self._coming:
+            self._coming = needed
+            if self._readings is not None:
+                self._take(self._readings)
 
     def on_mount(self) -> None:
         # After the first frame: the bindings of NVML are not imported in its way.
@@ -80,9 +101,12 @@ class VramGauge(Widget):
     def get_content_width(self, container: Size, viewport: Size) -> int:
         if not self._is_compact or self._readings is None:
             return super().get_content_width(container, viewport)
-        # Others share the line: it asks for a third of it, and says less where that is little.
-        room = min(_WIDEST_COMPACT, viewport.width // 3)
-        return compact(self._readings, self._steady, room).cell_length
+        return self._width_wanted(self._readings, viewport.width)
+
+    def _width_wanted(self, readings: Readings, screen_width: int) -> int:
+        """Others share the line: it asks for a third of it, and says less where that is little."""
+        room = min(_WIDEST_COMPACT, screen_width // 3)
+        return compact(readings, self._steady, room).cell_length
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         return len(self._lines)
@@ -107,12 +131,20 @@ class VramGauge(Widget):
         return Readings(gpus, read_host(), process_memory(), None)
 
     def _take(self, readings: Readings) -> None:
-        self._readings = readings._replace(worker=self._worker)
+        self._readings = readings._replace(worker=self._worker, coming=self._coming)
+        self._tell_lack(self._readings)
         self._show()
+
+    def _tell_lack(self, readings: Readings) -> None:
+        lacked, self._lacked_room = self._lacked_room, lacks_room(readings)
+        room = room_for_next(readings)
+        if self._lacked_room and not lacked and readings.coming is not None and room is not None:
+            self.post_message(self.RoomLacking(readings.coming, room))
 
     def _show(self) -> None:
         if self._readings is None:
             return
+        self._ask_for_width(self._readings)
         lines = self._compose_lines(self._readings)
         if len(lines) == len(self._lines) and all(map(Content.is_same, lines, self._lines)):
             return
@@ -121,6 +153,15 @@ class VramGauge(Widget):
         ]
         self._lines = lines
         self.refresh(layout=not is_same_shape)
+
+    def _ask_for_width(self, readings: Readings) -> None:
+        """Have the line laid out anew when there is more or less to say than it has room for."""
+        if not self._is_compact:
+            return
+        wanted = self._width_wanted(readings, self.app.size.width)
+        if wanted != self._asked_for:
+            self._asked_for = wanted
+            self.refresh(layout=True)
 
     def _compose_lines(self, readings: Readings) -> list[Content]:
         if self._is_compact:

@@ -9,6 +9,7 @@ from textual.content import Content
 from glm4v_tui.gpu import GpuReading, GpuReport, HostMemory, gpus_of, same_device
 from glm4v_tui.plain import plain_line
 from glm4v_tui.ui.widgets.bar import Part, bar
+from glm4v_tui.ui.widgets.gauge_room import lacks_room, room_for_next
 
 if TYPE_CHECKING:
     from glm4v_tui.engine.protocol import DeviceMemory, MemoryReading
@@ -30,6 +31,8 @@ class Readings(NamedTuple):
     interface: int | None
     """Resident bytes of this process."""
     worker: MemoryReading | None
+    coming: int | None = None
+    """Bytes that the next question will need beside the weights; None when unknown."""
 
 
 class Steady:
@@ -128,6 +131,7 @@ def panel(readings: Readings, steady: Steady, width: int) -> list[Content]:
     if worker is None:
         return [*lines, _row("model", None, width)]
     lines += [
+        *_next_row(readings, steady, width),
         _row("weights", steady.gib("weights", worker.weights), width),
         _row("KV cache", steady.gib("kv_cache", worker.kv_cache), width),
         _row("worker, host memory", steady.gib("worker", worker.process), width),
@@ -145,7 +149,13 @@ def compact(readings: Readings, steady: Steady, width: int) -> Content:
     meter = (" ", bar(_parts(shown), shown.total, _COMPACT_BAR)) if is_known else ()
     figures = (" ", (numbers, _text_color(shown.fraction)))
     label = (name, "$text-muted")
+    warning: tuple[Content, ...] = ()
+    if lacks_room(readings):
+        needed, room = (steady.gib(*pair) for pair in _next_pairs(readings))
+        words = f"  next {_number(needed)}, free {_number(room)}"
+        warning = (Content.assemble(label, *figures, (words, "$text-error")),)
     candidates = (
+        *warning,
         Content.assemble(label, *meter, *figures, ("  ours ", "$text-muted"), ours),
         Content.assemble(label, *meter, *figures),
         Content.assemble(label, *figures),
@@ -174,6 +184,7 @@ def _host_panel(readings: Readings, steady: Steady, width: int) -> list[Content]
         _row("model process", host.ours if known else None, width),
         _row("weights", steady.gib("weights", worker.weights) if worker else None, width),
         _row("KV cache", steady.gib("kv_cache", worker.kv_cache) if worker else None, width),
+        *_next_row(readings, steady, width),
         _row("this interface", steady.gib("interface", readings.interface), width),
     ]
 
@@ -189,11 +200,24 @@ def _meter(device: Device, width: int) -> list[Content]:
     ]
 
 
-def _row(label: str, value: float | None, width: int) -> Content:
+def _next_row(readings: Readings, steady: Steady, width: int) -> tuple[Content, ...]:
+    """What the next question will need; nothing as long as that is not known."""
+    if readings.coming is None:
+        return ()
+    color = "$text-error" if lacks_room(readings) else ""
+    needed = steady.gib("next", readings.coming)
+    return (_row("next question needs", needed, width, color),)
+
+
+def _next_pairs(readings: Readings) -> tuple[tuple[str, int | None], ...]:
+    return ("next", readings.coming), ("room", room_for_next(readings))
+
+
+def _row(label: str, value: float | None, width: int, color: str = "") -> Content:
     number = _number(value)
     room = max(0, width - len(number) - 3)
     label = f"{label[:room]:<{room}}"
-    return Content.assemble((f"  {label} ", "$text-muted"), number).truncate(width)
+    return Content.assemble((f"  {label} ", "$text-muted"), (number, color)).truncate(width)
 
 
 def _sum(devices: tuple[Device, ...]) -> Device:

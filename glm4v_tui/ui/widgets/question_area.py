@@ -108,6 +108,10 @@ class QuestionArea(Vertical):
         """The tokens of other images, as far as they are known."""
         return self._pending.cost_of(images)
 
+    def seen(self, images: Iterable[chat.Attachment]) -> list[tuple[int, int]]:
+        """(width, height) at which the model sees these images, as far as it is known."""
+        return self._pending.seen(images)
+
     @property
     def unmeasured(self) -> tuple[tuple[int, int], ...]:
         """(width, height) of attached images whose cost is not known."""

@@ -55,6 +55,13 @@ class SideBar(Vertical):
     def show_memory(self, reading: MemoryReading | None) -> None:
         self._memory_gauge.update_worker(reading)
 
+    def show_coming(self, needed: int | None) -> None:
+        """See :meth:`VramGauge.update_coming`."""
+        self._memory_gauge.update_coming(needed)
+
+    def on_vram_gauge_room_lacking(self, message: VramGauge.RoomLacking) -> None:
+        message.stop()  # the status line's gauge, which is always there, tells it
+
     def show_images(self, images: Sequence[Attachment]) -> None:
         """Preview the last of these images; its name and how many there are below it."""
         image = images[-1] if images else None

@@ -89,6 +89,10 @@ class StatusLine(Horizontal):
     def show_memory(self, reading: MemoryReading | None) -> None:
         self._memory_gauge.update_worker(reading)
 
+    def show_coming(self, needed: int | None) -> None:
+        """See :meth:`VramGauge.update_coming`."""
+        self._memory_gauge.update_coming(needed)
+
 
 def _short(tokens: int | None) -> str:
     if tokens is None:

@@ -1,0 +1,101 @@
+"""The plan's forecasts beside the rows that ``bench memory`` measured."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from glm4v_tui.plan import PRECISIONS, Load, Tower, known_shape
+from glm4v_tui.plan.figures import GIB
+from glm4v_tui.plan.memory import Room, plan_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_SHAPES = {"glm-4v-9b": "zai-org/glm-4v-9b", "glm-4.1v": "zai-org/GLM-4.1V-9B-Thinking"}
+_PLENTY = 1 << 50
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """One row; sizes in GiB of the allocator, errors as shares of what was measured."""
+
+    shape: str
+    precision: str
+    tower: Tower
+    weights: float
+    weights_forecast: float
+    peak: float
+    peak_forecast: float
+    beside: float | None
+    """What NVML counts of the process beyond what the allocator reserved: CUDA's own."""
+    slack: float | None
+    """Reserved over allocated, less one."""
+
+    @property
+    def weights_error(self) -> float:
+        return self.weights_forecast / self.weights - 1
+
+    @property
+    def peak_error(self) -> float:
+        return self.peak_forecast / self.peak - 1
+
+
+def compare(lines: Iterable[str]) -> Iterator[Compared]:
+    """Compare every row that answered with all layers on one GPU; others are passed over.
+
+    Args:
+        lines: As ``bench memory`` prints them, a JSON object each.
+    """
+    for line in lines:
+        row: dict[str, Any] = json.loads(line)
+        shape = row.get("shape")
+        if shape in _SHAPES and "answer_peak_gib" in row and "disk" not in str(row.get("on")):
+            yield _compared(row, str(shape))
+
+
+def _compared(row: dict[str, Any], name: str) -> Compared:
+    shape = known_shape(_SHAPES[name])
+    assert shape is not None
+    tower = _tower(row)
+    pixels, prompt = int(row["pixels"]), int(row["prompt_tokens"])
+    load = Load(((pixels, pixels),), context=prompt + int(row["new"]), prompt=prompt)
+    plan = plan_for(shape, PRECISIONS[row["precision"]], Room(_PLENTY), load, tower)
+    peak, reserved = float(row["answer_peak_gib"]), row.get("answer_reserved_gib")
+    process = row.get("answer_gpu_process_gib")
+    return Compared(
+        shape=name,
+        precision=str(row["precision"]),
+        tower=tower,
+        weights=float(row["resident_gib"]),
+        weights_forecast=plan.resident / GIB,
+        peak=max(peak, float(row.get("load_peak_gib", 0))),
+        peak_forecast=plan.peak / GIB,
+        beside=process - reserved if process and reserved else None,
+        slack=reserved / peak - 1 if reserved else None,
+    )
+
+
+def _tower(row: dict[str, Any]) -> Tower:
+    if row.get("vision", "auto") != "auto":
+        return Tower(row["vision"])
+    return Tower.PARKED if "host" in str(row.get("on")) else Tower.RESIDENT
+
+
+def table(rows: Iterable[Compared]) -> str:
+    """The comparison as Markdown, with what CUDA and the allocator took besides."""
+    lines = [
+        "| shape | precision | weights: forecast; measured; error "
+        "| peak: forecast; measured; error | CUDA GiB | slack |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        where = "" if row.tower is Tower.RESIDENT else f" {row.tower}"
+        weights = f"{row.weights_forecast:.2f}; {row.weights:.2f}; {row.weights_error:+.1%}"
+        peak = f"{row.peak_forecast:.2f}; {row.peak:.2f}; {row.peak_error:+.1%}"
+        beside = "" if row.beside is None else f"{row.beside:.2f}"
+        slack = "" if row.slack is None else f"{row.slack:.1%}"
+        name = f"{row.precision}{where}"
+        lines.append(f"| {row.shape} | {name} | {weights} | {peak} | {beside} | {slack} |")
+    return "\n".join(lines)

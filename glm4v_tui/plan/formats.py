@@ -1,0 +1,59 @@
+"""What a matrix takes in each number format, at rest and while it is multiplied."""
+
+from __future__ import annotations
+
+from glm4v_tui.plan.figures import ALLOCATION, INT8_INPUTS_AT_ONCE, NF4_WEIGHTS_AT_ONCE
+from glm4v_tui.precision import NF4_BLOCK, NF4_SCALES_BLOCK, Format
+
+
+def itemsize(form: Format) -> int:
+    """Bytes an element of what is computed with: quantized weights are computed in bfloat16."""
+    return 4 if form == Format.FP32 else 2
+
+
+def rounded(size: int) -> int:
+    """As the allocator hands it out."""
+    return -(-size // ALLOCATION) * ALLOCATION
+
+
+def matrix_bytes(rows: int, columns: int, form: Format) -> int:
+    """A linear layer's weight, its scales included.
+
+    As :func:`glm4v_tui.precision.bytes_of_linear`, with every tensor rounded as the allocator
+    does: weights, scales, the scales' scales, their mean.
+    """
+    count = rows * columns
+    match form:
+        case Format.INT8:
+            return rounded(count) + rounded(4 * rows)
+        case Format.NF4:
+            scales = -(-count // NF4_BLOCK)
+            nested = -(-scales // NF4_SCALES_BLOCK) * 4
+            return rounded(-(-count // 2)) + rounded(scales) + rounded(nested) + rounded(4)
+        case _:
+            return rounded(count * itemsize(form))
+
+
+def product_bytes(inputs: int, rows: int, columns: int, form: Format, *, in_pieces: bool) -> int:
+    """The result of ``inputs`` rows times a matrix, and what is needed beside it.
+
+    LLM.int8() has int32 sums, their float16 and its bfloat16 copy alive at once, and the input
+    in int8 (bitsandbytes' int8_mm_dequant for CUDA). NF4 makes the matrix bfloat16 again, and its
+    scales float32.
+
+    Args:
+        in_pieces: A part of the inputs (INT8) or of the rows (NF4) at a time, as this program's
+            own layers do; else all at once, as bitsandbytes' layers do.
+    """
+    result = inputs * rows * itemsize(form)
+    match form:
+        case Format.INT8:
+            some = min(inputs, INT8_INPUTS_AT_ONCE) if in_pieces else inputs
+            beside = some * (rows * (4 + 2 + (2 if some < inputs else 0)) + columns)
+        case Format.NF4:
+            count = rows * columns
+            some = min(count, NF4_WEIGHTS_AT_ONCE) if in_pieces else count
+            beside = some * 2 + count // NF4_BLOCK * 4
+        case _:
+            beside = 0
+    return result + beside

@@ -1,0 +1,47 @@
+"""Forecasts beside measured rows: read as ``bench memory`` writes them."""
+
+import json
+
+import pytest
+
+from glm4v_tui.bench.forecast import compare, table
+
+ROW = {
+    "shape": "glm-4.1v", "precision": "bf16", "vision": "auto", "device": "cuda", "on": "cuda:0",
+    "pixels": 1120, "text": 72, "new": 128, "prompt_tokens": 1674, "resident_gib": 19.172,
+    "answer_peak_gib": 19.55, "answer_reserved_gib": 19.8, "answer_gpu_process_gib": 20.3,
+    "load_peak_gib": 19.2,
+}  # fmt: skip
+
+
+def test_a_row_is_set_beside_its_forecast():
+    (found,) = compare([json.dumps(ROW)])
+    assert found.weights_error == pytest.approx(0, abs=0.001)
+    assert found.peak_error == pytest.approx(0, abs=0.01)
+    assert found.beside == pytest.approx(0.5)
+    assert found.slack == pytest.approx(0.0128, abs=0.001)
+    assert "| glm-4.1v | bf16 | 19.17; 19.17; " in table([found])
+
+
+def test_an_error_is_a_share_of_what_was_measured():
+    (found,) = compare([json.dumps(ROW | {"answer_peak_gib": 2 * 19.55})])
+    assert found.peak_error == pytest.approx(-0.5, abs=0.01)
+
+
+def test_a_load_that_took_more_than_the_answer_is_the_peak():
+    (found,) = compare([json.dumps(ROW | {"load_peak_gib": 30.0})])
+    assert found.peak == 30.0
+
+
+def test_rows_without_an_answer_or_from_disk_are_passed_over():
+    other = [{"shape": "glm-4.1v", "failed": "x"}, ROW | {"on": "cuda:0+disk"}, {"shape": "tiny"}]
+    assert not list(compare(map(json.dumps, other)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "tower"),
+    [({"on": "cuda:0+host"}, "parked"), ({"vision": "streamed"}, "streamed"), ({}, "resident")],
+)
+def test_where_the_tower_was_is_forecast_for(changes, tower):
+    (found,) = compare([json.dumps(ROW | {"precision": "int4-compact"} | changes)])
+    assert found.tower == tower
