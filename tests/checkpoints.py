@@ -193,15 +193,19 @@ def make_llava(folder: Path, *, seed: int = 0, shards: int = 1) -> Path:
     return _write(folder, config, processor, seed, shards, ("<|endoftext|>",))
 
 
-def make_glm4v_9b(folder: Path) -> Path:
+def make_glm4v_9b(folder: Path, *, shards: int = 1) -> Path:
     """A GLM-4V-9B in its original layout (model type ``chatglm``): the reference's, livened."""
-    from safetensors.torch import load_file, save_file
+    from huggingface_hub import save_torch_state_dict
+    from safetensors.torch import load_file
 
     shutil.copytree(GLM4V_9B / "checkpoint", folder)
     file = folder / "model-00001-of-00001.safetensors"
     tensors = load_file(file)
     tensors["transformer.output_layer.weight"][643:] = 0.0
-    save_file(tensors, file, metadata={"format": "pt"})
+    for old in (file, *folder.glob("*.index.json")):
+        old.unlink()
+    largest = sum(tensor.nbytes for tensor in tensors.values()) // shards + 1
+    save_torch_state_dict(tensors, folder, max_shard_size=largest)
     change_config(folder, seq_length=2048)
     return folder
 
