@@ -1,7 +1,8 @@
 """One answer: from a rendered prompt to text in pieces.
 
-The loop is transformers' own ``generate``; this module gives it a streamer that hands tokens on
-as they are chosen and a criterion that ends it between two of them.
+Models of GLM's family run on this program's own loop (:mod:`glm4v_tui.inference.language`). For
+others, and for settings that only transformers knows, the loop is its ``generate``, with a streamer
+that hands tokens on as they are chosen and a criterion that ends it between two of them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,11 @@ from transformers import Cache, LogitsProcessorList, StoppingCriteria, StoppingC
 
 from glm4v_tui.engine.protocol import FinishReason, Sampling
 from glm4v_tui.errors import UsageError
+from glm4v_tui.inference.language.choice import settings_of
+from glm4v_tui.inference.language.kv_cache import KvCache
+from glm4v_tui.inference.language.sight import sight_of
+from glm4v_tui.inference.language.stack import stack_of
+from glm4v_tui.inference.language.writer import Stopped, Writer
 from glm4v_tui.inference.sampling import (
     hidden_ids_of,
     leave_to_the_form,
@@ -30,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from glm4v_tui.engine.protocol import ResultForm
+    from glm4v_tui.inference.language.choice import Settings
+    from glm4v_tui.inference.language.writer import Begun
     from glm4v_tui.inference.prompt import Prompt
     from glm4v_tui.inference.result_form import FormBinder, ResultMask
     from glm4v_tui.inference.token_sink import OnText
@@ -65,6 +73,8 @@ class AnswerRun:
 
     def kv_bytes(self) -> int:
         """Bytes of the keys and values held now."""
+        if isinstance(self.cache, KvCache):
+            return self.cache.nbytes
         return sum(
             value.nbytes
             for layer in getattr(self.cache, "layers", ())
@@ -90,6 +100,8 @@ class Decoder:
         self._accepted = frozenset(inspect.signature(model.forward).parameters)
         self._width: int = model.get_output_embeddings().out_features
         self._binder: FormBinder | None = None
+        self.own = _own_loop(model)
+        """None for a model that only transformers can run."""
         self.run = AnswerRun()
 
     def answer(
@@ -118,19 +130,12 @@ class Decoder:
         if mask is not None:
             sink.on_token = mask.take
         self.run = run = AnswerRun(sink.tokens)
-        _seed(sampling.seed)
-        with (
-            torch.inference_mode(),
-            contextlib.suppress(_Stopped),
-            self._watched(run, should_stop) as sink.on_first_token,
-        ):
-            self._model.generate(
-                **self._inputs(prompt),
-                generation_config=config,
-                streamer=sink,
-                logits_processor=LogitsProcessorList([] if mask is None else [mask]),
-                stopping_criteria=StoppingCriteriaList([_StopWhen(should_stop)]),
-            )
+        settings = settings_of(config, sampling.seed) if self.own is not None else None
+        if self.own is not None and settings is not None:
+            run.cache = self.own.cache
+            self._write(prompt, settings, config.max_new_tokens, mask, sink, should_stop)
+        else:
+            self._generate(prompt, sampling, config, mask, sink, should_stop)
         sink.finish()
         return Answered(
             reason=self._reason(run.tokens, should_stop),
@@ -139,6 +144,52 @@ class Decoder:
             last_token_at=sink.last_token_at,
             kv_bytes=run.kv_bytes(),
         )
+
+    def _write(
+        self,
+        prompt: Prompt,
+        settings: Settings,
+        limit: int,
+        mask: ResultMask | None,
+        sink: TokenSink,
+        should_stop: ShouldStop,
+    ) -> None:
+        """On the loop of this program."""
+        assert self.own is not None
+        begun: Begun | None = None
+        with self._stoppable(should_stop), contextlib.suppress(Stopped):
+            begun = self.own.begin(prompt, limit, should_stop)
+        if begun is None or should_stop():
+            return
+        before = prompt.inputs["input_ids"][0].tolist()
+        for token in self.own.tokens(begun, settings, before, limit, mask):
+            sink.take(token)
+            if token in self._stop_ids or should_stop():
+                break
+
+    def _generate(
+        self,
+        prompt: Prompt,
+        sampling: Sampling,
+        config: Any,
+        mask: ResultMask | None,
+        sink: TokenSink,
+        should_stop: ShouldStop,
+    ) -> None:
+        """On transformers' loop."""
+        _seed(sampling.seed)
+        with (
+            torch.inference_mode(),
+            contextlib.suppress(_Stopped),
+            self._watched(self.run, should_stop) as sink.on_first_token,
+        ):
+            self._model.generate(
+                **self._inputs(prompt),
+                generation_config=config,
+                streamer=sink,
+                logits_processor=LogitsProcessorList([] if mask is None else [mask]),
+                stopping_criteria=StoppingCriteriaList([_StopWhen(should_stop)]),
+            )
 
     def read(self, prompt: Prompt, room: int, should_stop: ShouldStop) -> torch.Tensor | None:
         """Read a prompt; its keys and values are in ``run.cache`` then.
@@ -355,6 +406,11 @@ def _seed(seed: int | None) -> None:
         torch.seed()
     else:
         torch.manual_seed(seed)
+
+
+def _own_loop(model: Any) -> Writer | None:
+    stack, sight = stack_of(model), sight_of(model)
+    return None if stack is None or sight is None else Writer(stack, sight)
 
 
 def _blocks(model: Any) -> list[Any]:

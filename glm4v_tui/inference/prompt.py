@@ -35,6 +35,8 @@ class Prompt:
     image_tokens: int
     opens_thinking: bool
     """The template has written ``<think>`` already, so the answer will not."""
+    keys: tuple[str, ...] = ()
+    """Of its images, in their order."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class PromptWriter:
             tokens=len(ids),
             image_tokens=ids.count(self._image_token_id) if self._image_token_id else 0,
             opens_thinking=self._opens_thinking(ids),
+            keys=tuple(image.key for message in messages for image in message.attachments),
         )
 
     # What the template takes ----------------------------------------------------------------

@@ -147,7 +147,10 @@ class ResultMask(LogitsProcessor):  # type: ignore[misc]
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
         if self._reasoning is None:
             assert self._forbidden is not None
-            forbidden = self._forbidden()[: scores.shape[-1]].to(scores.device)
+            forbidden = self._forbidden()[: scores.shape[-1]]
+            if scores.is_cuda:  # from pinned memory: else the copy would wait for the device
+                forbidden = forbidden.pin_memory()
+            forbidden = forbidden.to(scores.device, non_blocking=True)
             return scores.masked_fill_(forbidden, -torch.inf)
         if (forced := self._reasoning.forced) is not None:
             masked = torch.full_like(scores, -torch.inf)

@@ -49,7 +49,7 @@ class TokenSink(BaseStreamer):  # type: ignore[misc]
             self._has_seen_prompt = True
             return
         for token in value.flatten().tolist():
-            self._take(token)
+            self.take(token)
 
     def end(self) -> None:
         """Told when generate is done; :meth:`finish` also serves when it was left early."""
@@ -59,7 +59,8 @@ class TokenSink(BaseStreamer):  # type: ignore[misc]
         if self._pending or self._pending_tokens:
             self._tell(time.monotonic())
 
-    def _take(self, token: int) -> None:
+    def take(self, token: int) -> None:
+        """Take the next token."""
         now = time.monotonic()
         if self.first_token_at is None:
             self.first_token_at = now

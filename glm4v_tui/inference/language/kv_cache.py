@@ -1,0 +1,74 @@
+"""Keys and values of what has been read, at addresses that stay while a GPU replays its steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from glm4v_tui.inference.language.stack import Stack
+
+FIRST = 2048
+"""Tokens that a new cache holds."""
+
+
+class KvCache:
+    """Holds ``capacity`` tokens for each of some rows, and is doubled when they do not suffice.
+
+    ``keys[layer]`` and ``values[layer]`` have the shape (rows, kv heads, capacity, head_dim).
+    """
+
+    def __init__(self, stack: Stack, rows: int = 1) -> None:
+        self._stack = stack
+        self.rows = rows
+        self.capacity = 0
+        self.keys: list[torch.Tensor] = []
+        self.values: list[torch.Tensor] = []
+        self.generation = 0
+        """Changes when the tensors do, and with them their addresses."""
+
+    def make_room(self, tokens: int, kept: int = 0) -> None:
+        """Hold at least so many tokens.
+
+        Layer by layer, so that no more than one layer is there twice.
+
+        Args:
+            kept: Tokens whose keys and values are still needed.
+
+        Raises:
+            torch.OutOfMemoryError: there is no room for them. The cache is empty then.
+        """
+        if tokens <= self.capacity:
+            return
+        capacity = max(FIRST, self.capacity)
+        while capacity < tokens:
+            capacity *= 2
+        self.generation += 1
+        try:
+            for layer in range(len(self._stack.layers)):
+                self._grow(self.keys, layer, capacity, kept)
+                self._grow(self.values, layer, capacity, kept)
+        except BaseException:
+            self.release()
+            raise
+        self.capacity = capacity
+
+    def release(self) -> None:
+        """Give the memory back."""
+        self.keys, self.values, self.capacity = [], [], 0
+        self.generation += 1
+
+    @property
+    def nbytes(self) -> int:
+        return sum(tensor.nbytes for tensor in (*self.keys, *self.values))
+
+    def _grow(self, held: list[torch.Tensor], layer: int, capacity: int, kept: int) -> None:
+        stack = self._stack
+        shape = (self.rows, stack.kv_heads, capacity, stack.head_dim)
+        grown = torch.zeros(shape, dtype=stack.dtype, device=stack.device)
+        if layer < len(held):
+            grown[:, :, :kept] = held[layer][:, :, :kept]
+            held[layer] = grown
+        else:
+            held.append(grown)

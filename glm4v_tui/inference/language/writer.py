@@ -1,0 +1,155 @@
+"""Answers of one model: what of the prompt is new is read, then token after token is chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from glm4v_tui.inference.language.choice import Chooser
+from glm4v_tui.inference.language.features import Features
+from glm4v_tui.inference.language.kv_cache import KvCache
+from glm4v_tui.inference.language.prefix import common, slots_of
+from glm4v_tui.inference.language.reading import Stopped, read
+from glm4v_tui.inference.language.step import PlainStep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from glm4v_tui.inference.language.choice import Settings
+    from glm4v_tui.inference.language.prefix import Slot
+    from glm4v_tui.inference.language.sight import Sight, Span
+    from glm4v_tui.inference.language.stack import Stack
+    from glm4v_tui.inference.prompt import Prompt
+
+    Mask = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A prompt that has been read."""
+
+    logits: torch.Tensor
+    """Of the first token, (vocabulary,)."""
+    tokens: int
+    """In the cache."""
+    position: int
+    """Of the token that comes next."""
+    read: int
+    """Tokens that were not in the cache before."""
+
+
+class Writer:
+    """One conversation's cache, kept from question to question."""
+
+    def __init__(self, stack: Stack, sight: Sight) -> None:
+        self._stack, self._sight = stack, sight
+        self.cache = KvCache(stack)
+        self.features = Features()
+        self._held: list[Slot] = []
+        self._step = PlainStep(stack)
+
+    def release(self) -> None:
+        """Give back what only makes later questions faster."""
+        self.cache.release()
+        self.features.release()
+        self._held = []
+
+    @torch.inference_mode()
+    def begin(self, prompt: Prompt, room: int, should_stop: Callable[[], bool]) -> Begun:
+        """Read what the cache does not hold yet.
+
+        Args:
+            room: Tokens that may come after it.
+
+        Raises:
+            Stopped: it was to stop.
+        """
+        ids = prompt.inputs["input_ids"][0]
+        spans = self._sight.spans(prompt)
+        slots = slots_of(ids.tolist(), spans)
+        # The last token is read anew where all are held: its logits are what is wanted.
+        start = min(common(self._held, slots, spans), len(slots) - 1)
+        positions = self._sight.positions(prompt)
+        self._held = self._held[:start]
+        self.cache.make_room(len(slots) + room, kept=start)
+        embedded = self._embedded(prompt, ids, spans, start)
+        last = read(
+            self._stack, self.cache, start, embedded,
+            positions[:, start:].to(self._stack.device), should_stop,
+        )  # fmt: skip
+        self._held = slots
+        logits: torch.Tensor = self._stack.head(last)[0]
+        return Begun(logits, len(slots), int(positions.max()) + 1, len(slots) - start)
+
+    @torch.inference_mode()
+    def tokens(
+        self, begun: Begun, settings: Settings, before: list[int], limit: int, mask: Mask | None
+    ) -> Iterator[int]:
+        """The answer's tokens as they are chosen. Leaving the iterator ends the answer.
+
+        A GPU begins the next step before it is known here which token was chosen, so it never waits
+        for what is done with one.
+
+        Args:
+            before: The prompt's ids.
+            limit: Of tokens, at least 1.
+            mask: Makes impossible what may not come; asked before each choice, when all tokens
+                before have been handed over.
+        """
+        stack = self._stack
+        chooser = Chooser(settings, stack.vocabulary, before, stack.device)
+        is_ahead = stack.device.type != "cpu"
+        logits = begun.logits
+        for count in range(limit):
+            chosen = chooser.choose(logits, mask)
+            arrived = _arrival(chosen)
+            if is_ahead and count + 1 < limit:
+                logits = self._go_on(begun, count, chosen)
+            token = arrived()
+            if is_ahead and count + 1 < limit:
+                self._held.append(token)
+            yield token
+            if not is_ahead and count + 1 < limit:
+                logits = self._go_on(begun, count, chosen)
+                self._held.append(token)
+
+    def _go_on(self, begun: Begun, count: int, chosen: torch.Tensor) -> torch.Tensor:
+        """The logits after the answer's token number ``count``."""
+        return self._step.run(self.cache, chosen, begun.tokens + count, begun.position + count)
+
+    def _embedded(
+        self, prompt: Prompt, ids: torch.Tensor, spans: tuple[Span, ...], start: int
+    ) -> torch.Tensor:
+        """The vectors of the tokens from ``start`` on, (tokens, hidden)."""
+        vectors = self._stack.embedding(ids[start:].to(self._stack.device))
+        for span in spans:
+            if span.start >= start:
+                seen = self.features.get(span.key, partial(self._encode, prompt, span))
+                vectors[span.start - start : span.stop - start] = seen
+        result: torch.Tensor = vectors
+        return result
+
+    def _encode(self, prompt: Prompt, span: Span) -> Any:
+        return self._sight.encode(prompt, span.number).to(self._stack.device, self._stack.dtype)
+
+
+def _arrival(chosen: torch.Tensor) -> Callable[[], int]:
+    """Begin to fetch a token; the result waits for it, but for nothing that comes later."""
+    if chosen.device.type == "cpu":
+        return lambda: int(chosen)
+    here = torch.empty(1, dtype=chosen.dtype, pin_memory=True)
+    here.copy_(chosen, non_blocking=True)
+    copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    copied.record()
+
+    def wait() -> int:
+        copied.synchronize()
+        return int(here)
+
+    return wait
+
+
+__all__ = ["Begun", "Stopped", "Writer"]
