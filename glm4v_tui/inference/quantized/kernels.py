@@ -114,7 +114,7 @@ def nf4_product(
     """(..., columns) to (..., rows), fused where the GPU has a kernel, else unpacked whole."""
     result: torch.Tensor = torch.ops.bitsandbytes.gemm_4bit(
         *(inputs, kept.weight.view(-1, 1), shape, kept.scales_scale, NF4_BLOCK, "nf4", bias),
-        *(kept.scales, _scale_code(inputs.device), kept.scales_mean),
+        *(kept.scales, scale_code(inputs.device), kept.scales_mean),
     )
     return result
 
@@ -152,7 +152,7 @@ def nf4_unpack(kept: Nf4, shape: tuple[int, int], dtype: torch.dtype) -> torch.T
 def nf4_scales(kept: Nf4) -> torch.Tensor:
     """The scale of every block, in float32."""
     scales: torch.Tensor = torch.ops.bitsandbytes.dequantize_blockwise(
-        *(kept.scales, kept.scales_scale, _scale_code(kept.scales.device)),
+        *(kept.scales, kept.scales_scale, scale_code(kept.scales.device)),
         *(NF4_SCALES_BLOCK, torch.float32),
     )
     return scales + kept.scales_mean
@@ -173,7 +173,7 @@ def _unpacked_rows(
 _scale_codes: dict[torch.device, torch.Tensor] = {}
 
 
-def _scale_code(device: torch.device) -> torch.Tensor:
+def scale_code(device: torch.device) -> torch.Tensor:
     """What the 256 values of a scale's byte stand for; one table a device."""
     if device not in _scale_codes:
         import bitsandbytes.functional as functional

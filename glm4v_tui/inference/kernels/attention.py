@@ -1,0 +1,80 @@
+"""Launches of the attention's kernels."""
+
+from __future__ import annotations
+
+import torch
+
+from glm4v_tui.inference.kernels.attention_kernels import (
+    attention_kernel,
+    combine_kernel,
+    rotary_kernel,
+)
+from glm4v_tui.inference.kernels.availability import starts_early
+from glm4v_tui.inference.kernels.early import early
+from glm4v_tui.inference.kernels.launches import power_of_two
+
+_PROGRAMS = 128
+"""Parts times key heads times rows: about one for each multiprocessor."""
+_BLOCK_KEYS = 32
+_WARPS = 4
+
+
+def rotary_and_cache(
+    qkv: torch.Tensor,
+    cos: torch.Tensor,
+    sin: torch.Tensor,
+    k_cache: torch.Tensor,
+    v_cache: torch.Tensor,
+    length: torch.Tensor,
+    out: torch.Tensor,
+) -> None:
+    batch, kv_heads, capacity, dim = k_cache.shape
+    heads = out.shape[1]
+    is_early = starts_early(qkv)
+    rotary_kernel[(heads + 2 * kv_heads, batch)](
+        *(qkv, cos, sin, k_cache, v_cache, length, out),
+        *(k_cache.stride(0), k_cache.stride(1), capacity),
+        *(heads, kv_heads, dim, cos.shape[1], power_of_two(dim), is_early),
+        num_warps=1,
+        **early(is_early),
+    )
+
+
+def decode_attention(
+    q: torch.Tensor,
+    k_cache: torch.Tensor,
+    v_cache: torch.Tensor,
+    length: torch.Tensor,
+    scale: float,
+    out: torch.Tensor,
+    *,
+    splits: int | None = None,
+    block_keys: int = _BLOCK_KEYS,
+    warps: int = _WARPS,
+) -> None:
+    batch, heads, dim = q.shape
+    kv_heads = k_cache.shape[1]
+    splits = splits or splits_of(batch * kv_heads)
+    parts = torch.empty(batch, heads, splits, dim, dtype=torch.float32, device=q.device)
+    weights = torch.empty(batch, heads, splits, dtype=torch.float32, device=q.device)
+    block_d = max(16, power_of_two(dim))
+    is_early = starts_early(q)
+    attention_kernel[(splits, kv_heads, batch)](
+        *(q, k_cache, v_cache, length, parts, weights, scale),
+        *(k_cache.stride(0), k_cache.stride(1), kv_heads, heads // kv_heads, dim),
+        *(max(16, power_of_two(heads // kv_heads)), block_d, block_keys, splits),
+        is_early,
+        num_warps=warps,
+        num_stages=2,
+        **early(is_early),
+    )
+    combine_kernel[(heads, batch)](
+        *(parts, weights, length, out, heads, dim, block_d, block_keys, splits, is_early),
+        num_warps=4,
+        **early(is_early),
+    )
+
+
+def splits_of(key_heads: int) -> int:
+    """Parts for so many key heads of all rows together: a power of two."""
+    return max(1, min(64, power_of_two(_PROGRAMS // key_heads)))

@@ -1,0 +1,32 @@
+"""Programmatic dependent launch: a kernel starts while the one before it ends.
+
+What does not depend on the kernel before (weights) may be read before :func:`wait`, all else only
+after it. Devices before Hopper and Triton's interpreter have nothing of the kind: EARLY is False.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import triton
+import triton.language as tl
+from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
+
+
+@triton.jit
+def let_next_start(EARLY: tl.constexpr) -> Any:
+    """The next kernel may use what this one leaves free."""
+    if EARLY:
+        gdc_launch_dependents()
+
+
+@triton.jit
+def wait(EARLY: tl.constexpr) -> Any:
+    """Until all kernels before this one have ended and what they wrote can be read."""
+    if EARLY:
+        gdc_wait()
+
+
+def early(is_early: bool) -> dict[str, bool]:
+    """The launch's part of it."""
+    return {"launch_pdl": True} if is_early else {}

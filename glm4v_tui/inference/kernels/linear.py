@@ -1,0 +1,98 @@
+"""Launches of the products."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+import triton
+
+from glm4v_tui.inference.kernels.availability import starts_early
+from glm4v_tui.inference.kernels.early import early
+from glm4v_tui.inference.kernels.formats import Int8, Weight
+from glm4v_tui.inference.kernels.launches import Launch, tile_launch, vector_launch
+from glm4v_tui.inference.kernels.nf4_words import nf4_values
+from glm4v_tui.inference.kernels.tile_kernels import nf4_tile_kernel, tile_kernel
+from glm4v_tui.inference.kernels.vector_kernels import nf4_vector_kernel, vector_kernel
+from glm4v_tui.inference.quantized.kernels import Nf4, scale_code
+
+if TYPE_CHECKING:
+    from glm4v_tui.inference.kernels.launches import Kind
+
+_TOKENS = 16
+"""Of a tile, on the tensor cores."""
+
+
+def multiply(
+    x: torch.Tensor,
+    weight: Weight,
+    bias: torch.Tensor | None,
+    out: torch.Tensor,
+    *,
+    swiglu: bool = False,
+    launch: Launch | None = None,
+) -> None:
+    """(tokens, columns) by (rows, columns) into (tokens, rows); half the rows with SwiGLU."""
+    one = len(x) == 1
+    kind = _kind(weight)
+    rows = out.shape[1]
+    choose = vector_launch if one else tile_launch
+    launch = launch or choose(kind, rows * (2 if swiglu else 1), x.shape[1], swiglu)
+    is_early = starts_early(x)
+    counts = (rows,) if one else (len(x), rows)
+    grid = (triton.cdiv(rows, launch.block_n),)
+    blocks = {"BLOCK_N": launch.block_n, "BLOCK_K": launch.block_k}
+    if not one:
+        blocks["BLOCK_M"] = max(16, triton.next_power_of_2(len(x)))
+    options: dict[str, Any] = {
+        **blocks,
+        "COLUMNS": x.shape[1],
+        "HAS_BIAS": bias is not None,
+        "SWIGLU": swiglu,
+        "EARLY": is_early,
+        "num_warps": launch.warps,
+        "num_stages": launch.stages,
+        **early(is_early),
+    }
+    given = x if bias is None else bias
+    if isinstance(weight, Nf4):
+        scales = (weight.scales, weight.scales_scale, weight.scales_mean, scale_code(x.device))
+        values = nf4_values(x.device)
+        if one:
+            x, words = x.view(torch.int32), weight.weight.view(torch.int32)
+            nf4_vector_kernel[grid](
+                *(x, words, *scales, values, given, out, *counts),
+                **options,
+                FAST=fast_unpacking(x),
+            )
+        else:
+            nf4_tile_kernel[grid](
+                *(x, weight.weight, *scales, values, given, out, *counts), **options
+            )
+        return
+    matrix, scale = weight if isinstance(weight, Int8) else (weight, x)
+    kernel = vector_kernel if one else tile_kernel
+    kernel[grid](
+        *(x, matrix, scale, given, out, *counts), **options, HAS_SCALE=isinstance(weight, Int8)
+    )
+
+
+FAST = 1
+
+
+def fast_unpacking(x: torch.Tensor) -> int:
+    """Triton's interpreter knows no inline assembly."""
+    return FAST if x.is_cuda else 0
+
+
+def fits(x: torch.Tensor, weight: Weight) -> bool:
+    """Whether the kernels take this product."""
+    if len(x) > _TOKENS:
+        return False
+    return not isinstance(weight, Nf4) or x.shape[1] % 64 == 0
+
+
+def _kind(weight: Weight) -> Kind:
+    if isinstance(weight, Nf4):
+        return "nf4"
+    return "int8" if isinstance(weight, Int8) else "16 bits"

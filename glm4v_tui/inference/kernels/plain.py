@@ -1,0 +1,88 @@
+"""What the kernels mean, in plain torch: for CPUs, and where Triton is missing."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+from glm4v_tui.inference.kernels.formats import Int8, Weight, rows_of
+from glm4v_tui.inference.quantized.kernels import Nf4, nf4_product
+
+
+def linear(x: torch.Tensor, weight: Weight, bias: torch.Tensor | None) -> torch.Tensor:
+    if isinstance(weight, Nf4):
+        return nf4_product(x, weight, (rows_of(weight, x.shape[1]), x.shape[1]), bias)
+    if isinstance(weight, Int8):
+        product = functional.linear(x, weight.weight.to(x.dtype)).float()
+        product *= weight.scale / 127
+        return (product if bias is None else product + bias).to(x.dtype)
+    return functional.linear(x, weight, bias)
+
+
+def linear_swiglu(x: torch.Tensor, weight: Weight) -> torch.Tensor:
+    gate, up = linear(x, weight, None).chunk(2, dim=-1)
+    return up * functional.silu(gate)
+
+
+def rms_norm(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
+    wide = x.float()
+    wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps)
+    return weight * wide.to(x.dtype)
+
+
+def add_rms_norm(
+    residual: torch.Tensor,
+    y: torch.Tensor,
+    post_weight: torch.Tensor | None,
+    weight: torch.Tensor,
+    eps: float,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    added = residual + (y if post_weight is None else rms_norm(y, post_weight, eps))
+    return added, rms_norm(added, weight, eps)
+
+
+def rotate(heads: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """(batch, heads, head_dim), of which the first cos.shape[1] dimensions are turned."""
+    turned, kept = heads[..., : cos.shape[1]], heads[..., cos.shape[1] :]
+    crossed = torch.stack((-turned[..., 1::2], turned[..., 0::2]), dim=-1).flatten(-2)
+    dtype = heads.dtype
+    turned = turned * cos[:, None].to(dtype) + crossed * sin[:, None].to(dtype)
+    return torch.cat((turned, kept), dim=-1)
+
+
+def rotary_and_cache(
+    qkv: torch.Tensor,
+    cos: torch.Tensor,
+    sin: torch.Tensor,
+    k_cache: torch.Tensor,
+    v_cache: torch.Tensor,
+    length: torch.Tensor,
+) -> torch.Tensor:
+    batch, kv_heads, _, dim = k_cache.shape
+    heads = qkv.view(batch, -1, dim)
+    q, k, v = heads[:, : -2 * kv_heads], heads[:, -2 * kv_heads : -kv_heads], heads[:, -kv_heads:]
+    row = torch.arange(batch, device=qkv.device)
+    k_cache[row, :, length.long()] = rotate(k, cos, sin)
+    v_cache[row, :, length.long()] = v
+    return rotate(q, cos, sin)
+
+
+def decode_attention(
+    q: torch.Tensor,
+    k_cache: torch.Tensor,
+    v_cache: torch.Tensor,
+    length: torch.Tensor,
+    scale: float,
+) -> torch.Tensor:
+    longest = int(length.max()) + 1
+    keys = torch.arange(longest, device=q.device)
+    seen = (keys[None, :] <= length[:, None])[:, None, None, :]
+    found = functional.scaled_dot_product_attention(
+        q[:, :, None],
+        k_cache[:, :, :longest],
+        v_cache[:, :, :longest],
+        attn_mask=seen,
+        scale=scale,
+        enable_gqa=q.shape[1] != k_cache.shape[1],
+    )
+    return found[:, :, 0]

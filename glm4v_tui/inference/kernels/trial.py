@@ -1,0 +1,36 @@
+"""A launch that shows that Triton, its assembler and a C compiler are there and agree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+
+from glm4v_tui.inference.kernels.nf4_words import nf4_values, unpack_word
+
+
+@triton.jit
+def _unpack(words_ptr: Any, values_ptr: Any, out_ptr: Any, FAST: tl.constexpr) -> Any:
+    places = tl.arange(0, 128)
+    words = tl.load(words_ptr + places)
+    v0, v1, v2, v3, v4, v5, v6, v7 = unpack_word(words, values_ptr, FAST)
+    tl.store(out_ptr + places * 8, v0)
+    tl.store(out_ptr + places * 8 + 1, v1)
+    tl.store(out_ptr + places * 8 + 2, v2)
+    tl.store(out_ptr + places * 8 + 3, v3)
+    tl.store(out_ptr + places * 8 + 4, v4)
+    tl.store(out_ptr + places * 8 + 5, v5)
+    tl.store(out_ptr + places * 8 + 6, v6)
+    tl.store(out_ptr + places * 8 + 7, v7)
+
+
+def shuffles(device: torch.device) -> bool:
+    """Whether NF4 words are unpacked as they should be, by what is most particular to a GPU."""
+    packed = torch.arange(512, device=device).mul(167).remainder(256).to(torch.uint8)
+    out = torch.empty(1024, device=device)
+    with torch.cuda.device(device):
+        _unpack[(1,)](packed.view(torch.int32), nf4_values(device), out, FAST=True)
+    halves = torch.stack((packed >> 4, packed & 15), 1).view(-1)
+    return bool((out == nf4_values(device)[halves.int()]).all())

@@ -1,0 +1,23 @@
+"""The kernels run in Triton's interpreter where there is no GPU, and on it where there is one."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import torch
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+if DEVICE == "cpu":
+    os.environ["TRITON_INTERPRET"] = "1"  # read when the kernels' modules are imported
+DTYPES = [torch.bfloat16, torch.float16] if DEVICE == "cuda" else [torch.float16]
+"""The interpreter rounds to bfloat16 towards zero and takes its bits for integers in products."""
+DTYPE = DTYPES[0]
+
+
+@pytest.fixture(autouse=True)
+def _use_triton(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also on a CPU, where it is slow, so that the program would not."""
+    pytest.importorskip("triton")
+    if DEVICE == "cpu":
+        monkeypatch.setattr("glm4v_tui.inference.kernels.is_usable", lambda _: True)

@@ -1,0 +1,47 @@
+"""RMSNorm, alone and after the residual."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from glm4v_tui.inference.kernels import add_rms_norm, plain, rms_norm
+from tests.inference.kernels.conftest import DTYPE, DTYPES
+from tests.inference.kernels.references import LARGEST, error, norm, random
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("hidden", [320, 4096])
+@pytest.mark.parametrize("tokens", [1, 3])
+def test_norm(tokens: int, hidden: int, dtype: torch.dtype) -> None:
+    x, weight = random(tokens, hidden, dtype=dtype), random(hidden, dtype=dtype, seed=1)
+    found = rms_norm(x, weight, 1e-5)
+    assert error(found, norm(x, weight, 1e-5)) < LARGEST[dtype]
+
+
+@pytest.mark.parametrize("has_post", [False, True])
+@pytest.mark.parametrize("hidden", [320, 4096])
+def test_norm_after_the_residual(hidden: int, has_post: bool) -> None:
+    residual, y = random(2, hidden, seed=1), random(2, hidden, seed=2)
+    weight, post = random(hidden, seed=3), random(hidden, seed=4) if has_post else None
+    added, out = add_rms_norm(residual, y, post, weight, 1e-5)
+    summed = residual.double() + (y.double() if post is None else norm(y, post, 1e-5))
+    assert error(added, summed) < 2 * LARGEST[DTYPE]
+    assert error(out, norm(summed, weight, 1e-5)) < 2 * LARGEST[DTYPE]
+
+
+def test_rounding_is_that_of_the_model() -> None:
+    """The values of transformers' order of operations, but for the sum's own order."""
+    residual, y, weight = random(1, 320), random(1, 320, seed=5), random(320, seed=6)
+    found = add_rms_norm(residual, y, weight, weight, 1e-5)
+    for one, other in zip(
+        found, plain.add_rms_norm(residual, y, weight, weight, 1e-5), strict=True
+    ):
+        assert (one != other).float().mean() < 0.02
+
+
+def test_the_residual_may_be_overwritten() -> None:
+    residual, y, weight = random(1, 320), random(1, 320, seed=5), random(320, seed=6)
+    expected, _ = add_rms_norm(residual, y, None, weight, 1e-5)
+    add_rms_norm(residual, y, None, weight, 1e-5, added=residual)
+    assert torch.equal(residual, expected)
