@@ -73,7 +73,8 @@ class Chooser:
         self._said: torch.Tensor | None = None
         if settings.repetition_penalty != 1.0:
             self._said = torch.zeros(vocabulary, dtype=torch.bool, device=device)
-            self._said[torch.tensor(sorted(set(before)), device=device)] = True
+            spoken = torch.tensor(sorted(set(before)), dtype=torch.int64, device=device)
+            self._said[spoken] = True
         self._generator = torch.Generator(device)
         if settings.seed is None:
             self._generator.seed()

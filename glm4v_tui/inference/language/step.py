@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn.functional import rms_norm, silu
 
-from glm4v_tui.inference.language.products import joined
+from glm4v_tui.inference.language.products import PlainProduct
 from glm4v_tui.inference.language.reading import causal_attention
 from glm4v_tui.inference.language.stack import rotated
 
@@ -95,7 +95,7 @@ class PlainStep:
 
 def _layer(layer: Layer) -> _Layer:
     return _Layer(
-        *(joined((layer.q, layer.k, layer.v)), layer.o, layer.gate_up, layer.down),
+        *(PlainProduct(layer.q, layer.k, layer.v), layer.o, layer.gate_up, layer.down),
         layer.norm_before_attention.weight,
         _weight(layer.norm_after_attention),
         layer.norm_before_feed_forward.weight,

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from glm4v_tui.inference.kernels import has_triton
 from glm4v_tui.inference.language.choice import Chooser
 from glm4v_tui.inference.language.features import Features
 from glm4v_tui.inference.language.kv_cache import KvCache
 from glm4v_tui.inference.language.prefix import common, slots_of
 from glm4v_tui.inference.language.reading import Stopped, read
+from glm4v_tui.inference.language.replay import KernelStep
 from glm4v_tui.inference.language.step import PlainStep
 
 if TYPE_CHECKING:
@@ -49,10 +51,13 @@ class Writer:
         self.cache = KvCache(stack)
         self.features = Features()
         self._held: list[Slot] = []
-        self._step = PlainStep(stack)
+        self._fast = KernelStep(stack) if _has_kernels(stack) else None
+        self._plain = PlainStep(stack) if self._fast is None else None
 
     def release(self) -> None:
         """Give back what only makes later questions faster."""
+        if self._fast is not None:
+            self._fast.forget()
         self.cache.release()
         self.features.release()
         self._held = []
@@ -118,7 +123,11 @@ class Writer:
 
     def _go_on(self, begun: Begun, count: int, chosen: torch.Tensor) -> torch.Tensor:
         """The logits after the answer's token number ``count``."""
-        return self._step.run(self.cache, chosen, begun.tokens + count, begun.position + count)
+        length, position = begun.tokens + count, begun.position + count
+        if self._fast is not None:
+            return self._fast.run(self.cache, chosen, [length], [position])[0]
+        assert self._plain is not None
+        return self._plain.run(self.cache, chosen, length, position)
 
     def _embedded(
         self, prompt: Prompt, ids: torch.Tensor, spans: tuple[Span, ...], start: int
@@ -134,6 +143,10 @@ class Writer:
 
     def _encode(self, prompt: Prompt, span: Span) -> Any:
         return self._sight.encode(prompt, span.number).to(self._stack.device, self._stack.dtype)
+
+
+def _has_kernels(stack: Stack) -> bool:
+    return stack.dtype in (torch.bfloat16, torch.float16) and has_triton(stack.device)
 
 
 def _arrival(chosen: torch.Tensor) -> Callable[[], int]:

@@ -1,0 +1,175 @@
+"""The loop of this program against transformers' own, for every family that it knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from glm4v_tui.chat import Message
+from glm4v_tui.inference.decoding import Decoder
+from glm4v_tui.inference.language import kv_cache
+from glm4v_tui.inference.language.choice import Settings
+from glm4v_tui.inference.language.kv_cache import KvCache
+from glm4v_tui.inference.language.replay import KernelStep
+from glm4v_tui.inference.language.step import PlainStep
+from glm4v_tui.inference.language.writer import Writer
+from tests.checkpoints import MAKERS
+from tests.inference.conftest import GREEDY, Answers, assistant, user
+
+GLM = ("glm4v", "glm46v", "glm_ocr", "glm4v_9b")
+CONVERSATIONS = {
+    "image": (user("What is it?", "wide"),),
+    "text": (user("hello"),),
+    "follow-up": (user("What is it?", "wide"), assistant("a thing"), user("And what else?")),
+}
+TWO = (user("Which is larger?", "tall", "wide"),)
+
+
+@pytest.fixture(scope="module", params=GLM)
+def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    folder = tmp_path_factory.mktemp("family") / request.param
+    return Answers(MAKERS[request.param](folder))
+
+
+def decoder_of(answers: Answers) -> Decoder:
+    assert answers.backend._decoder is not None
+    return answers.backend._decoder
+
+
+def writer_of(answers: Answers) -> Writer:
+    own = decoder_of(answers).own
+    assert own is not None
+    return own
+
+
+def written(answers: Answers, messages: tuple[Message, ...]) -> tuple[int, ...]:
+    prompt = answers.backend._writer.write(messages, answers.backend._picture)  # type: ignore[union-attr]
+    return decoder_of(answers).answer(prompt, GREEDY, lambda *_: None, lambda: False).tokens
+
+
+def by_transformers(answers: Answers, messages: tuple[Message, ...]) -> tuple[int, ...]:
+    decoder = decoder_of(answers)
+    own, decoder.own = decoder.own, None
+    try:
+        return written(answers, messages)
+    finally:
+        decoder.own = own
+
+
+@pytest.mark.parametrize("name", [*CONVERSATIONS, "two images"])
+def test_greedy_answers_are_those_of_generate(family: Answers, name: str) -> None:
+    messages = CONVERSATIONS.get(name, TWO)
+    expected = by_transformers(family, messages)
+    assert written(family, messages) == expected
+    assert written(family, messages) == expected  # from the cache
+
+
+def test_a_follow_up_reads_only_what_is_new(family: Answers) -> None:
+    writer_of(family).release()
+    first = family.ask(*CONVERSATIONS["image"])[0].usage.prompt_tokens
+    prompt = family.backend._writer.write(  # type: ignore[union-attr]
+        CONVERSATIONS["follow-up"], family.backend._picture
+    )
+    begun = writer_of(family).begin(prompt, 8, lambda: False)
+    assert begun.tokens == prompt.tokens > first
+    assert begun.read <= prompt.tokens - first + 4
+
+
+def test_asking_again_reads_one_token(family: Answers) -> None:
+    prompt = family.backend._writer.write(  # type: ignore[union-attr]
+        CONVERSATIONS["image"], family.backend._picture
+    )
+    writer = writer_of(family)
+    once = writer.begin(prompt, 8, lambda: False)
+    again = writer.begin(prompt, 8, lambda: False)
+    assert again.read == 1
+    assert torch.allclose(once.logits, again.logits, atol=1e-4)
+
+
+def test_another_image_in_the_same_words_is_read(family: Answers) -> None:
+    expected = by_transformers(family, (user("What is it?", "tall"),))
+    written(family, (user("What is it?", "wide"),))
+    assert written(family, (user("What is it?", "tall"),)) == expected
+
+
+def test_a_cache_that_grows_while_an_answer_is_written(
+    family: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = written(family, CONVERSATIONS["image"])
+    writer_of(family).release()
+    monkeypatch.setattr(kv_cache, "FIRST", 4)
+    written(family, CONVERSATIONS["text"])
+    before = writer_of(family).cache.capacity
+    assert written(family, CONVERSATIONS["image"]) == expected
+    assert writer_of(family).cache.capacity > before
+    writer_of(family).release()
+
+
+def test_released_features_and_cache_are_made_anew(family: Answers) -> None:
+    expected = written(family, CONVERSATIONS["image"])
+    assert writer_of(family).features.nbytes > 0
+    writer_of(family).release()
+    assert writer_of(family).features.nbytes == writer_of(family).cache.nbytes == 0
+    assert written(family, CONVERSATIONS["image"]) == expected
+
+
+def test_the_kernels_step_is_the_plain_one(family: Answers) -> None:
+    """Here in their plain form; on a GPU the same test runs the Triton kernels."""
+    writer = writer_of(family)
+    prompt = family.backend._writer.write(  # type: ignore[union-attr]
+        CONVERSATIONS["image"], family.backend._picture
+    )
+    begun = writer.begin(prompt, 8, lambda: False)
+    plain, kernel = PlainStep(writer._stack), KernelStep(writer._stack)
+    token = torch.tensor([7])
+    with torch.inference_mode():
+        for count in range(3):
+            length, position = begun.tokens + count, begun.position + count
+            expected = plain.run(writer.cache, token, length, position)
+            found = kernel.run(writer.cache, token, [length], [position])[0]
+            assert torch.allclose(found, expected, atol=1e-4)
+            token = expected.argmax(-1, keepdim=True)
+
+
+def test_rows_of_different_lengths_do_not_see_each_other(family: Answers) -> None:
+    writer = writer_of(family)
+    stack = writer._stack
+    cache = KvCache(stack, rows=2)
+    cache.make_room(64)
+    plain, both = PlainStep(stack), KernelStep(stack, rows=2)
+    tokens = [torch.tensor([5]), torch.tensor([9])]
+    alone = []
+    with torch.inference_mode():
+        for row, (token, length) in enumerate(zip(tokens, (3, 11), strict=True)):
+            single = KvCache(stack)
+            single.make_room(64)
+            generator = torch.Generator().manual_seed(row)
+            for layer in range(len(stack.layers)):
+                for held, many in ((single.keys, cache.keys), (single.values, cache.values)):
+                    shape = held[layer][0, :, :length].shape
+                    held[layer][0, :, :length] = torch.randn(shape, generator=generator)
+                    many[layer][row] = held[layer][0]
+            alone.append(plain.run(single, token, length, length))
+        found = both.run(cache, torch.cat(tokens), [3, 11], [3, 11])
+    assert torch.allclose(found, torch.stack(alone), atol=1e-4)
+
+
+def test_a_seed_repeats_an_answer_and_another_changes_it(family: Answers) -> None:
+    prompt: Any = family.backend._writer.write(  # type: ignore[union-attr]
+        CONVERSATIONS["text"], family.backend._picture
+    )
+    writer = writer_of(family)
+
+    def drawn(seed: int) -> list[int]:
+        begun = writer.begin(prompt, 16, lambda: False)
+        settings = Settings(temperature=1.0, seed=seed)
+        return list(writer.tokens(begun, settings, [], 16, None))
+
+    assert drawn(1) == drawn(1) != drawn(2)
+
+
+def test_models_of_other_families_are_left_to_transformers(tmp_path: Path) -> None:
+    assert decoder_of(Answers(MAKERS["llava"](tmp_path / "llava"))).own is None
