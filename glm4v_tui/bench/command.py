@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @click.group()
@@ -49,6 +52,21 @@ def triage(as_json: bool, check: bool, only: str) -> None:
     click.echo(msgspec.json.encode(report).decode() if as_json else table(report))
     if check and not report.is_met:
         sys.exit(1)
+
+
+def _teller(out: str | None) -> Callable[[dict[str, object]], None]:
+    """Tells rows as lines of JSON, in a file as well where one is named."""
+    import json
+    from pathlib import Path
+
+    def tell(facts: dict[str, object]) -> None:
+        line = json.dumps(facts)
+        click.echo(line)
+        if out is not None:
+            with Path(out).open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+
+    return tell
 
 
 def _tell(title: str) -> None:
@@ -165,19 +183,31 @@ def calibration(images: int, first: int, is_spoiled: bool, as_json: bool) -> Non
 @click.option("--out", type=click.Path(), help="Write the rows here, too, as they come.")
 def memory(out: str | None, shapes: tuple[str, ...], **wanted: Any) -> None:
     """What every precision takes of a GPU, on random weights of the true shapes."""
-    import json
-    from pathlib import Path
-
     from glm4v_tui.bench.memory import CARDS, Wishes, measure_memory
 
-    def tell(facts: dict[str, object]) -> None:
-        line = json.dumps(facts)
-        click.echo(line)
-        if out is not None:
-            with Path(out).open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+    measure_memory(Wishes(shapes or tuple(CARDS), **wanted), _teller(out))
 
-    measure_memory(Wishes(shapes or tuple(CARDS), **wanted), tell)
+
+@bench.command()
+@click.argument("model")
+@click.option(
+    "--precision", "precisions", multiple=True, help="Only this one; may be repeated.",
+    default=("bf16", "int8", "mixed", "int4"),
+)  # fmt: skip
+@click.option("--vs-transformers", is_flag=True, help="Plain transformers beside it.")
+@click.option("--device", type=click.Choice(["cuda", "cpu"]), default="cuda", show_default=True)
+@click.option("--pixels", type=int, default=1120, show_default=True, help="Side of the image.")
+@click.option("--text", type=int, default=74, show_default=True, help="Tokens beside the image.")
+@click.option("--new", type=click.IntRange(min=2), default=512, show_default=True)
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option("--seconds", type=float, default=480, show_default=True)
+@click.option("--extra", multiple=True, type=click.Choice(["contexts"]))
+@click.option("--out", type=click.Path(), help="Write the rows here, too, as they come.")
+def speed(out: str | None, **wanted: Any) -> None:
+    """Seconds to the first token, tokens a second, follow-ups: a folder, or a shape."""
+    from glm4v_tui.bench.speed import SpeedWishes, measure_speed
+
+    measure_speed(SpeedWishes(**wanted), _teller(out))
 
 
 @bench.command()

@@ -77,8 +77,8 @@ def measure_memory(wishes: Wishes, tell: Tell) -> None:
         if time.monotonic() >= end:
             tell({"shape": shape, "skipped": "no time left"})
             continue
-        with _place_for(shape, wishes) as folder:
-            tell(_make(shape, folder, wishes.device))
+        with place_for(shape, wishes) as folder:
+            tell(make(shape, folder, wishes.device))
             _measure_shape(shape, folder, wishes, end, tell)
 
 
@@ -141,7 +141,7 @@ def _run(row: Row, folder: Path) -> dict[str, Any]:
 # The weights ------------------------------------------------------------------------------------
 
 
-def _make(shape: str, folder: Path, device: str) -> dict[str, Any]:
+def make(shape: str, folder: Path, device: str) -> dict[str, Any]:
     """In a process of its own, so that this one takes nothing of the GPU."""
     started = time.monotonic()
     arguments = [str(folder), shape, device]
@@ -170,7 +170,7 @@ def _reading(files: Sequence[Path]) -> float:
 
 
 @contextmanager
-def _place_for(shape: str, wishes: Wishes) -> Iterator[Path]:
+def place_for(shape: str, wishes: Wishes) -> Iterator[Path]:
     if wishes.folder:
         folder = Path(wishes.folder) / shape
         yield folder

@@ -136,7 +136,7 @@ def _load(row: Row, facts: dict[str, Any]) -> Any:
 def _answer(row: Row, model: Any, facts: dict[str, Any]) -> None:
     import torch
 
-    batch = _inputs(model, row)
+    batch = inputs(model, row)
     facts["prompt_tokens"] = batch["input_ids"].shape[1]
     _reset()
     with Peaks(gpu=row.device == "cuda") as peaks:
@@ -189,8 +189,12 @@ def _compare(row: Row, model: Any, batch: dict[str, Any], facts: dict[str, Any])
 # Prompts ----------------------------------------------------------------------------------------
 
 
-def _inputs(model: Any, row: Row) -> dict[str, Any]:
-    """One square image and some text, the same for every precision."""
+def inputs(model: Any, row: Any) -> dict[str, Any]:
+    """One square image and some text, the same for every precision.
+
+    Args:
+        row: ``pixels`` is the side of the image, ``text`` the tokens beside it.
+    """
     import torch
 
     generator = torch.Generator().manual_seed(1)

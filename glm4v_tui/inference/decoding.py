@@ -100,7 +100,7 @@ class Decoder:
         self._accepted = frozenset(inspect.signature(model.forward).parameters)
         self._width: int = model.get_output_embeddings().out_features
         self._binder: FormBinder | None = None
-        self.own = _own_loop(model)
+        self.own = own_loop(model)
         """None for a model that only transformers can run."""
         self.run = AnswerRun()
 
@@ -408,7 +408,8 @@ def _seed(seed: int | None) -> None:
         torch.manual_seed(seed)
 
 
-def _own_loop(model: Any) -> Writer | None:
+def own_loop(model: Any) -> Writer | None:
+    """This program's loop for a model; None where only transformers knows it."""
     stack, sight = stack_of(model), sight_of(model)
     return None if stack is None or sight is None else Writer(stack, sight)
 

@@ -54,7 +54,7 @@ class Loaded:
 
 def load_processor(folder: str) -> Any:
     """The checkpoint's processor: tokenizer, image processor and chat template."""
-    _make_known(folder)
+    make_known(folder)
     processor = AutoProcessor.from_pretrained(
         folder, local_files_only=True, trust_remote_code=False
     )
@@ -84,7 +84,7 @@ def load(folder: str, placement: Placement, on_bytes: OnBytes, *, keep: bool = F
         UsageError: a quantized checkpoint cannot be quantized again.
         OutOfMemoryError: GPUs, host memory and disk together are too small.
     """
-    _make_known(folder)
+    make_known(folder)
     if _is_quantized_already(folder):
         if placement.is_quantized:
             raise _quantized_twice(placement.precision)
@@ -233,7 +233,7 @@ class _Load:
                 raise _wrong_shape(self._source, name, tensor.shape)
 
 
-def _make_known(folder: str) -> None:
+def make_known(folder: str) -> None:
     """Register what transformers does not know itself; importing it takes time, so only then."""
     config = read_config(Path(folder))
     if not isinstance(config, Problem) and config.get("model_type") == MODEL_TYPE:

@@ -24,6 +24,9 @@ _UNKNOWN = (
 _NOTHING = {0, 1.0}
 
 
+_FEW = 512
+
+
 @dataclass(frozen=True)
 class Settings:
     """How tokens are chosen. ``temperature`` 0 takes the most probable one."""
@@ -114,9 +117,12 @@ class Chooser:
         scores = scores / settings.temperature
         if not settings.top_k and settings.top_p >= 1:
             return self._drawn(scores.softmax(-1))
-        most = min(settings.top_k or len(scores), len(scores))
-        best, ids = scores.topk(most) if settings.top_k else scores.sort(descending=True)
-        shares = best.softmax(-1)
+        shares = scores.softmax(-1)
+        if settings.top_k:
+            best, ids = scores.topk(min(settings.top_k, len(scores)))
+            shares = best.softmax(-1)
+        else:
+            shares, ids = _largest(shares, settings.top_p)
         if settings.top_p < 1:
             before = shares.cumsum(-1) - shares
             shares = shares.masked_fill(before >= settings.top_p, 0.0)
@@ -125,6 +131,19 @@ class Chooser:
     def _drawn(self, shares: torch.Tensor) -> torch.Tensor:
         noise = torch.empty_like(shares).exponential_(generator=self._generator)
         return (shares / noise).argmax(-1, keepdim=True)
+
+
+def _largest(shares: torch.Tensor, together: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """The largest first, at least as many as reach ``together``; and their ids.
+
+    A CPU sorts a vocabulary for longer than a small model computes a step, and can look whether a
+    few are enough. A GPU sorts fast, and looking would make it wait.
+    """
+    if shares.device.type == "cpu" and len(shares) > _FEW:
+        few, ids = shares.topk(_FEW)
+        if float(few.sum()) > together:
+            return few, ids
+    return shares.sort(descending=True)
 
 
 def _or(value: Any, otherwise: Any) -> Any:

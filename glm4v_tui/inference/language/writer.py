@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,22 @@ class Writer:
         self.cache.release()
         self.features.release()
         self._held = []
+
+    def forget(self) -> None:
+        """Know of no prompt and no image any more; the room for them stays."""
+        self.features.release()
+        self._held = []
+
+    def step_alone(self, begun: Begun) -> Callable[[], object]:
+        """The step after a prompt without anything around it, to be measured."""
+        counts = itertools.count()
+        token = begun.logits.argmax(-1, keepdim=True)
+
+        def step() -> object:
+            with torch.inference_mode():
+                return self._go_on(begun, next(counts), token)
+
+        return step
 
     @torch.inference_mode()
     def begin(self, prompt: Prompt, room: int, should_stop: Callable[[], bool]) -> Begun:

@@ -1,0 +1,97 @@
+"""How fast a model answers at each precision, and plain transformers beside it in the same run.
+
+Each row runs in a fresh process. Shapes of random weights (``glm-4.1v``, ``glm-4v-9b``) are made as
+for ``bench memory``; a folder is measured as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from glm4v_tui.bench.memory import Wishes, make, place_for
+from glm4v_tui.bench.shapes import shapes
+from glm4v_tui.bench.speed_row import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Tell = Callable[[dict[str, Any]], None]
+
+_LONGEST_ROW_S = 280
+
+
+class SpeedWishes(msgspec.Struct, frozen=True):
+    """What is to be measured."""
+
+    model: str
+    """A shape of random weights, or a checkpoint's folder."""
+    precisions: tuple[str, ...] = ("bf16", "int8", "mixed", "int4")
+    vs_transformers: bool = False
+    device: str = "cuda"
+    pixels: int = 1120
+    text: int = 74
+    new: int = 512
+    rounds: int = 5
+    seconds: float = 480.0
+    """No row is begun after so many."""
+    extra: tuple[str, ...] = ()
+    """Further measurements: ``contexts``, ``batch``."""
+
+
+def measure_speed(wishes: SpeedWishes, tell: Tell) -> None:
+    """Measure row by row; each is told as soon as it is known."""
+    end = time.monotonic() + wishes.seconds
+    if wishes.model not in shapes():
+        _measure(Path(wishes.model), wishes, end, tell)
+        return
+    with place_for(wishes.model, Wishes((wishes.model,))) as folder:
+        tell(make(wishes.model, folder, wishes.device))
+        _measure(folder, wishes, end, tell)
+
+
+def _measure(folder: Path, wishes: SpeedWishes, end: float, tell: Tell) -> None:
+    for row in _rows(folder, wishes):
+        if time.monotonic() >= end:
+            tell({"precision": row.precision, "by": row.by, "skipped": "no time left"})
+            continue
+        tell(_run(row))
+
+
+def _rows(folder: Path, wishes: SpeedWishes) -> Iterator[Row]:
+    for precision in wishes.precisions:
+        row = Row(
+            str(folder), precision,
+            device=wishes.device,  # type: ignore[arg-type]
+            pixels=wishes.pixels, text=wishes.text, new=wishes.new, rounds=wishes.rounds,
+            extra=wishes.extra,
+        )  # fmt: skip
+        yield row
+        if wishes.vs_transformers and precision != "mixed":  # which no setting of theirs can say
+            yield msgspec.structs.replace(row, by="transformers", new=min(row.new, 128), rounds=3)
+
+
+def _run(row: Row) -> dict[str, Any]:
+    """One row's facts; a process that ends without any is told as well."""
+    what = msgspec.json.encode(row).decode()
+    command = [sys.executable, "-m", "glm4v_tui.bench.speed_row", what]
+    started = time.monotonic()
+    told = {"precision": row.precision, "by": row.by}
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_LONGEST_ROW_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return told | {"failed": "took too long"}
+    facts: dict[str, Any]
+    try:
+        facts = json.loads(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError):
+        facts = told | {"failed": f"exit code {done.returncode}: {done.stderr[-900:]}"}
+    return facts | {"row_s": round(time.monotonic() - started, 1)}
