@@ -57,7 +57,7 @@ def linear(
 ) -> torch.Tensor:
     """``x @ weight.T + bias``, (n, columns) to (n, rows); fast for n up to 16."""
     if is_usable(x):
-        from glm4v_tui.inference.kernels.linear import fits, multiply
+        from glm4v_tui.inference.kernels.products import fits, multiply
 
         if fits(x, weight):
             result = _room(out, x, rows_of(weight, x.shape[1]))
@@ -72,7 +72,7 @@ def linear_swiglu(x: torch.Tensor, weight: Weight, out: torch.Tensor | None = No
     Rounded to the dtype where the unfused model rounds.
     """
     if is_usable(x):
-        from glm4v_tui.inference.kernels.linear import fits, multiply
+        from glm4v_tui.inference.kernels.products import fits, multiply
 
         if fits(x, weight):
             result = _room(out, x, rows_of(weight, x.shape[1]) // 2)

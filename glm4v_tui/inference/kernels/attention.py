@@ -36,6 +36,7 @@ def rotary_and_cache(
         *(k_cache.stride(0), k_cache.stride(1), capacity),
         *(heads, kv_heads, dim, cos.shape[1], power_of_two(dim), is_early),
         num_warps=1,
+        enable_fp_fusion=False,  # products are rounded before they are added, as in the model
         **early(is_early),
     )
 

@@ -7,8 +7,6 @@ of two; what the parts of the keys gave is combined by a second kernel.
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
@@ -17,16 +15,16 @@ from glm4v_tui.inference.kernels.early import let_next_start, wait
 
 @triton.jit
 def rotary_kernel(
-    qkv_ptr: Any,
-    cos_ptr: Any,
-    sin_ptr: Any,
-    k_cache_ptr: Any,
-    v_cache_ptr: Any,
-    length_ptr: Any,
-    q_ptr: Any,
-    cache_stride_row: Any,
-    cache_stride_head: Any,
-    capacity: Any,
+    qkv_ptr: tl.tensor,
+    cos_ptr: tl.tensor,
+    sin_ptr: tl.tensor,
+    k_cache_ptr: tl.tensor,
+    v_cache_ptr: tl.tensor,
+    length_ptr: tl.tensor,
+    q_ptr: tl.tensor,
+    cache_stride_row: tl.tensor,
+    cache_stride_head: tl.tensor,
+    capacity: tl.tensor,
     HEADS: tl.constexpr,
     KV_HEADS: tl.constexpr,
     DIM: tl.constexpr,
@@ -69,15 +67,15 @@ def rotary_kernel(
 
 @triton.jit
 def attention_kernel(
-    q_ptr: Any,
-    k_ptr: Any,
-    v_ptr: Any,
-    length_ptr: Any,
-    part_ptr: Any,
-    weight_ptr: Any,
-    scale: Any,
-    cache_stride_row: Any,
-    cache_stride_head: Any,
+    q_ptr: tl.tensor,
+    k_ptr: tl.tensor,
+    v_ptr: tl.tensor,
+    length_ptr: tl.tensor,
+    part_ptr: tl.tensor,
+    weight_ptr: tl.tensor,
+    scale: tl.tensor,
+    cache_stride_row: tl.tensor,
+    cache_stride_head: tl.tensor,
     KV_HEADS: tl.constexpr,
     GROUP: tl.constexpr,
     DIM: tl.constexpr,
@@ -133,10 +131,10 @@ def attention_kernel(
 
 @triton.jit
 def combine_kernel(
-    part_ptr: Any,
-    weight_ptr: Any,
-    length_ptr: Any,
-    out_ptr: Any,
+    part_ptr: tl.tensor,
+    weight_ptr: tl.tensor,
+    length_ptr: tl.tensor,
+    out_ptr: tl.tensor,
     HEADS: tl.constexpr,
     DIM: tl.constexpr,
     BLOCK_D: tl.constexpr,
@@ -167,6 +165,6 @@ def combine_kernel(
 
 
 @triton.jit
-def _share(keys: Any, SPLITS: tl.constexpr, BLOCK_KEYS: tl.constexpr) -> Any:
+def _share(keys: tl.tensor, SPLITS: tl.constexpr, BLOCK_KEYS: tl.constexpr) -> tl.tensor:
     """Keys of a part: whole blocks, as evenly as the number of parts allows."""
     return tl.cdiv(tl.cdiv(keys, SPLITS), BLOCK_KEYS) * BLOCK_KEYS

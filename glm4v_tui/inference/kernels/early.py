@@ -6,22 +6,20 @@ after it. Devices before Hopper and Triton's interpreter have nothing of the kin
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 
 @triton.jit
-def let_next_start(EARLY: tl.constexpr) -> Any:
+def let_next_start(EARLY: tl.constexpr) -> tl.tensor:
     """The next kernel may use what this one leaves free."""
     if EARLY:
         gdc_launch_dependents()
 
 
 @triton.jit
-def wait(EARLY: tl.constexpr) -> Any:
+def wait(EARLY: tl.constexpr) -> tl.tensor:
     """Until all kernels before this one have ended and what they wrote can be read."""
     if EARLY:
         gdc_wait()

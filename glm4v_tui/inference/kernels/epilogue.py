@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
 
 @triton.jit
-def finish(sums: Any, ups: Any, DTYPE: tl.constexpr, SWIGLU: tl.constexpr) -> Any:
+def finish(sums: tl.tensor, ups: tl.tensor, DTYPE: tl.constexpr, SWIGLU: tl.constexpr) -> tl.tensor:
     """The sums as DTYPE; with SWIGLU silu(sums) * ups, rounded wherever the unfused model rounds.
 
     That is: both products, silu's value, and their product.

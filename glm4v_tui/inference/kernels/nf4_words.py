@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import torch
 import triton
@@ -80,7 +79,7 @@ _UNPACK_BY: tl.constexpr = tl.constexpr(
 
 
 @triton.jit
-def unpack_word(words: Any, values_ptr: Any, FAST: tl.constexpr) -> Any:
+def unpack_word(words: tl.tensor, values_ptr: tl.tensor, FAST: tl.constexpr) -> tl.tensor:
     """int32 words of any shape to the eight weights in each, float32, in order."""
     if FAST == 1:
         return tl.inline_asm_elementwise(

@@ -22,6 +22,7 @@ def rms_norm(x: torch.Tensor, weight: torch.Tensor, eps: float, out: torch.Tenso
     rms_norm_kernel[(len(x),)](
         *(x, weight, out, eps, columns, triton.next_power_of_2(columns), is_early),
         num_warps=_WARPS,
+        enable_fp_fusion=False,  # sums and products are rounded where the model rounds them
         **early(is_early),
     )
 
@@ -42,5 +43,6 @@ def add_rms_norm(
         *(residual, y, post_weight if has_post else weight, weight, added, out, eps),
         *(columns, triton.next_power_of_2(columns), has_post, is_early),
         num_warps=_WARPS,
+        enable_fp_fusion=False,  # sums and products are rounded where the model rounds them
         **early(is_early),
     )

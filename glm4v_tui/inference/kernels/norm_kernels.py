@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
@@ -12,10 +10,10 @@ from glm4v_tui.inference.kernels.early import let_next_start, wait
 
 @triton.jit
 def rms_norm_kernel(
-    x_ptr: Any,
-    weight_ptr: Any,
-    out_ptr: Any,
-    eps: Any,
+    x_ptr: tl.tensor,
+    weight_ptr: tl.tensor,
+    out_ptr: tl.tensor,
+    eps: tl.tensor,
     COLUMNS: tl.constexpr,
     BLOCK: tl.constexpr,
     EARLY: tl.constexpr,
@@ -32,13 +30,13 @@ def rms_norm_kernel(
 
 @triton.jit
 def add_rms_norm_kernel(
-    residual_ptr: Any,
-    y_ptr: Any,
-    post_weight_ptr: Any,
-    weight_ptr: Any,
-    added_ptr: Any,
-    out_ptr: Any,
-    eps: Any,
+    residual_ptr: tl.tensor,
+    y_ptr: tl.tensor,
+    post_weight_ptr: tl.tensor,
+    weight_ptr: tl.tensor,
+    added_ptr: tl.tensor,
+    out_ptr: tl.tensor,
+    eps: tl.tensor,
     COLUMNS: tl.constexpr,
     BLOCK: tl.constexpr,
     HAS_POST: tl.constexpr,
@@ -63,7 +61,7 @@ def add_rms_norm_kernel(
 
 
 @triton.jit
-def _normed(x: Any, weight: Any, eps: Any, COLUMNS: tl.constexpr) -> Any:
+def _normed(x: tl.tensor, weight: tl.tensor, eps: tl.tensor, COLUMNS: tl.constexpr) -> tl.tensor:
     """Float32 inside; rounded before the weight multiplies and after, as transformers does."""
     wide = x.to(tl.float32)
     wide = wide * tl.rsqrt(tl.sum(wide * wide, axis=0) / COLUMNS + eps)

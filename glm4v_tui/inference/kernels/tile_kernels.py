@@ -6,8 +6,6 @@ to sixteen. Packed weights are unpacked to the inputs' dtype, as the unfused pro
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
@@ -17,13 +15,13 @@ from glm4v_tui.inference.kernels.epilogue import finish
 
 @triton.jit
 def tile_kernel(
-    x_ptr: Any,
-    weight_ptr: Any,
-    scale_ptr: Any,
-    bias_ptr: Any,
-    out_ptr: Any,
-    tokens: Any,
-    rows: Any,
+    x_ptr: tl.tensor,
+    weight_ptr: tl.tensor,
+    scale_ptr: tl.tensor,
+    bias_ptr: tl.tensor,
+    out_ptr: tl.tensor,
+    tokens: tl.tensor,
+    rows: tl.tensor,
     COLUMNS: tl.constexpr,
     HAS_SCALE: tl.constexpr,
     HAS_BIAS: tl.constexpr,
@@ -72,17 +70,17 @@ def tile_kernel(
 
 @triton.jit
 def nf4_tile_kernel(
-    x_ptr: Any,
-    weight_ptr: Any,
-    scales_ptr: Any,
-    scales_scale_ptr: Any,
-    scales_mean_ptr: Any,
-    scale_code_ptr: Any,
-    values_ptr: Any,
-    bias_ptr: Any,
-    out_ptr: Any,
-    tokens: Any,
-    rows: Any,
+    x_ptr: tl.tensor,
+    weight_ptr: tl.tensor,
+    scales_ptr: tl.tensor,
+    scales_scale_ptr: tl.tensor,
+    scales_mean_ptr: tl.tensor,
+    scale_code_ptr: tl.tensor,
+    values_ptr: tl.tensor,
+    bias_ptr: tl.tensor,
+    out_ptr: tl.tensor,
+    tokens: tl.tensor,
+    rows: tl.tensor,
     COLUMNS: tl.constexpr,
     HAS_BIAS: tl.constexpr,
     SWIGLU: tl.constexpr,
@@ -153,19 +151,19 @@ def nf4_tile_kernel(
 
 @triton.jit
 def _unpacked(
-    at: Any,
-    start: Any,
-    weight_ptr: Any,
-    scales_ptr: Any,
-    scales_scale_ptr: Any,
-    scales_mean_ptr: Any,
-    scale_code_ptr: Any,
-    values_ptr: Any,
+    at: tl.tensor,
+    start: tl.tensor,
+    weight_ptr: tl.tensor,
+    scales_ptr: tl.tensor,
+    scales_scale_ptr: tl.tensor,
+    scales_mean_ptr: tl.tensor,
+    scale_code_ptr: tl.tensor,
+    values_ptr: tl.tensor,
     COLUMNS: tl.constexpr,
     BLOCK_N: tl.constexpr,
     BLOCK_K: tl.constexpr,
     DTYPE: tl.constexpr,
-) -> Any:
+) -> tl.tensor:
     """The even and the odd columns of a tile, each (BLOCK_N, BLOCK_K // 2)."""
     pair = start + tl.arange(0, BLOCK_K // 2)
     inside = (pair < COLUMNS // 2)[None, :]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import triton
 import triton.language as tl
@@ -12,7 +10,9 @@ from glm4v_tui.inference.kernels.nf4_words import nf4_values, unpack_word
 
 
 @triton.jit
-def _unpack(words_ptr: Any, values_ptr: Any, out_ptr: Any, FAST: tl.constexpr) -> Any:
+def _unpack(
+    words_ptr: tl.tensor, values_ptr: tl.tensor, out_ptr: tl.tensor, FAST: tl.constexpr
+) -> tl.tensor:
     places = tl.arange(0, 128)
     words = tl.load(words_ptr + places)
     v0, v1, v2, v3, v4, v5, v6, v7 = unpack_word(words, values_ptr, FAST)

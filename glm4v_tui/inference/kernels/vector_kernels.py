@@ -6,8 +6,6 @@ bytes at a time and the sums across threads come once, at the end.
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
@@ -18,12 +16,12 @@ from glm4v_tui.inference.kernels.nf4_words import unpack_word
 
 @triton.jit
 def vector_kernel(
-    x_ptr: Any,
-    weight_ptr: Any,
-    scale_ptr: Any,
-    bias_ptr: Any,
-    out_ptr: Any,
-    rows: Any,
+    x_ptr: tl.tensor,
+    weight_ptr: tl.tensor,
+    scale_ptr: tl.tensor,
+    bias_ptr: tl.tensor,
+    out_ptr: tl.tensor,
+    rows: tl.tensor,
     COLUMNS: tl.constexpr,
     HAS_SCALE: tl.constexpr,
     HAS_BIAS: tl.constexpr,
@@ -42,18 +40,19 @@ def vector_kernel(
         column = start + tl.arange(0, BLOCK_K)
         inside = column < COLUMNS
         place = row[:, None] * COLUMNS + column[None, :]
-        ends_inside: tl.constexpr = start + BLOCK_K <= COLUMNS
-        weight = _load(weight_ptr + place, inside[None, :], ends_inside)
+        weight = _load(weight_ptr + place, inside[None, :], start + BLOCK_K <= COLUMNS)
         if SWIGLU:
             second = _load(
-                weight_ptr + rows.to(tl.int64) * COLUMNS + place, inside[None, :], ends_inside
+                weight_ptr + rows.to(tl.int64) * COLUMNS + place,
+                inside[None, :],
+                start + BLOCK_K <= COLUMNS,
             )
         if start == 0:
             wait(EARLY)
         x = tl.load(x_ptr + column, mask=inside, other=0).to(tl.float32)[None, :]
-        gate += weight.to(tl.float32) * x
+        gate = _add(gate, weight.to(tl.float32) * x, start == 0)
         if SWIGLU:
-            up += second.to(tl.float32) * x
+            up = _add(up, second.to(tl.float32) * x, start == 0)
     sums = tl.sum(gate, axis=1)
     if HAS_SCALE:
         sums *= tl.load(scale_ptr + row) / 127
@@ -70,7 +69,7 @@ def vector_kernel(
 
 
 @triton.jit
-def _load(pointers: Any, inside: Any, ENDS_INSIDE: tl.constexpr) -> Any:
+def _load(pointers: tl.tensor, inside: tl.tensor, ENDS_INSIDE: tl.constexpr) -> tl.tensor:
     if ENDS_INSIDE:
         return tl.load(pointers, eviction_policy="evict_first")
     else:
@@ -79,16 +78,16 @@ def _load(pointers: Any, inside: Any, ENDS_INSIDE: tl.constexpr) -> Any:
 
 @triton.jit
 def nf4_vector_kernel(
-    x_ptr: Any,
-    weight_ptr: Any,
-    scales_ptr: Any,
-    scales_scale_ptr: Any,
-    scales_mean_ptr: Any,
-    scale_code_ptr: Any,
-    values_ptr: Any,
-    bias_ptr: Any,
-    out_ptr: Any,
-    rows: Any,
+    x_ptr: tl.tensor,
+    weight_ptr: tl.tensor,
+    scales_ptr: tl.tensor,
+    scales_scale_ptr: tl.tensor,
+    scales_mean_ptr: tl.tensor,
+    scale_code_ptr: tl.tensor,
+    values_ptr: tl.tensor,
+    bias_ptr: tl.tensor,
+    out_ptr: tl.tensor,
+    rows: tl.tensor,
     COLUMNS: tl.constexpr,
     HAS_BIAS: tl.constexpr,
     SWIGLU: tl.constexpr,
@@ -111,18 +110,17 @@ def nf4_vector_kernel(
     for start in tl.static_range(0, COLUMNS // 32, HALVES):
         half = start + tl.arange(0, HALVES)
         inside = half < COLUMNS // 32
-        ends_inside: tl.constexpr = start + HALVES <= COLUMNS // 32
         within = half[:, None] * 4 + words[None, :]
         place = row[:, None, None] * (COLUMNS // 8) + within[None, :, :]
         block = row[:, None] * (COLUMNS // 64) + (half // 2)[None, :]
         is_inside = inside[None, :, None]
-        weight = _load(weight_ptr + place, is_inside, ends_inside)
+        weight = _load(weight_ptr + place, is_inside, start + HALVES <= COLUMNS // 32)
         scale = _scales(
             block, inside[None, :], scales_ptr, scales_scale_ptr, scales_mean_ptr, scale_code_ptr
         )
         if SWIGLU:
             jump = rows.to(tl.int64) * (COLUMNS // 8)
-            second = _load(weight_ptr + jump + place, is_inside, ends_inside)
+            second = _load(weight_ptr + jump + place, is_inside, start + HALVES <= COLUMNS // 32)
             second_scale = _scales(
                 block + rows.to(tl.int64) * (COLUMNS // 64),
                 inside[None, :],
@@ -133,16 +131,14 @@ def nf4_vector_kernel(
             )
         if start == 0:
             wait(EARLY)
-        pairs = x_ptr + within * 4
-        x0, x1 = _pair(pairs, inside[:, None], out_ptr.dtype.element_ty)
-        x2, x3 = _pair(pairs + 1, inside[:, None], out_ptr.dtype.element_ty)
-        x4, x5 = _pair(pairs + 2, inside[:, None], out_ptr.dtype.element_ty)
-        x6, x7 = _pair(pairs + 3, inside[:, None], out_ptr.dtype.element_ty)
-        gate += scale * _word_sums(weight, x0, x1, x2, x3, x4, x5, x6, x7, values_ptr, FAST)
+        x0, x1, x2, x3, x4, x5, x6, x7 = _eights(
+            x_ptr, within, inside, HALVES, out_ptr.dtype.element_ty
+        )
+        sums = _word_sums(weight, x0, x1, x2, x3, x4, x5, x6, x7, values_ptr, FAST)
+        gate = _add(gate, scale * sums, start == 0)
         if SWIGLU:
-            up += second_scale * _word_sums(
-                second, x0, x1, x2, x3, x4, x5, x6, x7, values_ptr, FAST
-            )
+            sums = _word_sums(second, x0, x1, x2, x3, x4, x5, x6, x7, values_ptr, FAST)
+            up = _add(up, second_scale * sums, start == 0)
     sums = tl.sum(gate, axis=1)
     ups = tl.sum(up, axis=1)
     if HAS_BIAS:
@@ -154,17 +150,45 @@ def nf4_vector_kernel(
 
 @triton.jit
 def _scales(
-    block: Any, inside: Any, scales_ptr: Any, scales_scale_ptr: Any, mean_ptr: Any, code_ptr: Any
-) -> Any:
+    block: tl.tensor,
+    inside: tl.tensor,
+    scales_ptr: tl.tensor,
+    scales_scale_ptr: tl.tensor,
+    mean_ptr: tl.tensor,
+    code_ptr: tl.tensor,
+) -> tl.tensor:
     kept = tl.load(scales_ptr + block, mask=inside, other=0).to(tl.int32)
     outer = tl.load(scales_scale_ptr + block // 256, mask=inside, other=0)
     return tl.load(code_ptr + kept) * outer + tl.load(mean_ptr)
 
 
 @triton.jit
-def _pair(pointers: Any, inside: Any, DTYPE: tl.constexpr) -> Any:
+def _eights(
+    x_ptr: tl.tensor,
+    within: tl.tensor,
+    inside: tl.tensor,
+    HALVES: tl.constexpr,
+    DTYPE: tl.constexpr,
+) -> tl.tensor:
+    """Eight neighbours of x for each word, float32 of (halves, 4) each."""
+    pairs = tl.load(
+        x_ptr + within[:, :, None] * 4 + tl.arange(0, 4)[None, None, :],
+        mask=inside[:, None, None],
+        other=0,
+    )
+    even, odd = tl.split(tl.reshape(pairs, (HALVES, 4, 2, 2)))
+    first, third = tl.split(even)
+    second, fourth = tl.split(odd)
+    x0, x1 = _pair(first, DTYPE)
+    x2, x3 = _pair(second, DTYPE)
+    x4, x5 = _pair(third, DTYPE)
+    x6, x7 = _pair(fourth, DTYPE)
+    return x0, x1, x2, x3, x4, x5, x6, x7
+
+
+@triton.jit
+def _pair(word: tl.tensor, DTYPE: tl.constexpr) -> tl.tensor:
     """Two neighbours of x, float32, out of one word; the lower half is the first."""
-    word = tl.load(pointers, mask=inside, other=0)
     if DTYPE == tl.bfloat16:
         return (
             (word << 16).to(tl.float32, bitcast=True),
@@ -178,19 +202,28 @@ def _pair(pointers: Any, inside: Any, DTYPE: tl.constexpr) -> Any:
 
 
 @triton.jit
+def _add(sums: tl.tensor, more: tl.tensor, IS_FIRST: tl.constexpr) -> tl.tensor:
+    """Not added to zeros at first, so that products and their sum over columns are one step."""
+    if IS_FIRST:
+        return more
+    else:
+        return sums + more
+
+
+@triton.jit
 def _word_sums(
-    weight: Any,
-    x0: Any,
-    x1: Any,
-    x2: Any,
-    x3: Any,
-    x4: Any,
-    x5: Any,
-    x6: Any,
-    x7: Any,
-    values_ptr: Any,
+    weight: tl.tensor,
+    x0: tl.tensor,
+    x1: tl.tensor,
+    x2: tl.tensor,
+    x3: tl.tensor,
+    x4: tl.tensor,
+    x5: tl.tensor,
+    x6: tl.tensor,
+    x7: tl.tensor,
+    values_ptr: tl.tensor,
     FAST: tl.constexpr,
-) -> Any:
+) -> tl.tensor:
     """(rows, halves, 4) words of weights by x: (rows, halves) sums, yet without their scale."""
     v0, v1, v2, v3, v4, v5, v6, v7 = unpack_word(weight, values_ptr, FAST)
     sums = v0 * x0[None, :, :]
