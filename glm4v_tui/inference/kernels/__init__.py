@@ -46,6 +46,7 @@ __all__ = [
     "linear_swiglu",
     "rms_norm",
     "rotary_and_cache",
+    "takes",
 ]
 
 
@@ -55,7 +56,10 @@ def linear(
     bias: torch.Tensor | None = None,
     out: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """``x @ weight.T + bias``, (n, columns) to (n, rows); fast for n up to 16."""
+    """``x @ weight.T + bias``, (n, columns) to (n, rows); any n, but made for up to 16.
+
+    The inputs stay in 16 bits; they are not rounded to 8 as LLM.int8 does.
+    """
     if is_usable(x):
         from glm4v_tui.inference.kernels.products import fits, multiply
 
@@ -63,7 +67,16 @@ def linear(
             result = _room(out, x, rows_of(weight, x.shape[1]))
             multiply(x, weight, bias, result)
             return result
+        if not isinstance(weight, torch.Tensor) and takes(x, weight):
+            from glm4v_tui.inference.kernels.unpack import multiply_in_pieces
+
+            return _into(out, multiply_in_pieces(x, weight, bias))
     return _into(out, plain.linear(x, weight, bias))
+
+
+def takes(x: torch.Tensor, weight: Weight) -> bool:
+    """Whether :func:`linear` has a kernel for this product, (n, columns) by (rows, columns)."""
+    return is_usable(x) and (x.shape[1] % 64 == 0 or not isinstance(weight, Nf4))
 
 
 def linear_swiglu(x: torch.Tensor, weight: Weight, out: torch.Tensor | None = None) -> torch.Tensor:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn.attention.bias import causal_lower_right
 from torch.nn.functional import scaled_dot_product_attention
 
 from glm4v_tui.inference.language.stack import rotated
@@ -112,8 +113,10 @@ def causal_attention(
         (heads, tokens, head_dim).
     """
     count, total = queries.shape[1], keys.shape[1]
-    mask = None
-    if 1 < count < total:
+    mask: Any = None
+    if 1 < count < total and queries.is_cuda:
+        mask = causal_lower_right(count, total)  # which needs no matrix
+    elif 1 < count < total:
         row = torch.arange(total - count, total, device=queries.device)
         mask = row[:, None] >= torch.arange(total, device=queries.device)
     return scaled_dot_product_attention(

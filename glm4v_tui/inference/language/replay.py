@@ -7,46 +7,28 @@ cache, made anew when the cache has moved.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from glm4v_tui.inference import kernels
-from glm4v_tui.inference.language.products import Product
 from glm4v_tui.inference.quantized.layers import Int8Embedding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from glm4v_tui.inference.language.kernel_weights import KernelWeights
     from glm4v_tui.inference.language.kv_cache import KvCache
-    from glm4v_tui.inference.language.stack import Layer, Stack
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """A layer's matrices and the weights of its norms, in the order in which they are used."""
-
-    before_attention: torch.Tensor
-    qkv: Product
-    o: Product
-    after_attention: torch.Tensor | None
-    before_feed_forward: torch.Tensor
-    gate_up: Product
-    down: Product
-    after_feed_forward: torch.Tensor | None
 
 
 class KernelStep:
     """One token for each row of a cache."""
 
-    def __init__(self, stack: Stack, rows: int = 1) -> None:
-        """Take the weights of a model in bfloat16 or float16; several steps may share them."""
-        self._stack = stack
-        self._layers = [_layer(layer) for layer in stack.layers]
-        self._head = Product(stack.head)
-        self._eps: float = stack.norm.variance_epsilon
+    def __init__(self, weights: KernelWeights, rows: int = 1) -> None:
+        """Make the step for so many rows; several steps and a reader may share the weights."""
+        stack = weights.stack
+        self._weights, self._stack = weights, stack
         device = stack.device
         self._token = torch.zeros(rows, dtype=torch.int64, device=device)
         self._length = torch.zeros(rows, dtype=torch.int32, device=device)
@@ -107,24 +89,22 @@ class KernelStep:
         stack = self._stack
         hidden = stack.embedding(self._token) if self._embeds_here else self._hidden
         cos, sin = self._cos[self._position], self._sin[self._position]
-        x = kernels.rms_norm(hidden, self._layers[0].before_attention, self._eps)
-        following = [*(layer.before_attention for layer in self._layers[1:]), stack.norm.weight]
-        for layer, keys, values, norm in zip(
-            self._layers, cache.keys, cache.values, following, strict=True
-        ):
+        eps = self._weights.eps
+        x = kernels.rms_norm(hidden, self._weights.layers[0].before_attention, eps)
+        for layer, keys, values in zip(self._weights.layers, cache.keys, cache.values, strict=True):
             queries = kernels.rotary_and_cache(layer.qkv(x), cos, sin, keys, values, self._length)
             seen = kernels.decode_attention(queries, keys, values, self._length, stack.scale)
             hidden, x = kernels.add_rms_norm(
                 hidden, layer.o(seen.flatten(1)), layer.after_attention,
-                layer.before_feed_forward, self._eps,
+                layer.before_feed_forward, eps,
             )  # fmt: skip
             hidden, x = kernels.add_rms_norm(
                 hidden, layer.down(layer.gate_up.swiglu(x)), layer.after_feed_forward,
-                norm, self._eps,
+                layer.following, eps,
             )  # fmt: skip
         self._length.add_(1)
         self._position.add_(1)
-        return self._head(x)
+        return self._weights.head(x)
 
     def _capture(self, cache: KvCache) -> None:
         """Record the step. Nothing runs, so nothing is written or counted."""
@@ -142,23 +122,6 @@ class KernelStep:
             cos, sin = stack.angles(places)
             self._cos = cos.repeat_interleave(2, dim=-1)
             self._sin = sin.repeat_interleave(2, dim=-1)
-
-
-def _layer(layer: Layer) -> _Layer:
-    return _Layer(
-        layer.norm_before_attention.weight,
-        Product(layer.q, layer.k, layer.v),
-        Product(layer.o),
-        _weight(layer.norm_after_attention),
-        layer.norm_before_feed_forward.weight,
-        Product(layer.gate_up),
-        Product(layer.down),
-        _weight(layer.norm_after_feed_forward),
-    )
-
-
-def _weight(norm: Any | None) -> torch.Tensor | None:
-    return None if norm is None else norm.weight
 
 
 def _is_on_device(embedding: Any, device: torch.device) -> bool:

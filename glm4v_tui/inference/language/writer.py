@@ -12,6 +12,8 @@ import torch
 from glm4v_tui.inference.kernels import has_triton
 from glm4v_tui.inference.language.choice import Chooser
 from glm4v_tui.inference.language.features import Features
+from glm4v_tui.inference.language.kernel_reading import KernelReader
+from glm4v_tui.inference.language.kernel_weights import KernelWeights
 from glm4v_tui.inference.language.kv_cache import KvCache
 from glm4v_tui.inference.language.prefix import common, slots_of
 from glm4v_tui.inference.language.reading import Stopped, read
@@ -52,8 +54,14 @@ class Writer:
         self.cache = KvCache(stack)
         self.features = Features()
         self._held: list[Slot] = []
-        self._fast = KernelStep(stack) if _has_kernels(stack) else None
-        self._plain = PlainStep(stack) if self._fast is None else None
+        self._fast: KernelStep | None = None
+        self._reader: KernelReader | None = None
+        self._plain: PlainStep | None = None
+        if _has_kernels(stack):
+            weights = KernelWeights(stack)
+            self._fast, self._reader = KernelStep(weights), KernelReader(weights)
+        else:
+            self._plain = PlainStep(stack)
 
     def release(self) -> None:
         """Give back what only makes later questions faster."""
@@ -97,14 +105,33 @@ class Writer:
         positions = self._sight.positions(prompt)
         self._held = self._held[:start]
         self.cache.make_room(len(slots) + room, kept=start)
-        embedded = self._embedded(prompt, ids, spans, start)
-        last = read(
-            self._stack, self.cache, start, embedded,
-            positions[:, start:].to(self._stack.device), should_stop,
-        )  # fmt: skip
+        logits = self._read(prompt, ids, spans, start, positions, should_stop)
         self._held = slots
-        logits: torch.Tensor = self._stack.head(last)[0]
         return Begun(logits, len(slots), int(positions.max()) + 1, len(slots) - start)
+
+    def _read(
+        self,
+        prompt: Prompt,
+        ids: torch.Tensor,
+        spans: tuple[Span, ...],
+        start: int,
+        positions: torch.Tensor,
+        should_stop: Callable[[], bool],
+    ) -> torch.Tensor:
+        """The logits after the prompt's tokens from ``start`` on, (vocabulary,)."""
+        is_text = not any(span.stop == len(ids) for span in spans)
+        if self._fast is not None and start == len(ids) - 1 and is_text:
+            place = [int(positions[0, -1])]
+            logits = self._fast.run(self.cache, ids[-1:].to(self._stack.device), [start], place)
+            return logits[0].clone()
+        embedded = self._embedded(prompt, ids, spans, start)
+        places = positions[:, start:].to(self._stack.device)
+        if self._reader is not None:
+            last = self._reader.read(self.cache, start, embedded, places, should_stop)
+        else:
+            last = read(self._stack, self.cache, start, embedded, places, should_stop)
+        found: torch.Tensor = self._stack.head(last)[0]
+        return found
 
     @torch.inference_mode()
     def tokens(

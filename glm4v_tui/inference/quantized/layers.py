@@ -11,6 +11,8 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from glm4v_tui.inference import kernels
+from glm4v_tui.inference.kernels import Int8
 from glm4v_tui.inference.quantized.kernels import (
     WEIGHTS_AT_ONCE,
     CpuNf4,
@@ -30,6 +32,16 @@ ROWS_AT_ONCE = 1024
 """Tokens that INT8 multiplies at once: its products are int32, twice as large as the results."""
 FUSED_ROWS = 16
 """Up to so many tokens NF4 multiplies without unpacking, where the GPU has a kernel for it."""
+
+
+def by_kernels(
+    inputs: torch.Tensor, weight: Int8 | Nf4, bias: torch.Tensor | None
+) -> torch.Tensor | None:
+    """(..., columns) to (..., rows) by this program's kernels; None where they do not run."""
+    flat = inputs.reshape(-1, inputs.shape[-1])
+    if not kernels.takes(flat, weight):
+        return None
+    return kernels.linear(flat, weight, bias).view(*inputs.shape[:-1], -1)
 
 
 class QuantizedLayer(nn.Module):
@@ -95,7 +107,14 @@ class Int8Linear(QuantizedLinear):
         self._declare("weight", (self.rows, self.columns), torch.int8)
         self._declare("scale", (self.rows,), torch.float32)
 
+    @property
+    def kept(self) -> Int8:
+        return Int8(self.weight, self.scale)
+
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        found = by_kernels(inputs, self.kept, self.bias)
+        if found is not None:
+            return found
         flat = inputs.reshape(-1, self.columns)
         if len(flat) <= ROWS_AT_ONCE:
             result = self._product(flat)
@@ -141,6 +160,9 @@ class Nf4Linear(QuantizedLinear):
         shape = (self.rows, self.columns)
         if self._for_cpu is not None:
             return nf4_product_on_cpu(inputs, self._for_cpu, shape, self.bias)
+        found = by_kernels(inputs, self.kept, self.bias)
+        if found is not None:
+            return found
         tokens = inputs.numel() // self.columns
         is_large = self.rows * self.columns > WEIGHTS_AT_ONCE and self.columns % NF4_BLOCK == 0
         if tokens > FUSED_ROWS and is_large:

@@ -10,9 +10,12 @@ import torch
 
 from glm4v_tui.chat import Message
 from glm4v_tui.inference.decoding import Decoder
-from glm4v_tui.inference.language import kv_cache
+from glm4v_tui.inference.language import kernel_reading, kv_cache
 from glm4v_tui.inference.language.choice import Settings
+from glm4v_tui.inference.language.kernel_reading import KernelReader
+from glm4v_tui.inference.language.kernel_weights import KernelWeights
 from glm4v_tui.inference.language.kv_cache import KvCache
+from glm4v_tui.inference.language.reading import read
 from glm4v_tui.inference.language.replay import KernelStep
 from glm4v_tui.inference.language.step import PlainStep
 from glm4v_tui.inference.language.writer import Writer
@@ -123,7 +126,7 @@ def test_the_kernels_step_is_the_plain_one(family: Answers) -> None:
         CONVERSATIONS["image"], family.backend._picture
     )
     begun = writer.begin(prompt, 8, lambda: False)
-    plain, kernel = PlainStep(writer._stack), KernelStep(writer._stack)
+    plain, kernel = PlainStep(writer._stack), KernelStep(KernelWeights(writer._stack))
     token = torch.tensor([7])
     with torch.inference_mode():
         for count in range(3):
@@ -134,12 +137,36 @@ def test_the_kernels_step_is_the_plain_one(family: Answers) -> None:
             token = expected.argmax(-1, keepdim=True)
 
 
+@pytest.mark.parametrize("start", [0, 5])
+@pytest.mark.parametrize("few", [0, 1000])
+def test_the_kernels_reader_is_the_plain_one(
+    family: Answers, start: int, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel_reading, "_FEW", few)  # either kind of attention
+    stack = writer_of(family)._stack
+    generator = torch.Generator().manual_seed(2)
+    vectors = torch.randn(30, stack.hidden, generator=generator)
+    places = torch.arange(30).expand(stack.axes, -1)
+    plain, ours = KvCache(stack), KvCache(stack)
+    with torch.inference_mode():
+        for cache in (plain, ours):
+            cache.make_room(64)
+            if start:
+                read(stack, cache, 0, vectors[:start], places[:, :start])
+        expected = read(stack, plain, start, vectors[start:], places[:, start:])
+        reader = KernelReader(KernelWeights(stack))
+        found = reader.read(ours, start, vectors[start:], places[:, start:])
+    assert torch.allclose(found, expected, atol=1e-4)
+    for one, other in zip(ours.keys + ours.values, plain.keys + plain.values, strict=True):
+        assert torch.allclose(one, other, atol=1e-4)
+
+
 def test_rows_of_different_lengths_do_not_see_each_other(family: Answers) -> None:
     writer = writer_of(family)
     stack = writer._stack
     cache = KvCache(stack, rows=2)
     cache.make_room(64)
-    plain, both = PlainStep(stack), KernelStep(stack, rows=2)
+    plain, both = PlainStep(stack), KernelStep(KernelWeights(stack), rows=2)
     tokens = [torch.tensor([5]), torch.tensor([9])]
     alone = []
     with torch.inference_mode():

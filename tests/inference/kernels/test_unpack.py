@@ -1,0 +1,36 @@
+"""Products of many tokens with packed weights, some rows at a time made whole."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from glm4v_tui.inference.kernels import linear
+from glm4v_tui.inference.kernels import unpack as unpacking
+from tests.inference.kernels.conftest import DEVICE, DTYPES
+from tests.inference.kernels.references import LARGEST, error, packed, random
+
+SHAPES = [(48, 320), (33, 192)] if DEVICE == "cpu" else [(4096, 13696), (27392, 4096), (33, 192)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("rows", "columns"), SHAPES)
+@pytest.mark.parametrize("kind", ["int8", "nf4"])
+def test_rows_are_those_that_were_packed(
+    kind: str, rows: int, columns: int, dtype: torch.dtype
+) -> None:
+    weight, exact = packed(kind, rows, columns, dtype)
+    first = rows // 3
+    out = torch.full((rows - first, columns), float("nan"), dtype=dtype, device=DEVICE)
+    unpacking.unpack_rows(weight, first, out)
+    assert error(out, exact[first:]) < LARGEST[dtype]
+
+
+@pytest.mark.parametrize("kind", ["int8", "nf4"])
+def test_pieces_add_up_to_the_product(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, columns = SHAPES[0]
+    dtype = torch.float16
+    monkeypatch.setattr(unpacking, "WEIGHTS_AT_ONCE", 7 * columns)
+    weight, exact = packed(kind, rows, columns, dtype)
+    x, bias = random(40, columns, dtype=dtype), random(rows, dtype=dtype)
+    assert error(linear(x, weight, bias), x.double() @ exact.T + bias.double()) < 2e-2
