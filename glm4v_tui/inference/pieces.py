@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-TOKENS_AT_ONCE = 1024
+TOKENS_AT_ONCE = 2048
 _NAMES = ("mlp", "feed_forward")
 """What transformers' models call that part of a layer."""
 

@@ -36,7 +36,7 @@ process without CUDA and with the embedded model takes 0.8 GiB."""
 HOST_HEADROOM = 1.15
 """On a CPU, of the free memory over the weights: the rest of the system needs room too."""
 
-TOKENS_AT_ONCE = 1024
+TOKENS_AT_ONCE = 2048
 """That feed-forward parts take on a GPU (``inference.pieces``)."""
 
 INT8_INPUTS_AT_ONCE = 1024

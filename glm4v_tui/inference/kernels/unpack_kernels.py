@@ -1,4 +1,4 @@
-"""Packed weights to 16 bits, for products of many tokens, which are bound by arithmetic."""
+"""NF4 to 16 bits, for products of many tokens, which are bound by arithmetic."""
 
 from __future__ import annotations
 
@@ -6,24 +6,6 @@ import triton
 import triton.language as tl
 
 from glm4v_tui.inference.kernels.nf4_words import unpack_word
-
-
-@triton.jit
-def int8_rows_kernel(
-    weight_ptr: tl.tensor,
-    scale_ptr: tl.tensor,
-    out_ptr: tl.tensor,
-    first: tl.tensor,
-    columns: tl.tensor,
-    BLOCK: tl.constexpr,
-) -> None:
-    """Rows from ``first`` on: one program for a block of a row's columns."""
-    row = tl.program_id(0).to(tl.int64)
-    column = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-    inside = column < columns
-    kept = tl.load(weight_ptr + (first + row) * columns + column, mask=inside, other=0)
-    value = kept.to(tl.float32) * (tl.load(scale_ptr + first + row) / 127)
-    tl.store(out_ptr + row * columns + column, value.to(out_ptr.dtype.element_ty), mask=inside)
 
 
 @triton.jit
@@ -37,10 +19,14 @@ def nf4_words_kernel(
     out_ptr: tl.tensor,
     first: tl.tensor,
     count: tl.tensor,
+    DTYPE: tl.constexpr,
     BLOCK: tl.constexpr,
     FAST: tl.constexpr,
 ) -> None:
-    """Words of eight weights from ``first`` on; eight words share a scale."""
+    """Words of eight weights from ``first`` on; eight words share a scale.
+
+    ``out_ptr`` is of words, too: of two values each.
+    """
     word = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = word < count
     at = first + word
@@ -49,9 +35,17 @@ def nf4_words_kernel(
     outer = tl.load(scales_scale_ptr + at // 2048, mask=inside, other=0)
     scale = tl.load(code_ptr + kept) * outer + tl.load(mean_ptr)
     v0, v1, v2, v3, v4, v5, v6, v7 = unpack_word(bits, values_ptr, FAST)
-    low = tl.permute(tl.join(tl.join(v0, v1), tl.join(v2, v3)), (0, 2, 1))
-    high = tl.permute(tl.join(tl.join(v4, v5), tl.join(v6, v7)), (0, 2, 1))
-    eight = tl.reshape(tl.permute(tl.join(low, high), (0, 3, 1, 2)), (BLOCK, 8))
-    place = word[:, None] * 8 + tl.arange(0, 8)[None, :]
-    value = (eight * scale[:, None]).to(out_ptr.dtype.element_ty)
-    tl.store(out_ptr + place, value, mask=inside[:, None])
+    w0 = _pair(v0 * scale, v1 * scale, DTYPE)
+    w1 = _pair(v2 * scale, v3 * scale, DTYPE)
+    w2 = _pair(v4 * scale, v5 * scale, DTYPE)
+    w3 = _pair(v6 * scale, v7 * scale, DTYPE)
+    four = tl.reshape(tl.join(tl.join(w0, w2), tl.join(w1, w3)), (BLOCK, 4))
+    place = word[:, None] * 4 + tl.arange(0, 4)[None, :]
+    tl.store(out_ptr + place, four, mask=inside[:, None])
+
+
+@triton.jit
+def _pair(first: tl.tensor, second: tl.tensor, DTYPE: tl.constexpr) -> tl.tensor:
+    """Two values in 16 bits each as one word, which is stored as it is."""
+    low = first.to(DTYPE).to(tl.int16, bitcast=True).to(tl.int32) & 0xFFFF
+    return low | (second.to(DTYPE).to(tl.int16, bitcast=True).to(tl.int32) << 16)
