@@ -217,3 +217,14 @@ def forecast(rows: TextIO) -> None:
     from glm4v_tui.bench.forecast import compare, table
 
     click.echo(table(compare(rows)))
+
+
+@bench.command()
+@click.option("--seconds", type=float, default=240, show_default=True)
+def kernels(seconds: float) -> None:
+    """The GPU kernels of a decode step, one JSON object a line; then their sum for a token."""
+    import json
+
+    from glm4v_tui.bench.kernels import measure_kernels
+
+    measure_kernels(lambda row: click.echo(json.dumps(row)), seconds)

@@ -16,28 +16,57 @@ class Launch(NamedTuple):
     block_k: int
     warps: int
     stages: int = 1
+    programs: int = 0
+    """Of those that stay (NF4, one token); 0: as many as there are blocks of rows."""
 
 
-_VECTOR: dict[tuple[Kind, int, int, bool], Launch] = {}
-"""(kind, rows that are given, columns, SwiGLU) -> for one token."""
+Shape = tuple[Kind, int, int, bool]
+"""The weight's kind, rows and columns, and whether SwiGLU follows."""
+
+_VECTOR: dict[Shape, Launch] = {
+    ("16 bits", 4608, 4096, False): Launch(2, 2048, 8),
+    ("16 bits", 4096, 4096, False): Launch(2, 2048, 8),
+    ("16 bits", 27392, 4096, True): Launch(2, 2048, 8),
+    ("16 bits", 4096, 13696, False): Launch(2, 2048, 4),
+    ("16 bits", 151552, 4096, False): Launch(4, 2048, 8),
+    ("int8", 4608, 4096, False): Launch(2, 4096, 8),
+    ("int8", 4096, 4096, False): Launch(2, 4096, 4),
+    ("int8", 27392, 4096, True): Launch(2, 4096, 4),
+    ("int8", 4096, 13696, False): Launch(2, 2048, 4),
+    ("int8", 151552, 4096, False): Launch(2, 4096, 8),
+    # NF4 VECTOR
+}
+_TILE: dict[Shape, Launch] = {
+    ("int8", 4608, 4096, False): Launch(16, 128, 2, 5),
+    ("int8", 4096, 4096, False): Launch(32, 128, 4, 4),
+    ("int8", 27392, 4096, True): Launch(32, 256, 4, 3),
+    ("int8", 4096, 13696, False): Launch(32, 128, 4, 4),
+    ("int8", 151552, 4096, False): Launch(32, 256, 4, 3),
+    # NF4 TILE
+}
 
 
-def vector_launch(kind: Kind, rows: int, columns: int, swiglu: bool) -> Launch:
+def vector_launch(shape: Shape) -> Launch:
     """For one token."""
-    known = _VECTOR.get((kind, rows, columns, swiglu))
-    if known is not None:
+    if (known := _VECTOR.get(shape)) is not None:
         return known
-    wide = {"16 bits": 2048, "int8": 4096, "nf4": 4096}[kind]
+    kind, _, columns, swiglu = shape
+    wide = {"16 bits": 2048, "int8": 4096, "nf4": 2048}[kind]
     block_k = max(64, min(wide, power_of_two(columns)))
     per_thread = {"16 bits": 8, "int8": 16, "nf4": 32}[kind]
     warps = max(1, min(8, block_k // (per_thread * 32)))
-    return Launch(2 if swiglu else 4, block_k, warps)
+    return Launch(2 if swiglu or kind != "nf4" else 4, block_k, warps)
 
 
-def tile_launch(kind: Kind, rows: int, columns: int, swiglu: bool) -> Launch:  # noqa: ARG001
+def tile_launch(shape: Shape) -> Launch:
     """For up to sixteen tokens."""
-    block_n = 32 if rows <= 8192 or swiglu else 64
-    return Launch(block_n, 128, 4, 4 if kind != "nf4" else 2)
+    if (known := _TILE.get(shape)) is not None:
+        return known
+    return {
+        "16 bits": Launch(64, 128, 4, 4),
+        "int8": Launch(32, 128, 4, 4),
+        "nf4": Launch(64, 128, 4, 3),
+    }[shape[0]]
 
 
 def power_of_two(count: int) -> int:

@@ -11,9 +11,10 @@ from glm4v_tui.inference.kernels.availability import starts_early
 from glm4v_tui.inference.kernels.early import early
 from glm4v_tui.inference.kernels.formats import Int8, Weight
 from glm4v_tui.inference.kernels.launches import Launch, tile_launch, vector_launch
-from glm4v_tui.inference.kernels.nf4_words import nf4_values
+from glm4v_tui.inference.kernels.nf4_vector_kernels import nf4_stream_kernel, nf4_vector_kernel
+from glm4v_tui.inference.kernels.nf4_words import ALPHA, nf4_values
 from glm4v_tui.inference.kernels.tile_kernels import nf4_tile_kernel, tile_kernel
-from glm4v_tui.inference.kernels.vector_kernels import nf4_vector_kernel, vector_kernel
+from glm4v_tui.inference.kernels.vector_kernels import vector_kernel
 from glm4v_tui.inference.quantized.kernels import Nf4, scale_code
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _TOKENS = 16
 """Of a tile, on the tensor cores."""
+SHIFTED = 4
+"""Of eight NF4 weights those that are unpacked by permutes; the others are by shuffles."""
 
 
 def multiply(
@@ -37,7 +40,7 @@ def multiply(
     kind = _kind(weight)
     rows = out.shape[1]
     choose = vector_launch if one else tile_launch
-    launch = launch or choose(kind, rows * (2 if swiglu else 1), x.shape[1], swiglu)
+    launch = launch or choose((kind, rows * (2 if swiglu else 1), x.shape[1], swiglu))
     is_early = starts_early(x)
     counts = (rows,) if one else (len(x), rows)
     grid = (triton.cdiv(rows, launch.block_n),)
@@ -57,17 +60,21 @@ def multiply(
     given = x if bias is None else bias
     if isinstance(weight, Nf4):
         scales = (weight.scales, weight.scales_scale, weight.scales_mean, scale_code(x.device))
-        values = nf4_values(x.device)
+        shifted = SHIFTED if x.is_cuda else -1  # Triton's interpreter knows no assembly
+        values = nf4_values(x.device, ALPHA.value if shifted > 0 else 1.0)
         if one:
             x, words = x.view(torch.int32), weight.weight.view(torch.int32)
-            nf4_vector_kernel[grid](
+            kernel = nf4_stream_kernel if launch.programs else nf4_vector_kernel
+            kernel[(min(grid[0], launch.programs or grid[0]),)](
                 *(x, words, *scales, values, given, out, *counts),
                 **options,
-                FAST=fast_unpacking(x),
+                SHIFTED=shifted,
             )
         else:
             nf4_tile_kernel[grid](
-                *(x, weight.weight, *scales, values, given, out, *counts), **options
+                *(x, weight.weight.view(torch.int32), *scales, values, given, out, *counts),
+                **options,
+                SHIFTED=shifted,
             )
         return
     matrix, scale = weight if isinstance(weight, Int8) else (weight, x)
@@ -75,14 +82,6 @@ def multiply(
     kernel[grid](
         *(x, matrix, scale, given, out, *counts), **options, HAS_SCALE=isinstance(weight, Int8)
     )
-
-
-FAST = 1
-
-
-def fast_unpacking(x: torch.Tensor) -> int:
-    """Triton's interpreter knows no inline assembly."""
-    return FAST if x.is_cuda else 0
 
 
 def fits(x: torch.Tensor, weight: Weight) -> bool:

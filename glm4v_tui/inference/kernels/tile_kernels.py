@@ -11,6 +11,7 @@ import triton.language as tl
 
 from glm4v_tui.inference.kernels.early import let_next_start, wait
 from glm4v_tui.inference.kernels.epilogue import finish
+from glm4v_tui.inference.kernels.nf4_words import ALPHA, BETA, unpack_word
 
 
 @triton.jit
@@ -85,29 +86,43 @@ def nf4_tile_kernel(
     HAS_BIAS: tl.constexpr,
     SWIGLU: tl.constexpr,
     EARLY: tl.constexpr,
+    SHIFTED: tl.constexpr,
     BLOCK_M: tl.constexpr,
     BLOCK_N: tl.constexpr,
     BLOCK_K: tl.constexpr,
 ) -> None:
-    """The same with NF4; weights as bytes, COLUMNS a multiple of 64.
+    """The same with NF4; weights as words of 32 bits, COLUMNS a multiple of 64.
 
-    Even and odd columns are two products, so that nothing has to be interleaved.
+    The eight weights of a word go into eight products, so that nothing has to be interleaved.
     """
     let_next_start(EARLY)
     wait(EARLY)
     DTYPE: tl.constexpr = x_ptr.dtype.element_ty
+    WORDS: tl.constexpr = BLOCK_K // 8
     row = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
     token = tl.arange(0, BLOCK_M)
     at = tl.minimum(row, rows - 1).to(tl.int64)
     gate = tl.zeros((BLOCK_N, BLOCK_M), tl.float32)
     up = tl.zeros((BLOCK_N, BLOCK_M), tl.float32)
-    for start in range(0, COLUMNS // 2, BLOCK_K // 2):
-        pair = start + tl.arange(0, BLOCK_K // 2)
-        x_place = x_ptr + token[None, :] * COLUMNS + pair[:, None] * 2
-        x_inside = (token < tokens)[None, :] & (pair < COLUMNS // 2)[:, None]
-        even = tl.load(x_place, mask=x_inside, other=0)
-        odd = tl.load(x_place + 1, mask=x_inside, other=0)
-        upper, lower = _unpacked(
+    for start in range(0, COLUMNS // 8, WORDS):
+        word = start + tl.arange(0, WORDS)
+        inside = word < COLUMNS // 8
+        x = tl.load(
+            x_ptr
+            + token[:, None, None] * COLUMNS
+            + word[None, :, None] * 8
+            + tl.arange(0, 8)[None, None, :],
+            mask=(token < tokens)[:, None, None] & inside[None, :, None],
+            other=0,
+        )
+        even, odd = tl.split(tl.reshape(x, (BLOCK_M, WORDS, 4, 2)))
+        a, b = tl.split(tl.reshape(even, (BLOCK_M, WORDS, 2, 2)))
+        c, d = tl.split(tl.reshape(odd, (BLOCK_M, WORDS, 2, 2)))
+        x0, x4 = tl.split(a)
+        x2, x6 = tl.split(b)
+        x1, x5 = tl.split(c)
+        x3, x7 = tl.split(d)
+        v0, v1, v2, v3, v4, v5, v6, v7 = _unpacked(
             at,
             start,
             weight_ptr,
@@ -119,12 +134,12 @@ def nf4_tile_kernel(
             COLUMNS,
             BLOCK_N,
             BLOCK_K,
+            SHIFTED,
             DTYPE,
         )
-        gate = tl.dot(upper, even, gate)
-        gate = tl.dot(lower, odd, gate)
+        gate = _eight_products(v0, v1, v2, v3, v4, v5, v6, v7, x0, x1, x2, x3, x4, x5, x6, x7, gate)
         if SWIGLU:
-            upper, lower = _unpacked(
+            v0, v1, v2, v3, v4, v5, v6, v7 = _unpacked(
                 at + rows,
                 start,
                 weight_ptr,
@@ -136,10 +151,10 @@ def nf4_tile_kernel(
                 COLUMNS,
                 BLOCK_N,
                 BLOCK_K,
+                SHIFTED,
                 DTYPE,
             )
-            up = tl.dot(upper, even, up)
-            up = tl.dot(lower, odd, up)
+            up = _eight_products(v0, v1, v2, v3, v4, v5, v6, v7, x0, x1, x2, x3, x4, x5, x6, x7, up)
     if HAS_BIAS:
         gate += tl.load(bias_ptr + at).to(tl.float32)[:, None]
     tl.store(
@@ -162,22 +177,59 @@ def _unpacked(
     COLUMNS: tl.constexpr,
     BLOCK_N: tl.constexpr,
     BLOCK_K: tl.constexpr,
+    SHIFTED: tl.constexpr,
     DTYPE: tl.constexpr,
 ) -> tl.tensor:
-    """The even and the odd columns of a tile, each (BLOCK_N, BLOCK_K // 2)."""
-    pair = start + tl.arange(0, BLOCK_K // 2)
-    inside = (pair < COLUMNS // 2)[None, :]
+    """The weights of a tile: eight of (BLOCK_N, BLOCK_K // 8), those of each word in order."""
+    word = start + tl.arange(0, BLOCK_K // 8)
     packed = tl.load(
-        weight_ptr + at[:, None] * (COLUMNS // 2) + pair[None, :], mask=inside, other=0
-    ).to(tl.int32)
-    column_block = start // 32 + tl.arange(0, BLOCK_K // 64)
+        weight_ptr + at[:, None] * (COLUMNS // 8) + word[None, :],
+        mask=(word < COLUMNS // 8)[None, :],
+        other=0,
+    )
+    column_block = start // 8 + tl.arange(0, BLOCK_K // 64)
     block = at[:, None] * (COLUMNS // 64) + column_block[None, :]
-    block_inside = (column_block < COLUMNS // 64)[None, :]
-    kept = tl.load(scales_ptr + block, mask=block_inside, other=0).to(tl.int32)
-    outer = tl.load(scales_scale_ptr + block // 256, mask=block_inside, other=0)
+    inside = (column_block < COLUMNS // 64)[None, :]
+    kept = tl.load(scales_ptr + block, mask=inside, other=0).to(tl.int32)
+    outer = tl.load(scales_scale_ptr + block // 256, mask=inside, other=0)
     scale = tl.load(scale_code_ptr + kept) * outer + tl.load(scales_mean_ptr)
-    wide = tl.broadcast_to(scale[:, :, None], (BLOCK_N, BLOCK_K // 64, 32))
-    wide = tl.reshape(wide, (BLOCK_N, BLOCK_K // 2))
-    upper = tl.load(values_ptr + (packed >> 4)) * wide
-    lower = tl.load(values_ptr + (packed & 15)) * wide
-    return upper.to(DTYPE), lower.to(DTYPE)
+    if SHIFTED >= 4:
+        scale /= ALPHA
+    wide = tl.broadcast_to(scale[:, :, None], (BLOCK_N, BLOCK_K // 64, 8))
+    wide = tl.reshape(wide, (BLOCK_N, BLOCK_K // 8))
+    shift = wide * 0
+    if SHIFTED >= 4:
+        shift = wide * BETA
+    later = wide * 0
+    if SHIFTED == 8:
+        later = shift
+    v0, v1, v2, v3, v4, v5, v6, v7 = unpack_word(packed, values_ptr, SHIFTED)
+    return (
+        (v0 * wide - shift).to(DTYPE),
+        (v1 * wide - shift).to(DTYPE),
+        (v2 * wide - shift).to(DTYPE),
+        (v3 * wide - shift).to(DTYPE),
+        (v4 * wide - later).to(DTYPE),
+        (v5 * wide - later).to(DTYPE),
+        (v6 * wide - later).to(DTYPE),
+        (v7 * wide - later).to(DTYPE),
+    )
+
+
+@triton.jit
+def _eight_products(
+    v0: tl.tensor, v1: tl.tensor, v2: tl.tensor, v3: tl.tensor,
+    v4: tl.tensor, v5: tl.tensor, v6: tl.tensor, v7: tl.tensor,
+    x0: tl.tensor, x1: tl.tensor, x2: tl.tensor, x3: tl.tensor,
+    x4: tl.tensor, x5: tl.tensor, x6: tl.tensor, x7: tl.tensor,
+    sums: tl.tensor,
+) -> tl.tensor:  # fmt: skip
+    """``sums`` (rows, tokens) and the products of (rows, words) by (tokens, words), each."""
+    sums = tl.dot(v0, tl.trans(x0), sums)
+    sums = tl.dot(v1, tl.trans(x1), sums)
+    sums = tl.dot(v2, tl.trans(x2), sums)
+    sums = tl.dot(v3, tl.trans(x3), sums)
+    sums = tl.dot(v4, tl.trans(x4), sums)
+    sums = tl.dot(v5, tl.trans(x5), sums)
+    sums = tl.dot(v6, tl.trans(x6), sums)
+    return tl.dot(v7, tl.trans(x7), sums)

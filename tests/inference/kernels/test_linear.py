@@ -6,7 +6,10 @@ import pytest
 import torch
 
 from glm4v_tui.inference.kernels import linear, linear_swiglu
-from tests.inference.kernels.conftest import DEVICE, DTYPES
+from glm4v_tui.inference.kernels.launches import Launch
+from glm4v_tui.inference.kernels.products import multiply
+from glm4v_tui.inference.kernels.trial import unpacks
+from tests.inference.kernels.conftest import DEVICE, DTYPE, DTYPES
 from tests.inference.kernels.references import LARGEST, error, packed, random
 
 KINDS = ["16 bits", "int8", "nf4"]
@@ -55,8 +58,32 @@ def test_columns_need_not_be_even(kind: str) -> None:
     check(kind, 1, 7, 101, torch.float16)
 
 
+@pytest.mark.parametrize("is_fused", [False, True])
+@pytest.mark.parametrize("columns", [256, 320])
+def test_nf4_by_programs_that_stay(columns: int, is_fused: bool) -> None:
+    """Fewer programs than blocks of rows, and rows that are no multiple of a block."""
+    launch = Launch(2, 512 if columns == 320 else 256, 1, programs=3)
+    weight, exact = packed("nf4", 34, columns, DTYPE)
+    x = random(1, columns)
+    out = torch.full((1, 17 if is_fused else 34), float("nan"), dtype=DTYPE, device=DEVICE)
+    multiply(x, weight, None, out, swiglu=is_fused, launch=launch)
+    reference = x.double() @ exact.T
+    if is_fused:
+        gate, up = reference.chunk(2, 1)
+        reference = torch.nn.functional.silu(gate) * up
+    assert error(out, reference) < 2 * LARGEST[DTYPE]
+
+
 def test_more_tokens_than_a_tile_go_another_way() -> None:
     check("int8", 17, 16, 128, torch.float16)
+
+
+@pytest.mark.gpu
+@on_gpu
+@pytest.mark.parametrize("shifted", [0, 4, 8])
+def test_words_are_unpacked_by_every_unit(shifted: int) -> None:
+    """The interpreter knows no assembly."""
+    assert unpacks(torch.device("cuda:0"), shifted)
 
 
 @pytest.mark.gpu
