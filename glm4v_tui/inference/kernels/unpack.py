@@ -74,6 +74,6 @@ def unpack_nf4(weight: Nf4, first: int, out: torch.Tensor) -> None:
         *(nf4_values(out.device), out.view(torch.int32), first * columns // 8, count),
         DTYPE=tl.bfloat16 if out.dtype == torch.bfloat16 else tl.float16,
         BLOCK=_WORDS,
-        FAST=1 if out.is_cuda else 0,
+        SHIFTED=0 if out.is_cuda else -1,
         num_warps=4,
     )

@@ -21,7 +21,7 @@ def nf4_words_kernel(
     count: tl.tensor,
     DTYPE: tl.constexpr,
     BLOCK: tl.constexpr,
-    FAST: tl.constexpr,
+    SHIFTED: tl.constexpr,
 ) -> None:
     """Words of eight weights from ``first`` on; eight words share a scale.
 
@@ -34,7 +34,7 @@ def nf4_words_kernel(
     kept = tl.load(scales_ptr + at // 8, mask=inside, other=0).to(tl.int32)
     outer = tl.load(scales_scale_ptr + at // 2048, mask=inside, other=0)
     scale = tl.load(code_ptr + kept) * outer + tl.load(mean_ptr)
-    v0, v1, v2, v3, v4, v5, v6, v7 = unpack_word(bits, values_ptr, FAST)
+    v0, v1, v2, v3, v4, v5, v6, v7 = unpack_word(bits, values_ptr, SHIFTED)
     w0 = _pair(v0 * scale, v1 * scale, DTYPE)
     w1 = _pair(v2 * scale, v3 * scale, DTYPE)
     w2 = _pair(v4 * scale, v5 * scale, DTYPE)
