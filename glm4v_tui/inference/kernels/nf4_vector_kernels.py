@@ -1,4 +1,7 @@
-"""One token times an NF4 matrix: every weight is read once, products are summed in float32."""
+"""One token times an NF4 matrix: every weight is read once, products are summed in float32.
+
+Weights and x are words of 32 bits; COLUMNS is a multiple of 64.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import triton.language as tl
 
 from glm4v_tui.inference.kernels.early import let_next_start, wait
 from glm4v_tui.inference.kernels.epilogue import finish
-from glm4v_tui.inference.kernels.nf4_parts import eights, raw_scales, scales, shift_of, word_sums
+from glm4v_tui.inference.kernels.nf4_parts import block_sums, eights, raw_scales, shift_of
 from glm4v_tui.inference.kernels.nf4_words import ALPHA
 from glm4v_tui.inference.kernels.vector_kernels import add_products, load_tile
 
@@ -32,62 +35,42 @@ def nf4_vector_kernel(
     BLOCK_N: tl.constexpr,
     BLOCK_K: tl.constexpr,
 ) -> None:
-    """The same with NF4: weights and x as words of 32 bits; COLUMNS a multiple of 64.
-
-    The columns are taken in halves of a block, 32 weights in four words: 16 bytes of a thread.
-    """
+    """(1, COLUMNS) by (rows, COLUMNS), or by (2 * rows, COLUMNS) with SWIGLU."""
     let_next_start(EARLY)
     first = tl.program_id(0) * BLOCK_N
     row = tl.minimum(first + tl.arange(0, BLOCK_N), rows - 1).to(tl.int64)
-    HALVES: tl.constexpr = BLOCK_K // 32
-    words = tl.arange(0, 4)
-    gate = tl.zeros((BLOCK_N, HALVES), tl.float32)
-    up = tl.zeros((BLOCK_N, HALVES), tl.float32)
-    for start in tl.static_range(0, COLUMNS // 32, HALVES):
-        half = start + tl.arange(0, HALVES)
-        inside = half < COLUMNS // 32
-        within = half[:, None] * 4 + words[None, :]
-        place = row[:, None, None] * (COLUMNS // 8) + within[None, :, :]
-        block = row[:, None] * (COLUMNS // 64) + (half // 2)[None, :]
-        is_inside = inside[None, :, None]
-        weight = load_tile(weight_ptr + place, is_inside, start + HALVES <= COLUMNS // 32)
-        scale = scales(
-            block, inside[None, :], scales_ptr, scales_scale_ptr, scales_mean_ptr, scale_code_ptr
+    up_row = row + rows
+    WORDS: tl.constexpr = BLOCK_K // 8
+    gate = tl.zeros((BLOCK_N, BLOCK_K // 64), tl.float32)
+    up = tl.zeros((BLOCK_N, BLOCK_K // 64), tl.float32)
+    mean = tl.load(scales_mean_ptr)
+    for start in tl.static_range(0, COLUMNS // 8, WORDS):
+        weight, kept, outer = _tile(
+            row, start, weight_ptr, scales_ptr, scales_scale_ptr, COLUMNS, BLOCK_K
         )
+        second, second_kept, second_outer = weight, kept, outer
         if SWIGLU:
-            jump = rows.to(tl.int64) * (COLUMNS // 8)
-            second = load_tile(
-                weight_ptr + jump + place, is_inside, start + HALVES <= COLUMNS // 32
-            )
-            second_scale = scales(
-                block + rows.to(tl.int64) * (COLUMNS // 64),
-                inside[None, :],
-                scales_ptr,
-                scales_scale_ptr,
-                scales_mean_ptr,
-                scale_code_ptr,
+            second, second_kept, second_outer = _tile(
+                up_row, start, weight_ptr, scales_ptr, scales_scale_ptr, COLUMNS, BLOCK_K
             )
         if start == 0:
             wait(EARLY)
         x0, x1, x2, x3, x4, x5, x6, x7 = eights(
-            x_ptr, within, inside, HALVES, out_ptr.dtype.element_ty
+            x_ptr, start, COLUMNS, WORDS, out_ptr.dtype.element_ty
         )
-        shift = shift_of(x0, x1, x2, x3, x4, x5, x6, x7, HALVES, SHIFTED)
-        sums = word_sums(weight, x0, x1, x2, x3, x4, x5, x6, x7, values_ptr, SHIFTED)
-        gate = add_products(gate, scale * (sums - shift[None, :]), start == 0)
+        shift = shift_of(x0, x1, x2, x3, x4, x5, x6, x7, WORDS, SHIFTED)
+        scale = tl.load(scale_code_ptr + kept.to(tl.int32)) * outer + mean
+        sums = block_sums(
+            weight, x0, x1, x2, x3, x4, x5, x6, x7, values_ptr, BLOCK_N, WORDS, SHIFTED
+        )
+        gate = add_products(gate, scale * (sums - shift), start == 0)
         if SWIGLU:
-            sums = word_sums(second, x0, x1, x2, x3, x4, x5, x6, x7, values_ptr, SHIFTED)
-            up = add_products(up, second_scale * (sums - shift[None, :]), start == 0)
-    sums = tl.sum(gate, axis=1)
-    ups = tl.sum(up, axis=1)
-    if SHIFTED >= 4:
-        sums /= ALPHA
-        ups /= ALPHA
-    if HAS_BIAS:
-        sums += tl.load(bias_ptr + row).to(tl.float32)
-    place_out = first + tl.arange(0, BLOCK_N)
-    result = finish(sums, ups, out_ptr.dtype.element_ty, SWIGLU)
-    tl.store(out_ptr + place_out, result, mask=place_out < rows)
+            scale = tl.load(scale_code_ptr + second_kept.to(tl.int32)) * second_outer + mean
+            sums = block_sums(
+                second, x0, x1, x2, x3, x4, x5, x6, x7, values_ptr, BLOCK_N, WORDS, SHIFTED
+            )
+            up = add_products(up, scale * (sums - shift), start == 0)
+    _write(gate, up, first, bias_ptr, out_ptr, rows, HAS_BIAS, SWIGLU, SHIFTED, BLOCK_N)
 
 
 @triton.jit
@@ -110,92 +93,104 @@ def nf4_stream_kernel(
     BLOCK_N: tl.constexpr,
     BLOCK_K: tl.constexpr,
 ) -> None:
-    """The same by programs that stay: each holds x, and reads the rows after next meanwhile.
+    """The same by programs that stay: each holds x, and reads its next rows meanwhile.
 
     All columns are one block.
     """
     let_next_start(EARLY)
-    HALVES: tl.constexpr = BLOCK_K // 32
-    IS_WHOLE: tl.constexpr = BLOCK_K == COLUMNS
-    half = tl.arange(0, HALVES)
-    inside = half < COLUMNS // 32
-    within = half[:, None] * 4 + tl.arange(0, 4)[None, :]
-    block = half // 2
-    jump = rows.to(tl.int64)
-    place_out = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
+    WORDS: tl.constexpr = BLOCK_K // 8
     step = tl.num_programs(0) * BLOCK_N
-    row = tl.minimum(place_out, rows - 1).to(tl.int64)
-    weight = load_tile(
-        weight_ptr + row[:, None, None] * (COLUMNS // 8) + within[None, :, :],
-        inside[None, :, None],
-        IS_WHOLE,
-    )
-    kept, outer = raw_scales(
-        row[:, None] * (COLUMNS // 64) + block[None, :],
-        inside[None, :],
-        scales_ptr,
-        scales_scale_ptr,
-    )
+    begin = tl.program_id(0) * BLOCK_N
+    row = tl.minimum(begin + tl.arange(0, BLOCK_N), rows - 1).to(tl.int64)
+    weight, kept, outer = _tile(row, 0, weight_ptr, scales_ptr, scales_scale_ptr, COLUMNS, BLOCK_K)
     second, second_kept, second_outer = weight, kept, outer
     if SWIGLU:
-        up_row = row + jump
-        second = load_tile(
-            weight_ptr + up_row[:, None, None] * (COLUMNS // 8) + within[None, :, :],
-            inside[None, :, None],
-            IS_WHOLE,
-        )
-        second_kept, second_outer = raw_scales(
-            up_row[:, None] * (COLUMNS // 64) + block[None, :],
-            inside[None, :],
-            scales_ptr,
-            scales_scale_ptr,
+        second, second_kept, second_outer = _tile(
+            row + rows, 0, weight_ptr, scales_ptr, scales_scale_ptr, COLUMNS, BLOCK_K
         )
     mean = tl.load(scales_mean_ptr)
     wait(EARLY)
-    x0, x1, x2, x3, x4, x5, x6, x7 = eights(x_ptr, within, inside, HALVES, out_ptr.dtype.element_ty)
-    shift = shift_of(x0, x1, x2, x3, x4, x5, x6, x7, HALVES, SHIFTED)[None, :]
-    for first in range(tl.program_id(0) * BLOCK_N, rows, step):
-        next_row = tl.minimum(first + step + tl.arange(0, BLOCK_N), rows - 1).to(tl.int64)
-        next_weight = load_tile(
-            weight_ptr + next_row[:, None, None] * (COLUMNS // 8) + within[None, :, :],
-            inside[None, :, None],
-            IS_WHOLE,
-        )
-        next_kept, next_outer = raw_scales(
-            next_row[:, None] * (COLUMNS // 64) + block[None, :],
-            inside[None, :],
-            scales_ptr,
-            scales_scale_ptr,
+    x0, x1, x2, x3, x4, x5, x6, x7 = eights(x_ptr, 0, COLUMNS, WORDS, out_ptr.dtype.element_ty)
+    shift = shift_of(x0, x1, x2, x3, x4, x5, x6, x7, WORDS, SHIFTED)
+    for first in range(begin, rows, step):
+        row = tl.minimum(first + step + tl.arange(0, BLOCK_N), rows - 1).to(tl.int64)
+        next_weight, next_kept, next_outer = _tile(
+            row, 0, weight_ptr, scales_ptr, scales_scale_ptr, COLUMNS, BLOCK_K
         )
         next_second, next_second_kept, next_second_outer = next_weight, next_kept, next_outer
         if SWIGLU:
-            up_row = next_row + jump
-            next_second = load_tile(
-                weight_ptr + up_row[:, None, None] * (COLUMNS // 8) + within[None, :, :],
-                inside[None, :, None],
-                IS_WHOLE,
-            )
-            next_second_kept, next_second_outer = raw_scales(
-                up_row[:, None] * (COLUMNS // 64) + block[None, :],
-                inside[None, :],
-                scales_ptr,
-                scales_scale_ptr,
+            next_second, next_second_kept, next_second_outer = _tile(
+                row + rows, 0, weight_ptr, scales_ptr, scales_scale_ptr, COLUMNS, BLOCK_K
             )
         scale = tl.load(scale_code_ptr + kept.to(tl.int32)) * outer + mean
-        sums = word_sums(weight, x0, x1, x2, x3, x4, x5, x6, x7, values_ptr, SHIFTED)
-        sums = tl.sum(scale * (sums - shift), axis=1)
-        ups = sums
+        gate = scale * (
+            block_sums(weight, x0, x1, x2, x3, x4, x5, x6, x7, values_ptr, BLOCK_N, WORDS, SHIFTED)
+            - shift
+        )
+        up = gate
         if SWIGLU:
             scale = tl.load(scale_code_ptr + second_kept.to(tl.int32)) * second_outer + mean
-            ups = word_sums(second, x0, x1, x2, x3, x4, x5, x6, x7, values_ptr, SHIFTED)
-            ups = tl.sum(scale * (ups - shift), axis=1)
-        if SHIFTED >= 4:
-            sums /= ALPHA
-            ups /= ALPHA
-        place_out = first + tl.arange(0, BLOCK_N)
-        if HAS_BIAS:
-            sums += tl.load(bias_ptr + place_out, mask=place_out < rows, other=0).to(tl.float32)
-        result = finish(sums, ups, out_ptr.dtype.element_ty, SWIGLU)
-        tl.store(out_ptr + place_out, result, mask=place_out < rows)
+            up = scale * (
+                block_sums(
+                    second, x0, x1, x2, x3, x4, x5, x6, x7, values_ptr, BLOCK_N, WORDS, SHIFTED
+                )
+                - shift
+            )
+        _write(gate, up, first, bias_ptr, out_ptr, rows, HAS_BIAS, SWIGLU, SHIFTED, BLOCK_N)
         weight, kept, outer = next_weight, next_kept, next_outer
         second, second_kept, second_outer = next_second, next_second_kept, next_second_outer
+
+
+@triton.jit
+def _tile(
+    row: tl.tensor,
+    start: tl.tensor,
+    weight_ptr: tl.tensor,
+    scales_ptr: tl.tensor,
+    scales_scale_ptr: tl.tensor,
+    COLUMNS: tl.constexpr,
+    BLOCK_K: tl.constexpr,
+) -> tl.tensor:
+    """Words of these rows from word ``start`` on, and their blocks' raw scales."""
+    word = start + tl.arange(0, BLOCK_K // 8)
+    weight = load_tile(
+        weight_ptr + row[:, None] * (COLUMNS // 8) + word[None, :],
+        (word < COLUMNS // 8)[None, :],
+        COLUMNS % BLOCK_K == 0,
+    )
+    block = start // 8 + tl.arange(0, BLOCK_K // 64)
+    kept, outer = raw_scales(
+        row[:, None] * (COLUMNS // 64) + block[None, :],
+        (block < COLUMNS // 64)[None, :],
+        scales_ptr,
+        scales_scale_ptr,
+    )
+    return weight, kept, outer
+
+
+@triton.jit
+def _write(
+    gate: tl.tensor,
+    up: tl.tensor,
+    first: tl.tensor,
+    bias_ptr: tl.tensor,
+    out_ptr: tl.tensor,
+    rows: tl.tensor,
+    HAS_BIAS: tl.constexpr,
+    SWIGLU: tl.constexpr,
+    SHIFTED: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+) -> None:
+    """(rows, blocks) sums to results from row ``first`` on."""
+    sums = tl.sum(gate, axis=1)
+    ups = sums
+    if SWIGLU:
+        ups = tl.sum(up, axis=1)
+    if SHIFTED >= 4:
+        sums /= ALPHA
+        ups /= ALPHA
+    place = first + tl.arange(0, BLOCK_N)
+    if HAS_BIAS:
+        sums += tl.load(bias_ptr + place, mask=place < rows, other=0).to(tl.float32)
+    result = finish(sums, ups, out_ptr.dtype.element_ty, SWIGLU)
+    tl.store(out_ptr + place, result, mask=place < rows)

@@ -61,9 +61,10 @@ def rotary_and_cache(
     batch, kv_heads, _, dim = k_cache.shape
     heads = qkv.view(batch, -1, dim)
     q, k, v = heads[:, : -2 * kv_heads], heads[:, -2 * kv_heads : -kv_heads], heads[:, -kv_heads:]
-    row = torch.arange(batch, device=qkv.device)
-    k_cache[row, :, length.long()] = rotate(k, cos, sin)
-    v_cache[row, :, length.long()] = v
+    row = ((length >= 0) & (length < k_cache.shape[2])).nonzero().squeeze(1)
+    at = length[row].long()
+    k_cache[row, :, at] = rotate(k, cos, sin)[row]
+    v_cache[row, :, at] = v[row]
     return rotate(q, cos, sin)
 
 
@@ -74,15 +75,15 @@ def decode_attention(
     length: torch.Tensor,
     scale: float,
 ) -> torch.Tensor:
-    longest = int(length.max()) + 1
-    keys = torch.arange(longest, device=q.device)
-    seen = (keys[None, :] <= length[:, None])[:, None, None, :]
-    found = functional.scaled_dot_product_attention(
-        q[:, :, None],
-        k_cache[:, :, :longest],
-        v_cache[:, :, :longest],
-        attn_mask=seen,
-        scale=scale,
-        enable_gqa=q.shape[1] != k_cache.shape[1],
-    )
-    return found[:, :, 0]
+    found = torch.zeros_like(q)
+    for row, last in enumerate(length.tolist()):  # rows that see nothing of each other's padding
+        if last >= 0:
+            own = slice(row, row + 1)
+            found[own] = functional.scaled_dot_product_attention(
+                q[own, :, None],
+                k_cache[own, :, : last + 1],
+                v_cache[own, :, : last + 1],
+                scale=scale,
+                enable_gqa=q.shape[1] != k_cache.shape[1],
+            )[:, :, 0]
+    return found

@@ -105,14 +105,10 @@ def nf4_tile_kernel(
     gate = tl.zeros((BLOCK_N, BLOCK_M), tl.float32)
     up = tl.zeros((BLOCK_N, BLOCK_M), tl.float32)
     for start in range(0, COLUMNS // 8, WORDS):
-        word = start + tl.arange(0, WORDS)
-        inside = word < COLUMNS // 8
+        column = start * 8 + tl.arange(0, BLOCK_K)
         x = tl.load(
-            x_ptr
-            + token[:, None, None] * COLUMNS
-            + word[None, :, None] * 8
-            + tl.arange(0, 8)[None, None, :],
-            mask=(token < tokens)[:, None, None] & inside[None, :, None],
+            x_ptr + token[:, None] * COLUMNS + column[None, :],
+            mask=(token < tokens)[:, None] & (column < COLUMNS)[None, :],
             other=0,
         )
         even, odd = tl.split(tl.reshape(x, (BLOCK_M, WORDS, 4, 2)))

@@ -15,9 +15,9 @@ DTYPES = [torch.bfloat16, torch.float16] if DEVICE == "cuda" else [torch.float16
 DTYPE = DTYPES[0]
 
 
-@pytest.fixture(autouse=True)
-def _use_triton(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also on a CPU, where it is slow, so that the program would not."""
+@pytest.fixture(autouse=True, params=["kernels", "plain"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test is for the kernels, interpreted on a CPU, and for plain torch as well."""
     pytest.importorskip("triton")
-    if DEVICE == "cpu":
-        monkeypatch.setattr("glm4v_tui.inference.kernels.is_usable", lambda _: True)
+    is_usable = {"kernels": lambda _: True, "plain": lambda _: False}[request.param]
+    monkeypatch.setattr("glm4v_tui.inference.kernels.is_usable", is_usable)
