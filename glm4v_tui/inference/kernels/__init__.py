@@ -91,7 +91,8 @@ def linear_swiglu(x: torch.Tensor, weight: Weight, out: torch.Tensor | None = No
             result = _room(out, x, rows_of(weight, x.shape[1]) // 2)
             multiply(x, weight, None, result, swiglu=True)
             return result
-    return _into(out, plain.linear_swiglu(x, weight))
+    gate, up = linear(x, weight).chunk(2, dim=-1)
+    return _into(out, up * torch.nn.functional.silu(gate))
 
 
 def rms_norm(

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from glm4v_tui.inference.quantized.kernels import Nf4
 
 _WORDS = 256
+_COLUMNS = 2048
+_ALIGNED = 128
+"""Rows of a piece are a multiple: the library has only slow products for results whose columns
+begin anywhere."""
 WEIGHTS_AT_ONCE = 1 << 25
 """Weights that are made whole at a time: 64 MiB in 16 bits."""
 
@@ -27,35 +31,32 @@ def multiply_in_pieces(
     """``x @ weight.T + bias``, (n, columns) to (n, rows)."""
     columns = x.shape[1]
     rows = rows_of(weight, columns)
-    step = min(rows, max(1, WEIGHTS_AT_ONCE // columns))
+    step = min(rows, max(_ALIGNED, WEIGHTS_AT_ONCE // columns // _ALIGNED * _ALIGNED))
     result = x.new_empty(len(x), rows)
     whole = x.new_empty(step, columns)
     for first in range(0, rows, step):
         some = slice(first, min(rows, first + step))
         piece = whole[: some.stop - first]
-        _make_whole(weight, some, piece)
-        torch.mm(x, piece.t(), out=result[:, some])
-    if isinstance(weight, Int8) and _scales_later(x):
-        result *= (weight.scale / 127).to(x.dtype)
-    if bias is not None:
-        result += bias
+        if isinstance(weight, Int8):
+            unpack_int8(Int8(weight.weight[some], weight.scale[some]), piece)
+        else:
+            unpack_nf4(weight, first, piece)
+        if bias is None:
+            torch.mm(x, piece.t(), out=result[:, some])
+        else:
+            torch.addmm(bias[some], x, piece.t(), out=result[:, some])
     return result
 
 
-def _make_whole(weight: Int8 | Nf4, some: slice, out: torch.Tensor) -> None:
-    """Rows of a matrix into ``out``; those of INT8 without their scales, see below."""
-    if not isinstance(weight, Int8):
-        unpack_nf4(weight, some.start, out)
-    elif _scales_later(out):
-        out.copy_(weight.weight[some])
-    else:
-        scale = (weight.scale[some, None] / 127).to(out.dtype)
-        torch.mul(weight.weight[some], scale, out=out)
+def unpack_int8(weight: Int8, out: torch.Tensor) -> None:
+    """A matrix into ``out``, (rows, columns)."""
+    import triton
 
+    from glm4v_tui.inference.kernels.unpack_kernels import int8_rows_kernel
 
-def _scales_later(like: torch.Tensor) -> bool:
-    """bfloat16 holds whole numbers of 8 bits, and sums of them; float16 sums would overflow."""
-    return like.dtype == torch.bfloat16
+    rows, columns = out.shape
+    grid = (rows, triton.cdiv(columns, _COLUMNS))
+    int8_rows_kernel[grid](*weight, out, columns, BLOCK=_COLUMNS, num_warps=4)
 
 
 def unpack_nf4(weight: Nf4, first: int, out: torch.Tensor) -> None:

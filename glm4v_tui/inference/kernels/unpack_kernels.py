@@ -1,4 +1,4 @@
-"""NF4 to 16 bits, for products of many tokens, which are bound by arithmetic."""
+"""Packed weights to 16 bits, for products of many tokens, which are bound by arithmetic."""
 
 from __future__ import annotations
 
@@ -6,6 +6,23 @@ import triton
 import triton.language as tl
 
 from glm4v_tui.inference.kernels.nf4_words import unpack_word
+
+
+@triton.jit
+def int8_rows_kernel(
+    weight_ptr: tl.tensor,
+    scale_ptr: tl.tensor,
+    out_ptr: tl.tensor,
+    columns: tl.tensor,
+    BLOCK: tl.constexpr,
+) -> None:
+    """One program for a block of a row's columns."""
+    row = tl.program_id(0).to(tl.int64)
+    column = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    inside = column < columns
+    kept = tl.load(weight_ptr + row * columns + column, mask=inside, other=0)
+    value = kept.to(tl.float32) * (tl.load(scale_ptr + row) / 127)
+    tl.store(out_ptr + row * columns + column, value.to(out_ptr.dtype.element_ty), mask=inside)
 
 
 @triton.jit

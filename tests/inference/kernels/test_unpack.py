@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from glm4v_tui.inference.kernels import Nf4, linear
+from glm4v_tui.inference.kernels import Int8, Nf4, linear
 from glm4v_tui.inference.kernels import unpack as unpacking
 from tests.inference.kernels.conftest import DEVICE, DTYPES
 from tests.inference.kernels.references import LARGEST, error, packed, random
@@ -24,11 +24,21 @@ def test_rows_are_those_that_were_packed(rows: int, columns: int, dtype: torch.d
     assert error(out, exact[first:]) < LARGEST[dtype]
 
 
+def test_int8_rows_are_those_that_were_packed() -> None:
+    rows, columns = SHAPES[0]
+    weight, exact = packed("int8", rows, columns, torch.float16)
+    assert isinstance(weight, Int8)
+    out = torch.full((rows, columns), float("nan"), dtype=torch.float16, device=DEVICE)
+    unpacking.unpack_int8(weight, out)
+    assert error(out, exact) < LARGEST[torch.float16]
+
+
 @pytest.mark.parametrize("kind", ["int8", "nf4"])
 def test_pieces_add_up_to_the_product(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rows, columns = SHAPES[0]
     dtype = torch.float16
-    monkeypatch.setattr(unpacking, "WEIGHTS_AT_ONCE", 7 * columns)
+    monkeypatch.setattr(unpacking, "WEIGHTS_AT_ONCE", 40 * columns)
+    monkeypatch.setattr(unpacking, "_ALIGNED", 16)
     weight, exact = packed(kind, rows, columns, dtype)
     x, bias = random(40, columns, dtype=dtype), random(rows, dtype=dtype)
     assert error(linear(x, weight, bias), x.double() @ exact.T + bias.double()) < 2e-2
