@@ -104,6 +104,10 @@ class PendingImages:
         self.costs.update(zip(measured.sizes, costs, strict=True))
         self._on_change()
 
+    def forget_costs(self) -> None:
+        self.costs.clear()
+        self._on_change()
+
     def hold(self, work: Coroutine[None, None, None]) -> Coroutine[None, None, None]:
         """Work that brings images; from this call to its end nothing is settled."""
         self._held += 1
