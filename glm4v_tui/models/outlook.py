@@ -44,7 +44,7 @@ class Choice(msgspec.Struct, frozen=True):
     @property
     def needed(self) -> int:
         """That must be free before it starts: on the GPU, or of the host where it runs there."""
-        return self.plan.host if self.plan.device == "cpu" else self.plan.needed
+        return self.plan.must_be_free
 
 
 class Outlook(msgspec.Struct, frozen=True):

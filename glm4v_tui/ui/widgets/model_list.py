@@ -53,7 +53,7 @@ class ModelList(ScrollView, can_focus=False):
             text-style: $block-cursor-text-style;
         }
         .model-list--in-use { text-style: bold; color: $text-success; }
-        .model-list--faint { color: $text-muted; }
+        .model-list--faint { color: $foreground 60%; }
     }
     """
 

@@ -98,7 +98,7 @@ class PrecisionTable(Widget):
         words += "needed".rjust(_FIGURE)
         words += "tok/s".rjust(_SPEED) if speeds else ""
         words += f"  GiB; {STAR} recommended"
-        return Content.styled(words, "$text-muted").truncate(width)
+        return Content.styled(words, "$foreground 60%").truncate(width)
 
     def _line(self, name: str, name_cells: int, width: int) -> Content:
         weights, speeds = self._columns(name_cells, width)
