@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -17,7 +18,6 @@ from glm4v_tui.ui.middle_cut import cut_in_middle
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.style import Style
     from textual import events
 
 _LEAD = 2
@@ -122,7 +122,7 @@ class ModelList(ScrollView, can_focus=False):
     def _row(self, row: ModelRow, width: int, *, is_cursor: bool) -> Strip:
         base = self.rich_style
         name_style = base + self._part("in-use") if row.is_in_use else base
-        faint = base + self._part("faint")
+        faint = base + Style(color=self.get_component_rich_style("model-list--faint").color)
         if is_cursor:
             base = name_style = faint = base + self._part("cursor")
         with_size = f"{row.state} {row.size:>8}"
