@@ -64,8 +64,11 @@ class ModelPart(AskPart):
 
     def _load(self, command: LoadModel) -> None:
         """Load it in place of the model of now, whose memory comes back first."""
-        if self._last_good is not None and self._last_good != command:
-            self._before = self._last_good
+        session = self._session
+        is_there = session.model_state is ModelState.READY
+        now = session.command if is_there else self._last_good
+        if now is not None and now != command:
+            self._before = now
         self.run_worker(self._session.load(command), group="commands")
 
     def action_load_before(self) -> None:
@@ -133,8 +136,7 @@ class ModelPart(AskPart):
         """A model is there: remember it, and that images cost what it says."""
         if command is None or command == self._last_good:
             return
-        if self._last_good is not None:
-            self._before = self._last_good
+        if self._before is not None:
             self._question.forget_costs()
         self._last_good = command
         self.run_worker(aside(lambda: _remember(command)), group="remember")
