@@ -171,6 +171,9 @@ class ChatSession:
         self.model: ModelInfo | None = None
         self.model_error: GlmError | None = None
         self.loading: Loading | None = None
+        self._loads = 0
+        """Commands to load that have not ended; the end of all but the last concerns nobody."""
+        self._is_loading_stopped = False
         self._open_pixels = open_pixels
         self._undo: list[list[Turn]] = []
         self._is_held = False
@@ -182,12 +185,26 @@ class ChatSession:
     # The model ------------------------------------------------------------------------------
 
     async def load(self, command: LoadModel) -> None:
-        """Load a model; questions asked meanwhile wait for it."""
+        """Load a model; questions asked meanwhile wait for it.
+
+        An answer that is being written is stopped, with what was written kept: the engine ends
+        the model of now first, which gives all of its memory back.
+        """
+        if (turn := self.current) is not None:
+            self._set_state(turn, TurnState.STOPPED)
         self.command = command
-        self._is_held = False
+        self._is_held = self._is_loading_stopped = False
+        self._loads += 1
         self.model_state, self.model, self.model_error = ModelState.LOADING, None, None
         self.loading = Loading("start")
         await self.engine.load(command)
+
+    async def stop_loading(self) -> None:
+        """End loading or downloading; questions wait until a model is chosen."""
+        if self.model_state is ModelState.LOADING:
+            self.model_state, self.loading = ModelState.NONE, None
+            self._is_loading_stopped = True
+            await self.engine.unload()
 
     async def unload(self) -> None:
         """Give the memory back. The next question loads the model again; others wait for it."""
@@ -350,6 +367,8 @@ class ChatSession:
     async def handle(self, event: Event) -> None:
         """Take an event in."""
         match event:
+            case Loading() | Loaded() | Failed(request_id=None) if self._is_past(event):
+                pass
             case Loading():
                 self.model_state, self.loading = ModelState.LOADING, event
             case Loaded(model=model):
@@ -365,6 +384,13 @@ class ChatSession:
                 await self.advance()
             case Progress() | TextDelta() | Finished() | Failed():
                 await self._take(event)
+
+    def _is_past(self, event: Loading | Loaded | Failed) -> bool:
+        """Whether it tells of a load that was stopped, or that another one came after."""
+        if isinstance(event, Loading):
+            return self._is_loading_stopped or self._loads > 1
+        self._loads = max(0, self._loads - 1)  # an engine loads by itself after a crash
+        return self._is_loading_stopped or self._loads > 0
 
     async def _take(self, event: Progress | TextDelta | Finished | Failed) -> None:
         turn = next((t for t in self.turns if t.request_id == event.request_id), None)

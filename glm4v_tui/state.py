@@ -1,4 +1,4 @@
-"""What the program remembers by itself: the last folder and a theme chosen live.
+"""What the program remembers by itself: the last folder, a theme chosen live, the last models.
 
 None of it matters enough to stop for: what cannot be read has its default, what cannot be written
 is given up, and the reason comes back as a warning for the user to see once.
@@ -6,6 +6,7 @@ is given up, and the reason comes back as a warning for the user to see once.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -14,6 +15,15 @@ import msgspec
 
 from glm4v_tui import paths
 from glm4v_tui.plain import plain_line
+
+
+class RecentModel(msgspec.Struct, frozen=True):
+    """A model that was loaded, and how."""
+
+    model: str
+    """A folder or a hub id."""
+    precision: str = "auto"
+    device: str = "auto"
 
 
 class State(msgspec.Struct, frozen=True):
@@ -25,6 +35,8 @@ class State(msgspec.Struct, frozen=True):
     """The theme chosen in the program."""
     theme_over: str = ""
     """The theme in the settings at that time."""
+    recent_models: tuple[RecentModel, ...] = ()
+    """The last one first."""
 
     def theme_for(self, configured: str) -> str:
         """The theme to use: the chosen one, until the user writes another one in the settings."""
@@ -55,7 +67,7 @@ def save_state(state: State, path: Path | None = None) -> str | None:
     return None
 
 
-def update_state(path: Path | None = None, **changes: str) -> str | None:
+def update_state(path: Path | None = None, **changes: object) -> str | None:
     """Change some fields and keep what another instance may have written to the others."""
     state, _ = load_state(path)
     changed = msgspec.structs.replace(state, **changes)
@@ -76,8 +88,11 @@ def _decode(path: Path, data: bytes) -> tuple[State, str | None]:
         values = tomllib.loads(data.decode())
     except ValueError as error:  # not TOML, or not UTF-8
         return State(), warning(path, "read", error)
-    texts = {key: value for key, value in values.items() if isinstance(value, str)}
-    return msgspec.convert(texts, State), None
+    good = {}
+    for field in msgspec.structs.fields(State):
+        with contextlib.suppress(KeyError, msgspec.ValidationError):
+            good[field.name] = msgspec.convert(values[field.name], field.type)
+    return State(**good), None
 
 
 def replace_file(path: Path, data: bytes) -> None:

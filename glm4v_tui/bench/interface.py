@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from glm4v_tui.bench import empty_app
+from glm4v_tui.bench.chooser import measure_chooser
 from glm4v_tui.bench.figures import Figure, Report, median, percentile
 from glm4v_tui.bench.stage import MARKED, Stage, answer_text, report_of
 from glm4v_tui.bench.terminal import FRAME_END, Terminal, key_bytes
@@ -232,4 +233,5 @@ _MEASUREMENTS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "a conversation of 200 turns": measure_long_conversation,
     "pictures on a slow line": measure_slow_link,
     "a folder of 5,000 files": measure_picker,
+    "the model chooser": measure_chooser,
 }

@@ -4,21 +4,25 @@ Only small JSON files and the headers of the safetensors files are read, so this
 milliseconds for any size and needs no model library.
 """
 
+from glm4v_tui.checkpoint.cached import CachedModel, cached_models
 from glm4v_tui.checkpoint.kind import context_length, loadable_model_types, read_config
 from glm4v_tui.checkpoint.problem import Problem
 from glm4v_tui.checkpoint.report import CheckpointReport, inspect_checkpoint
-from glm4v_tui.checkpoint.source import ModelSource, cached_snapshot, resolve_model
+from glm4v_tui.checkpoint.source import ModelSource, cached_snapshot, is_hub_id, resolve_model
 from glm4v_tui.checkpoint.weight_file import TensorEntry
 from glm4v_tui.checkpoint.weights import tensor_bytes, tensor_entries
 
 __all__ = [
+    "CachedModel",
     "CheckpointReport",
     "ModelSource",
     "Problem",
     "TensorEntry",
+    "cached_models",
     "cached_snapshot",
     "context_length",
     "inspect_checkpoint",
+    "is_hub_id",
     "loadable_model_types",
     "read_config",
     "resolve_model",

@@ -35,6 +35,11 @@ class ModelSource(msgspec.Struct, frozen=True):
         return (self.hub_id or str(self.folder)).rstrip("/").rpartition("/")[2]
 
 
+def is_hub_id(name: str) -> bool:
+    """Whether a name has the form of a hub id, ``owner/name``."""
+    return _HUB_ID.fullmatch(name) is not None
+
+
 def resolve_model(name: str) -> ModelSource:
     """Find out what a name means, without using the network.
 
@@ -55,7 +60,7 @@ def resolve_model(name: str) -> ModelSource:
         return ModelSource(name, folder=str(path.resolve()))
     if os.path.lexists(path):
         raise _not_a_folder(path)
-    if _is_written_like_a_path(name) or not _HUB_ID.fullmatch(name):
+    if _is_written_like_a_path(name) or not is_hub_id(name):
         raise _nothing_there(name, path)
     return ModelSource(name, folder=cached_snapshot(name), hub_id=name)
 

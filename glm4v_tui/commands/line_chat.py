@@ -17,8 +17,16 @@ from typing import TYPE_CHECKING
 
 from glm4v_tui.commands.ask import INTERRUPTED
 from glm4v_tui.commands.line_chats import LineChats
+from glm4v_tui.commands.line_models import LineModels
 from glm4v_tui.commands.start import EMBEDDED, make_engine, model_of, plugins_of, sampling_of
-from glm4v_tui.engine.protocol import Failed, Loaded, Loading, LoadModel, WorkerExited
+from glm4v_tui.engine.protocol import (
+    Failed,
+    Loaded,
+    Loading,
+    LoadModel,
+    MemoryReading,
+    WorkerExited,
+)
 from glm4v_tui.errors import GlmError
 from glm4v_tui.paths import expanded, is_there
 from glm4v_tui.pixels import PixelOpener
@@ -45,7 +53,9 @@ Write a question and press Enter. Commands:
 /undo          bring back what /again or /new removed
 /chats         list the chats that were kept; /chats WORDS searches them
 /open NUMBER   go on with one of them
-/model NAME    load another model: a folder or a hub id
+/model         list the models; with a NUMBER or a NAME (a folder, a hub id) load one, and with
+               a precision behind it in that; with ? behind it say what its precisions take
+/back          load the model before again
 /quit          leave; Ctrl+C stops an answer, or leaves"""
 
 
@@ -73,9 +83,11 @@ class _LineChat:
         )
         self._session.on_change = self._follow
         self._chats = LineChats(self._session, self._desk, _say)
+        self._models = LineModels(self._session, settings.model, _say)
         self._attached: list[Attachment] = []
         self._written: dict[str, str] = {}
         self._told_loading = ""
+        self._told_error: GlmError | None = None
         self._read: set[str] = set()
         """Turns whose reading was told."""
         self._is_leaving = False
@@ -127,6 +139,8 @@ class _LineChat:
     def _interrupt(self) -> None:
         if self._session.current is not None:
             self._stopping = asyncio.ensure_future(self._session.stop())
+        elif self._models.is_downloading:
+            self._stopping = asyncio.ensure_future(self._models.stop())
         else:
             self._is_interrupted = True
             self._lines.put_nowait(None)
@@ -168,10 +182,11 @@ class _LineChat:
                 await self._chats.tell(rest.strip())
             case "/open":
                 await self._chats.open(rest.strip())
-            case "/model" if rest.strip():
-                device = self._settings.model.device
-                await self._session.load(LoadModel(rest.strip(), "auto", device))
-            case "/again" | "/new" | "/model":
+            case "/model":
+                await self._models.obey(rest.strip())
+            case "/back":
+                await self._models.back()
+            case "/again" | "/new":
                 _say("That cannot be done now. /help says what can.")
             case _ if command[1:] in self._desk.names and command[:1] == "/":
                 await self._ask_task(line)
@@ -243,8 +258,26 @@ class _LineChat:
             if not self._is_leaving:
                 self._tell(event)
             await self._session.handle(event)
+            await self._note_model(event)
             await self._tell_results()
             self._event_taken.set()
+
+    async def _note_model(self, event: Event) -> None:
+        match event:
+            case MemoryReading():
+                self._models.memory = event
+            case WorkerExited():
+                self._models.memory = None
+            case Loaded() | Failed(request_id=None):
+                self._tell_failure()
+                await self._models.note_state()
+
+    def _tell_failure(self) -> None:
+        """Say once why loading failed; the end of a load that another one replaced is none."""
+        error = self._session.model_error
+        if error is not None and error is not self._told_error:
+            _say(str(error))
+        self._told_error = error
 
     async def _tell_results(self) -> None:
         """Say the results of tasks whose answers are over."""
@@ -268,8 +301,6 @@ class _LineChat:
                 self._tell_loading(stage, 4 * done // total if total else None)
             case Loaded(model=model):
                 _say(f"Ready: {plain_line(model.name)}, {model.precision}, {model.device}.")
-            case Failed(request_id=None, title=title, body=body, remedy=remedy):
-                _say("\n".join(part for part in (title, body, remedy) if part))
             case WorkerExited(expected=False, detail=detail):
                 _say(f"The model's process is gone: {detail}.")
 

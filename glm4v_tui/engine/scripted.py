@@ -114,7 +114,6 @@ class ScriptedEngine(Engine):
     async def generate(self, request: Generate) -> None:
         task = asyncio.create_task(self._play_answer(request, next(self._answers)))
         self._playing[request.request_id] = task
-        await asyncio.sleep(0)  # let it begin: a task cancelled before that ends without a word
 
     async def score(self, request: Score) -> None:
         """A script knows no probabilities: all answers are as probable."""
@@ -124,10 +123,12 @@ class ScriptedEngine(Engine):
         )
 
     async def abort(self, request_id: str) -> None:
+        await asyncio.sleep(0)  # let it begin: a task cancelled before that ends without a word
         if task := self._playing.get(request_id):
             task.cancel()
 
     async def unload(self) -> None:
+        await asyncio.sleep(0)
         playing = list(self._playing.values())
         for task in playing:
             task.cancel()

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 ON_GPU = ("as stored", "bf16", "fp16", "int8", "mixed", "int4", "int4-compact")
 """From exact to small. fp32 is for those who ask for it: checkpoints are published in bf16."""
-ON_CPU = ("as stored", "fp32", "bf16")
-"""float32 is what every CPU computes fast."""
+ON_CPU = ("as stored", "fp32", "bf16", "int8")
+"""float32 is what every CPU computes fast; int8 is for what fits in 16 bits no more."""
 _OFFLOADED = "int4-compact"
 """Taken when nothing fits: the fewest bytes to fetch for every token."""
 
@@ -92,7 +92,7 @@ def _on_cpu(
     precision: str,
     precisions: dict[str, Precision],
 ) -> Deployment:
-    names = ("fp32", "bf16") if precision == "auto" else (precision,)
+    names = [n for n in ON_CPU if n in precisions] if precision == "auto" else [precision]
     wanted = [precisions[name] for name in names]
     choices = plans(shape, gpu_free=None, host_free=host_free, load=load, precisions=wanted)
     best = recommended(choices) or next((plan for plan in choices if plan.fits), choices[-1])

@@ -102,6 +102,11 @@ class Plan(msgspec.Struct, frozen=True):
         return self.peak + self.context + self.slack
 
     @property
+    def must_be_free(self) -> int:
+        """Where it runs, before the worker starts; a host needs room for all else, too."""
+        return int(self.host * HOST_HEADROOM) if self.device == "cpu" else self.needed
+
+    @property
     def activations(self) -> int:
         """At work in the widest moment."""
         return max(self.vision, self.prefill, self.decode)

@@ -106,6 +106,13 @@ class Shape(msgspec.Struct, frozen=True):
         return sum(w.stored * w.count for w in self.weights if w.part is part)
 
     @property
+    def file_bytes(self) -> int:
+        """Bytes of all weight files: as seen, else what bfloat16 takes, which is how checkpoints
+        are published."""
+        seen = sum(weight.stored * weight.count for weight in self.weights)
+        return seen or 2 * self.parameters
+
+    @property
     def kv_per_token(self) -> int:
         """Bytes of keys and values of one token, in 16 bits."""
         text = self.language

@@ -75,6 +75,8 @@ class Review:
         """Images that could not be read and were skipped, by their numbers."""
         self._learned: set[int] = set()
         """Images of which the model has said something since what it said before was read."""
+        self.taken_back = NO_VERDICT, NO_VERDICT
+        """What an image's verdict was before the last undo, and since."""
         self.automatic = Automatic(self._ledger)
         """Labels given for being probable; off until it has a threshold."""
 
@@ -200,7 +202,9 @@ class Review:
         """
         self._ledger.catch_up()
         for done, index in self._ledger.to_undo():
+            before = self._ledger.of(index)
             if self._ledger.undo([done]):
+                self.taken_back = before, self._ledger.of(index)
                 if not self.queue.go_to(index):
                     self.show(ALL)
                     self.queue.go_to(index)

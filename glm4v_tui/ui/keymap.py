@@ -43,7 +43,7 @@ PRESETS: dict[str, dict[str, str]] = {
         "composer.later": "down,alt+n",
         "search.close": "escape,ctrl+g",
         "search.previous": "up,shift+enter,ctrl+r",
-        "model.cancel": "escape,ctrl+g",
+        "model.cancel": "escape,f4,ctrl+g",
         "tasks.cancel": "escape,f7,ctrl+g",
         "help.close": "escape,f1,ctrl+g",
         "picker.close": "escape,ctrl+g",

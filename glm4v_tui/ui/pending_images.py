@@ -38,6 +38,8 @@ class PendingImages:
         self.attachments: list[Attachment] = []
         self.costs: dict[Size, tuple[Size, int]] = {}
         """(width, height) -> what the model will see and how many tokens that is."""
+        self._outdated: set[Size] = set()
+        """Measured by a model that is gone."""
         self.refusals = 0
         """How many files could not be attached so far."""
         self._opening: list[Path] = []
@@ -65,7 +67,7 @@ class PendingImages:
     @property
     def unmeasured(self) -> tuple[Size, ...]:
         sizes = {(image.width, image.height) for image in self.attachments}
-        return tuple(sorted(sizes - self.costs.keys()))
+        return tuple(sorted((sizes | self._outdated) - self.costs.keys()))
 
     async def add(self, path: Path, crop: Box | None = None) -> bool:
         """Open and attach one image; True when it is attached."""
@@ -103,6 +105,11 @@ class PendingImages:
         costs = zip(measured.seen, measured.tokens, strict=True)
         self.costs.update(zip(measured.sizes, costs, strict=True))
         self._on_change()
+
+    def forget_costs(self) -> None:
+        """All that was measured is to be measured anew, images of the conversation included."""
+        self._outdated |= self.costs.keys()
+        self.costs.clear()
 
     def hold(self, work: Coroutine[None, None, None]) -> Coroutine[None, None, None]:
         """Work that brings images; from this call to its end nothing is settled."""

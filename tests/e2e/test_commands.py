@@ -263,6 +263,29 @@ def test_plain_obeys_commands(stage, run, picture):
     assert "Traceback" not in done.stderr
 
 
+def test_plain_lists_models_and_switches(stage, run):
+    lines = ["/model", "one", "/model owner/new", "two", "/back", "/model 1 int8", "/model none"]
+    script = stage.script("Yes.", "No.")
+    done = run(
+        "--plain", "--scripted", script, stdin="\n".join(lines), HF_HUB_CACHE=str(stage.folder)
+    )
+    said = done.stdout.splitlines()
+    assert "2. the embedded model, comes along, 0.03 GB" in said
+    assert "4. zai-org/GLM-4.1V-9B-Thinking, not downloaded, 20.6 GB" in said
+    assert "owner/new is downloaded first; what is here already is kept. Ctrl+C stops it." in said
+    assert "This names no model" in said
+    assert "Another model was chosen" not in done.stdout
+
+
+def test_plain_says_what_a_model_takes(stage, run):
+    script = stage.script("Yes.")
+    done = run("--plain", "--scripted", script, stdin="/model zai-org/glm-4v-9b ?\n")
+    said = done.stdout.splitlines()
+    int8 = next(line for line in said if line.startswith("int8: "))
+    assert int8.startswith("int8: weights 13.6 GiB, needs ")
+    assert any(line.startswith("Memory: ") for line in said)
+
+
 def test_plain_begins_anew_and_brings_back(stage):
     chat = stage.start("--plain", "--scripted", stage.script("First.", "Second."), wait="/help")
     chat.wait_for("Ready")

@@ -66,3 +66,9 @@ def test_a_report_says_what_is_kept_and_what_is_not():
     rows = table(Report(machine, (kept, broken), ("starting: it ended",))).splitlines()
     assert [row[0] for row in rows[2:]] == ["✓", "✗", "✗"]
     assert "3,000 ms" in rows[3]
+
+
+def test_the_model_chooser_beside_a_large_cache(monkeypatch):
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    monkeypatch.delenv("HF_HOME", raising=False)
+    guard(interface.measure_chooser, models=200)

@@ -92,7 +92,8 @@ def test_compact_keeps_the_embedding_in_host_memory():
 
 
 @pytest.mark.parametrize(
-    ("host", "expected", "fits"), [(80, "fp32", True), (30, "bf16", True), (10, "bf16", False)]
+    ("host", "expected", "fits"),
+    [(80, "fp32", True), (30, "bf16", True), (20, "int8", True), (10, "int8", False)],
 )
 def test_a_cpu_takes_float32_where_that_fits(host, expected, fits):
     chosen = choose(GLM_41V, [], load=LOAD, host_free=host * GIB)

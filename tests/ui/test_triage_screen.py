@@ -293,7 +293,7 @@ async def test_what_is_said_of_a_skipped_image_and_of_a_digit_without_a_label(fo
         await reviewer.sees("this task has 3 labels, and none with the key 9")
         assert "skipped, not" not in reviewer.text
         await reviewer.press("u")
-        await reviewer.sees("Taken back: the last thing said of part-0.png.")
+        await reviewer.sees("Taken back: skipped for part-0.png.")
 
 
 async def test_an_image_that_vanishes_is_told_and_can_be_passed(folder):

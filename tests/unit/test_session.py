@@ -6,7 +6,16 @@ from contextlib import asynccontextmanager
 import pytest
 
 from glm4v_tui.chat import Attachment, Role
-from glm4v_tui.engine.protocol import LoadModel, ResultForm, RgbImage, Sampling
+from glm4v_tui.engine.protocol import (
+    Failed,
+    FailureKind,
+    Loaded,
+    Loading,
+    LoadModel,
+    ResultForm,
+    RgbImage,
+    Sampling,
+)
 from glm4v_tui.engine.scripted import Script, ScriptedAnswer, ScriptedEngine
 from glm4v_tui.errors import ImageChangedError, WorkerDiedError
 from glm4v_tui.session import ChatSession, ModelState, Turn, TurnState
@@ -293,3 +302,57 @@ async def test_unloading_leaves_the_conversation():
         again = await session.submit("two")
         await over(again)
         assert again.state is TurnState.DONE
+
+
+# Another model ----------------------------------------------------------------------------------
+
+
+async def test_another_model_stops_the_answer_and_keeps_what_was_written():
+    async with chatting(SLOW, QUICK) as session:
+        turn = await session.submit("one")
+        waiting = await session.submit("two")
+        await until(lambda: turn.raw)
+        await session.load(LoadModel("other/model"))
+        assert (turn.state, turn.error) == (TurnState.STOPPED, None)
+        await over(waiting)
+        assert waiting.state is TurnState.DONE
+        assert session.prompt_of(waiting)[0].text == "one"
+
+
+async def test_a_load_that_another_one_replaced_is_no_failure():
+    async with chatting(QUICK, load=False) as session:
+        states = []
+        for name in ("a/a", "b/b", "c/c"):
+            await session.load(LoadModel(name))
+            states.append(session.model_error)
+        await until(lambda: session.model_state is ModelState.READY)
+        assert session.model.name == "c"
+        assert states == [None] * 3
+        assert session.model_error is None
+
+
+async def test_stopped_loading_leaves_questions_waiting_for_the_next_choice():
+    async with chatting(QUICK, load=False) as session:
+        engine = session.engine
+        engine._script = Script((QUICK,), load_s=900)
+        await session.load(LoadModel("a/a"))
+        await session.stop_loading()
+        turn = await session.submit("one")
+        await asyncio.sleep(0)
+        assert (session.model_state, session.model_error) == (ModelState.NONE, None)
+        assert turn.state is TurnState.QUEUED
+        engine._script = Script((QUICK,))
+        await session.load(LoadModel("b/b"))
+        await over(turn)
+        assert turn.state is TurnState.DONE
+
+
+async def test_a_model_that_the_engine_loads_by_itself_after_a_crash_is_taken_as_before():
+    async with chatting(QUICK) as session:
+        await until(lambda: session.model_state is ModelState.READY)
+        again = session.model
+        for event in (Loading("start"), Loaded(again)):
+            await session.handle(event)
+        assert session.model_state is ModelState.READY
+        await session.handle(Failed(FailureKind.CHECKPOINT, "It is gone"))
+        assert session.model_state is ModelState.FAILED

@@ -10,7 +10,7 @@ import pytest
 
 from glm4v_tui import prompt_history
 from glm4v_tui.prompt_history import append_prompt, load_prompts
-from glm4v_tui.state import State, load_state, save_state, update_state
+from glm4v_tui.state import RecentModel, State, load_state, save_state, update_state
 
 
 @pytest.fixture
@@ -45,6 +45,14 @@ def test_a_wrong_or_later_field_costs_only_itself(path):
     path.parent.mkdir()
     path.write_text('last_folder = "/data"\ntheme = 3\nwindow = [1, 2]\n')
     assert load_state(path) == (State(last_folder="/data"), None)
+
+
+def test_models_are_remembered_and_nonsense_in_their_place_costs_only_them(path):
+    models = (RecentModel("/models/x", "int4", "cuda"), RecentModel("a/b"))
+    assert update_state(path, recent_models=models, theme="paper") is None
+    assert load_state(path)[0].recent_models == models
+    path.write_text('theme = "paper"\nrecent_models = [{ model = 3 }]\n')
+    assert load_state(path) == (State(theme="paper"), None)
 
 
 def test_a_place_that_cannot_be_written_gives_a_warning(tmp_path):

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 
 from glm4v_tui.demo import CHECKPOINT
+from glm4v_tui.plain import plain_line
 from glm4v_tui.session import ModelState
-from glm4v_tui.ui.chat.base import ChatBase
+from glm4v_tui.ui.aside import aside
+from glm4v_tui.ui.bound_keys import bound_key
+from glm4v_tui.ui.chat.ask_part import AskPart
 from glm4v_tui.ui.notices import tell_error
 
 if TYPE_CHECKING:
@@ -17,32 +20,92 @@ if TYPE_CHECKING:
     from glm4v_tui.engine.protocol import LoadModel, MemoryReading
     from glm4v_tui.errors import GlmError
     from glm4v_tui.ui.bridge import MemoryRead, WorkerFellSilent
+    from glm4v_tui.ui.screens.model import ChosenModel
     from glm4v_tui.ui.widgets.gauge import VramGauge
 
 
-class ModelPart(ChatBase):
+class ModelPart(AskPart):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f4", "choose_model", "Model", id="chat.model", priority=True),
         Binding("f8", "unload", "Free memory", id="chat.unload", show=False,
                 tooltip="Unload the model; the next question loads it again"),
+        Binding("f10", "load_before", "Model before", id="chat.model_before", show=False,
+                priority=True, tooltip="Load the model again that was in use before this one"),
     ]  # fmt: skip
 
     _told_error: GlmError | None = None
-    _last_good = ""
-    """The model that was loaded last; offered again where another one fails."""
+    _last_good: LoadModel | None = None
+    """What was loaded last."""
+    _before: LoadModel | None = None
+    """What was in use before that, or before what is being loaded."""
+    _fetched: LoadModel | None = None
+    """What begins with a download."""
+    _memory: MemoryReading | None = None
 
     async def action_choose_model(self) -> None:
         from glm4v_tui.ui.screens.model import ModelScreen
 
-        settings = self._launch.settings.model
-        known = [self._last_good, str(CHECKPOINT)]
-        screen = ModelScreen(self._session.command, settings, [name for name in known if name])
+        screen = ModelScreen(
+            self._session.command, self._launch.settings.model, lambda: self._memory
+        )
         await self.app.push_screen(screen, self._take_model)
 
-    def _take_model(self, command: LoadModel | None) -> None:
-        if command is not None:
-            self.run_worker(self._session.load(command), group="commands")
-            self._question.composer.focus()
+    def _take_model(self, chosen: ChosenModel | None) -> None:
+        if chosen is None:
+            return
+        if chosen.look.needs_download:
+            from glm4v_tui.models.words import download
+
+            self._fetched = chosen.command
+            key = bound_key(self, "chat.stop")
+            self.notify(f"{download(chosen.look)} {key} stops it.", timeout=10, markup=False)
+        self._load(chosen.command)
+        self._question.composer.focus()
+
+    def _load(self, command: LoadModel) -> None:
+        """Load it in place of the model of now, whose memory comes back first."""
+        session = self._session
+        is_there = session.model_state is ModelState.READY
+        now = session.command if is_there else self._last_good
+        if now is not None and now != command:
+            self._before = now
+        self.run_worker(self._session.load(command), group="commands")
+
+    def action_load_before(self) -> None:
+        """The model before, and with the next press this one again."""
+        before = self._before
+        if before is None or before == self._session.command:
+            self.notify("There was no other model before this one.", markup=False)
+            return
+        self._load(before)
+        self.notify(f"{_name(before)} is loaded again.", markup=False)
+
+    def action_stop(self) -> None:
+        """A download that the user began ends as an answer does, after what waits for it."""
+        if self._is_fetching and not self._session.queued:
+            self.run_worker(self._stop_loading(), group="commands")
+        else:
+            super().action_stop()
+
+    @property
+    def _is_fetching(self) -> bool:
+        session = self._session
+        if session.model_state is not ModelState.LOADING or session.loading is None:
+            return False
+        began = session.command is not None and session.command == self._fetched
+        return session.loading.stage == "download" or (began and session.loading.stage == "start")
+
+    async def _stop_loading(self) -> None:
+        await self._session.stop_loading()
+        self.show_state()
+        self.notify(f"Stopped; what is here of it stays.{self._way_back()}", markup=False)
+
+    def _way_back(self) -> str:
+        """The key that loads the model of before, in a sentence."""
+        if self._before is None or self._before == self._session.command:
+            return ""
+        key = bound_key(self, "chat.model_before")
+        return f" {key} loads {_name(self._before)} again."
 
     def action_unload(self) -> None:
         self.run_worker(self._unload(), group="commands")
@@ -58,17 +121,30 @@ class ModelPart(ChatBase):
     def on_model_changed(self) -> None:
         self._silent_s = 0.0
         if self._session.model_state is ModelState.READY:
-            self._last_good = self._session.command.model if self._session.command else ""
+            self._note_good(self._session.command)
             self._measure()
             self.run_worker(self._learn_shape(), group="shape")
         error = self._session.model_error
         if error is not None and error is not self._told_error:
             tell_error(self, error)
+            if way := self._way_back().strip():
+                self.notify(way, timeout=15, markup=False)
         self._told_error = error
         self.show_state()
 
+    def _note_good(self, command: LoadModel | None) -> None:
+        """A model is there: remember it, and that images cost what it says."""
+        if command is None or command == self._last_good:
+            return
+        if self._before is not None:
+            self._question.forget_costs()
+        self._last_good = command
+        self.run_worker(aside(lambda: _remember(command)), group="remember")
+
     async def _learn_shape(self) -> None:
-        await self._next.learn(self._last_good)
+        await aside(_import_chooser)
+        if self._last_good is not None:
+            await self._next.learn(self._last_good.model)
         self.show_state()
 
     def on_vram_gauge_room_lacking(self, message: VramGauge.RoomLacking) -> None:
@@ -87,9 +163,27 @@ class ModelPart(ChatBase):
         self.show_state()
 
     def _show_memory(self, reading: MemoryReading | None) -> None:
+        self._memory = reading
         self._side_bar.show_memory(reading)
         self._status.show_memory(reading)
 
     def on_worker_fell_silent(self, message: WorkerFellSilent) -> None:
         self._silent_s = message.seconds
         self.show_state()
+
+
+def _name(command: LoadModel) -> str:
+    if command.model == str(CHECKPOINT):
+        return "the embedded model"
+    return plain_line(command.model.rstrip("/").rpartition("/")[2])
+
+
+def _import_chooser() -> None:
+    """Ahead of the key that opens it, in a thread: it takes some 60 ms."""
+    import glm4v_tui.ui.screens.model  # noqa: F401
+
+
+def _remember(command: LoadModel) -> None:
+    from glm4v_tui.models import remember
+
+    remember(command)

@@ -1,167 +1,382 @@
-"""Choosing a model."""
+"""Choosing a model: type to filter or to name one, Enter loads it in the precision shown."""
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+import contextlib
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical
-from textual.content import Content
+from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Select
+from textual.widgets import Input
 
-from glm4v_tui.checkpoint import inspect_checkpoint
-from glm4v_tui.demo import CHECKPOINT
-from glm4v_tui.engine.protocol import LoadModel
 from glm4v_tui.errors import GlmError
-from glm4v_tui.paths import expanded, is_folder
-from glm4v_tui.plain import plain_line, plain_text
-from glm4v_tui.precision import all_precisions
+from glm4v_tui.models import ModelDesk, gather, look_at, read_machine, require_loadable
+from glm4v_tui.models import words as say
+from glm4v_tui.plain import plain_text
+from glm4v_tui.ui.aside import aside
+from glm4v_tui.ui.key_table import first_key
+from glm4v_tui.ui.widgets.model_list import ModelList, ModelRow
+from glm4v_tui.ui.widgets.precision_table import PrecisionTable
 from glm4v_tui.ui.widgets.words import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Coroutine
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
+    from textual.worker import Worker
 
     from glm4v_tui.config import ModelSettings
+    from glm4v_tui.engine.protocol import LoadModel, MemoryReading
+    from glm4v_tui.models import Look, Offer, Outlook
 
-_DEVICES = ("auto", "cuda", "cpu")
+_MEMORY_EVERY_S = 2.0
+_PATIENCE_S = 2.0
+"""That Enter waits for the memory to be read, before it loads without a forecast."""
+_LEAST_LIST = 3
+"""Rows of the list that stay when the precisions take the others."""
+_SPENT = 6
+"""Rows of the frame, the line to type in, and up to three of words."""
+_NARROW = 58
+_TALL = 24
+"""Rows of the screen from which there are empty lines between the parts; as the app has it."""
+_BREATH_S = 0.01
+"""Between two models that are read: keys come first."""
+_LOW = 16
+"""Rows of the screen below which only the chosen precision is shown."""
 
 
-class ModelScreen(ModalScreen[LoadModel | None]):
-    """Ends in what is to be loaded, or None.
+@dataclass(frozen=True)
+class ChosenModel:
+    """What to load."""
+
+    command: LoadModel
+    look: Look
+    """What is known of it."""
+
+
+class ModelScreen(ModalScreen[ChosenModel | None]):
+    """Ends in what is to be loaded, or None. Nothing is unloaded in here.
 
     Args:
-        chosen: The model of now, if any.
-        settings: What precision and device start from.
-        known: Models to offer besides those of the hub cache, the likeliest first.
+        now: The model of now, if any.
+        settings: What the device starts from.
+        held: Tells what the process of the present model said of its memory last.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Cancel", id="model.cancel"),
-        Binding("ctrl+l", "load", "Load", id="model.load"),
-    ]
+        Binding("escape,f4", "dismiss(None)", "Cancel", id="model.cancel", priority=True),
+        Binding("enter", "load", "Load", id="model.load", priority=True,
+                tooltip="A precision that does not fit asks for the key a second time"),
+        Binding("up", "move(-1)", "Up", id="model.up", show=False, priority=True),
+        Binding("down", "move(1)", "Down", id="model.down", show=False, priority=True),
+        Binding("pageup", "page(-1)", "Page up", id="model.page_up", show=False, priority=True),
+        Binding("pagedown", "page(1)", "Page down", id="model.page_down", show=False,
+                priority=True),
+        Binding("left", "precision(-1)", "Precision before", id="model.precision_before",
+                show=False, priority=True),
+        Binding("right", "precision(1)", "Next precision", id="model.precision_next", show=False,
+                priority=True),
+        Binding("tab", "device", "Next device", id="model.device", show=False, priority=True,
+                tooltip="auto, cuda or cpu"),
+    ]  # fmt: skip
 
     DEFAULT_CSS = """
     ModelScreen {
         align: center middle;
         #box {
-            width: 90%; max-width: 90; height: auto; max-height: 90%; padding: 1 2;
+            width: 90%; max-width: 96; height: 90%; padding: 0 1;
             background: $surface; border: round $primary;
+            border-subtitle-color: $text-muted;
         }
-        .explanation { color: $text-muted; height: auto; padding: 0 0 1 0; }
-        .how { height: auto; Words { width: auto; padding: 0 1 0 0; } Select { width: 20; } }
-        OptionList { height: auto; max-height: 10; margin: 1 0; }
-        .problem { color: $text-error; height: auto; }
+        Input { border: none; height: 1; padding: 0; margin: 0 0 1 0; }
+        PrecisionTable { margin: 1 0; }
+        #note { color: $text-muted; height: auto; max-height: 3; }
+        #note.-problem { color: $text-warning; }
+    }
+    ModelScreen.-short {
+        #box { width: 100%; }
+        Input { margin: 0; }
+        PrecisionTable { margin: 0; }
     }
     """
 
     def __init__(
-        self, chosen: LoadModel | None, settings: ModelSettings, known: Sequence[str] = ()
+        self,
+        now: LoadModel | None,
+        settings: ModelSettings,
+        held: Callable[[], MemoryReading | None] = lambda: None,
     ) -> None:
         super().__init__()
-        self._known = list(dict.fromkeys(known))
-        """What the list offers, in its order."""
-        self._name = chosen.model if chosen else settings.checkpoint
-        self._precision = chosen.precision if chosen else settings.precision
-        self._keep_quantized = settings.keep_quantized
-        self._device = chosen.device if chosen else settings.device
+        self._desk = ModelDesk(now, settings)
+        self._held = held
+        self._shown: list[Offer] = []
+        self._precisions: dict[str, str] = {}
+        """Model -> the precision that was chosen for it in here."""
+        self._device: str | None = None
+        """The one that was chosen in here, for all models."""
+        self._confirmed: tuple[str, str, str] | None = None
+        """Model, precision and device that are known not to fit; the next key loads them."""
+        self._is_gathered = asyncio.Event()
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box") as box:
             box.border_title = "Model"
-            yield Words(
-                "A folder with a checkpoint (safetensors), or a hub id. Enter loads it.",
-                classes="explanation",
-            )
-            yield Input(self._name, placeholder="/models/… or owner/name", id="name")
-            yield OptionList(id="known")
-            with Horizontal(classes="how"):
-                yield Words("precision")
-                yield _select("precision", ("auto", *all_precisions()), self._precision)
-                yield Words("  device")
-                yield _select("device", _DEVICES, self._device)
-            yield Words(classes="problem")
+            yield Input(placeholder="type to filter, or a folder or a hub id", compact=True)
+            yield ModelList()
+            yield PrecisionTable()
+            yield Words("reading …", id="note")
 
     def on_mount(self) -> None:
-        self.query_one(Input).cursor_blink = False
-        self.query_one("#known").display = False
-        self.run_worker(self._list_known, thread=True)
+        self._field, self._list = self.query_one(Input), self.query_one(ModelList)
+        self._table = self.query_one(PrecisionTable)
+        self._note = self.query_one("#note", Words)
+        self._field.cursor_blink = False
+        self._field.focus()
+        self._fit_table()
+        self._name_keys()
+        self._filter()
+        self.run_worker(self._fill(), group="fill")
+        self.set_interval(_MEMORY_EVERY_S, self._read_memory_again)
 
-    def _list_known(self) -> None:
-        """Fill the list with the models that the hub cache of this host holds."""
-        names = [*self._known, *(name for name in cached_models() if name not in self._known)]
-        self.app.call_from_thread(self._show_known, names)
+    def on_resize(self) -> None:
+        self._fit_table()
+        self._name_keys()
 
-    def _show_known(self, names: list[str]) -> None:
-        self._known = names
-        known = self.query_one("#known", OptionList)
-        known.add_options([Content(_shown(name)) for name in names])
-        known.display = bool(names)
+    # Keys ---------------------------------------------------------------------------------------
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        self.query_one("#name", Input).value = self._known[event.option_index]
-        self.action_load()
+    def action_move(self, rows: int) -> None:
+        self._list.move(rows)
+        self._show_offer()
 
-    def on_input_submitted(self) -> None:
-        self.action_load()
+    def action_page(self, pages: int) -> None:
+        self.action_move(pages * self._list.page)
+
+    def action_precision(self, step: int) -> None:
+        offer = self._offer
+        if offer is None:
+            return
+        names = self._names(offer)
+        at = names.index(now) if (now := self._precision(offer)) in names else 0
+        self._precisions[offer.model] = names[(at + step) % len(names)]
+        self._show_offer()
+
+    def action_device(self) -> None:
+        offer = self._offer
+        if offer is None:
+            return
+        machine = self._desk.gathered.machine
+        devices = ["auto", "cuda", "cpu"] if machine is None or machine.gpus else ["auto", "cpu"]
+        now = self._device_of(offer)
+        at = devices.index(now) + 1 if now in devices else 0
+        self._device = devices[at % len(devices)]
+        self._show_offer()
 
     def action_load(self) -> None:
-        name = self.query_one("#name", Input).value.strip()
-        if not name:
-            self._tell("Name a folder or a hub id.")
-            return
-        precision, device = (
-            str(self.query_one(f"#{what}", Select).value) for what in ("precision", "device")
-        )
-        folder = expanded(name)
-        is_path = name.startswith(("/", "~", "."))
-        if is_path and not is_folder(folder):
-            self._tell(f"There is no folder {plain_line(name)}.")
-            return
-        command = LoadModel(
-            str(folder) if is_path else name, precision, device, self._keep_quantized
-        )
-        if is_folder(folder):
-            self.run_worker(self._look_first(folder, command), exclusive=True)
-        else:
-            self.dismiss(command)
+        """Runs after the letters that came before the key."""
+        self._field.call_later(self._choose)
 
-    async def _look_first(self, folder: Path, command: LoadModel) -> None:
+    def on_input_changed(self) -> None:
+        self._filter()
+
+    def on_model_list_moved(self) -> None:
+        self._show_offer()
+
+    def on_model_list_chosen(self) -> None:
+        self._show_offer()
+        self._choose()
+
+    # Choosing -----------------------------------------------------------------------------------
+
+    def _choose(self) -> None:
+        self._filter(is_same=True)
+        offer = self._offer
+        if offer is None:
+            self._tell("Name a folder or a hub id.")
+        else:
+            self._replace_work("choose", partial(self._look_first, offer))
+
+    async def _look_first(self, offer: Offer) -> None:
         """End the model of now only for one that can be loaded."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._is_gathered.wait(), _PATIENCE_S)
+        look = self._desk.look(offer) or await self._look_at(offer)
         try:
-            report = await asyncio.to_thread(inspect_checkpoint, folder)
-            report.require_loadable()
+            await aside(partial(require_loadable, look))
         except GlmError as error:
             self._tell(str(error))
         else:
-            self.dismiss(command)
+            self._take(offer, look)
+
+    def _take(self, offer: Offer, look: Look) -> None:
+        device, precision = self._device_of(offer), self._precision(offer)
+        outlook = self._desk.outlook(offer, device)
+        if outlook is not None:
+            choice = outlook.named(precision)
+            chosen = (offer.model, precision, device)
+            if not choice.fits and self._confirmed != chosen:
+                self._confirmed = chosen
+                key = first_key(self, "model.load")
+                self._tell(f"{say.misfit(choice, outlook)} {key} again loads it all the same.")
+                return
+        self.dismiss(ChosenModel(self._desk.command(look, precision, device), look))
+
+    # What is read ---------------------------------------------------------------------------------
+
+    async def _fill(self) -> None:
+        """Read the list, then every model of it, the one under the cursor first. In threads: a
+        cache on a slow disk holds up no key."""
+        self._desk.take(await aside(lambda: gather(self._held())))
+        self._is_gathered.set()
+        self._fit_table()
+        self._filter(is_same=True)
+        if (problem := self._desk.gathered.problem) is not None:
+            self._tell(str(problem))
+        while (offer := self._unseen) is not None:
+            await self._look_at(offer)
+            await asyncio.sleep(_BREATH_S)
+
+    @property
+    def _unseen(self) -> Offer | None:
+        """The next one to be looked at: those that are shown, from the cursor on, before others."""
+        at = self._list.cursor
+        wanted = (*self._shown[at:], *self._shown[:at], *self._desk.offers)
+        return next((offer for offer in wanted if self._desk.look(offer) is None), None)
+
+    async def _look_at(self, offer: Offer) -> Look:
+        cached = self._desk.gathered.cached
+        look = await aside(lambda: look_at(offer, cached))
+        self._desk.take_look(offer, look)
+        if offer in self._shown:
+            self._list.show_row(self._shown.index(offer), self._row(offer))
+        if offer == self._offer:
+            self._show_precisions()
+        return look
+
+    def _read_memory_again(self) -> None:
+        if self._is_gathered.is_set():
+            self._replace_work("memory", self._read_memory)
+
+    async def _read_memory(self) -> None:
+        machine = await aside(lambda: read_machine(self._held()))
+        if machine != self._desk.gathered.machine:
+            self._desk.take_machine(machine)
+            self._show_precisions()
+
+    def _replace_work(self, group: str, work: Callable[[], Coroutine[None, None, object]]) -> None:
+        """Begin this in place of what its group was at."""
+        _: Worker[object] = self.run_worker(work, group=group, exclusive=True)
+
+    # What is shown --------------------------------------------------------------------------------
+
+    @property
+    def _offer(self) -> Offer | None:
+        """The one under the cursor."""
+        at = self._list.cursor
+        return self._shown[at] if at < len(self._shown) else None
+
+    def _names(self, offer: Offer) -> list[str]:
+        if (outlook := self._outlook(offer)) is not None:
+            return [choice.name for choice in outlook.choices]
+        return ["auto", *self._desk.gathered.precisions]
+
+    def _outlook(self, offer: Offer) -> Outlook | None:
+        return self._desk.outlook(offer, self._device_of(offer))
+
+    def _precision(self, offer: Offer) -> str:
+        name = self._precisions.get(offer.model, offer.precision)
+        outlook = self._outlook(offer)
+        return name if outlook is None else outlook.named(name).name
+
+    def _device_of(self, offer: Offer) -> str:
+        return self._device or self._desk.device(offer)
+
+    def _filter(self, *, is_same: bool = False) -> None:
+        """Show what has the typed letters.
+
+        Args:
+            is_same: Keep the cursor on its model, as the letters have not changed.
+        """
+        before = self._offer if self._shown else None
+        shown = self._desk.matching(self._field.value)
+        if is_same and [one.model for one in shown] == [one.model for one in self._shown]:
+            at = self._list.cursor
+        else:
+            names = [offer.model for offer in shown]
+            keeps = is_same and before is not None and before.model in names
+            at = names.index(before.model) if keeps and before is not None else 0
+        self._shown = shown
+        self._list.show([self._row(offer) for offer in shown], at)
+        self._show_offer(is_same=is_same)
+
+    def _row(self, offer: Offer) -> ModelRow:
+        look = self._desk.look(offer)
+        return ModelRow(
+            say.title(offer), say.state(offer, look), say.file_size(look), offer.is_in_use
+        )
+
+    def _show_offer(self, *, is_same: bool = False) -> None:
+        """Show what belongs to the model under the cursor; whatever was said of another is over."""
+        if not is_same:
+            self._confirmed = None
+        offer = self._offer
+        if offer is not None and self._is_gathered.is_set() and self._desk.look(offer) is None:
+            self._replace_work("look", partial(self._look_at, offer))
+        self._show_precisions(is_said=self._confirmed is not None)
+
+    def _show_precisions(self, *, is_said: bool = True) -> None:
+        """Args: is_said: what was told stays, if anything was."""
+        offer = self._offer
+        if offer is None:
+            self._table.show((), None, "")
+        else:
+            outlook = self._outlook(offer)
+            self._table.show(self._names(offer), outlook, self._precision(offer))
+        if not (is_said and self._note.has_class("-problem")):
+            self._show_room(offer)
+
+    def _show_room(self, offer: Offer | None) -> None:
+        self._note.remove_class("-problem")
+        machine, look = self._desk.gathered.machine, self._desk.look(offer) if offer else None
+        if offer is None or machine is None:
+            self._note.show("reading …" if machine is None else "")
+            return
+        device = self._device_of(offer)
+        words = [f"device {device}: {say.room(machine.on(device))}"]
+        if look is not None and look.shape is None:
+            words.append("its sizes are told by the hub" if look.problem is None else "")
+        elif look is not None and look.shape is not None and look.shape.is_rough:
+            words.append("needed is a rough guess")
+        if look is not None and look.problem is not None:
+            words.append(look.problem.title[:1].lower() + look.problem.title[1:])
+        self._note.show(plain_text(" · ".join(filter(None, words))))
 
     def _tell(self, problem: str) -> None:
-        self.query_one(".problem", Words).show(plain_text(problem))
+        self._note.add_class("-problem")
+        self._note.show(plain_text(problem))
 
+    def _name_keys(self) -> None:
+        """In the frame, what the keys do; in a narrow one the most needed of it."""
+        names = "load", "precision_before", "precision_next", "device", "cancel"
+        load, before, after, device, cancel = (first_key(self, f"model.{name}") for name in names)
+        said = [f"{load} loads", f"{before} {after} precision", f"{device} device"]
+        if self.app.size.width < _NARROW:
+            said.pop()
+        self.query_one("#box").border_subtitle = " · ".join([*said, f"{cancel} closes"])
 
-def _shown(name: str) -> str:
-    return "the embedded model" if name == str(CHECKPOINT) else plain_line(name)
-
-
-def _select(name: str, choices: tuple[str, ...], value: str) -> Select[str]:
-    options = [(choice, choice) for choice in dict.fromkeys((*choices, value))]
-    return Select(options, value=value, allow_blank=False, id=name, compact=True)
-
-
-def cached_models() -> list[str]:
-    """Hub ids of the models in this host's hub cache; reads folder names only."""
-    import os
-
-    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
-    cache = Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
-    try:
-        folders = sorted(entry.name for entry in cache.glob("models--*--*") if entry.is_dir())
-    except OSError:
-        return []
-    return [name.removeprefix("models--").replace("--", "/", 1) for name in folders]
+    def _fit_table(self) -> None:
+        """Give the precisions as many rows as the list can spare, or one, and the frame no more
+        than it needs."""
+        height = self.app.size.height
+        margins = 3 if height >= _TALL else 0
+        most = height * 9 // 10 if margins else height
+        spare = most - _SPENT - margins - _LEAST_LIST
+        rows = 2 + len(self._desk.gathered.precisions)  # a heading, and auto
+        table = 1 if height < _LOW else max(1, min(rows, spare))
+        names = max(_LEAST_LIST, len(self._desk.offers) + 1)
+        self._table.styles.height = table
+        self.query_one("#box").styles.height = min(most, _SPENT + margins + table + names)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 from textual.containers import Container
 from textual.content import Content
-from textual.widgets import Footer
 
 from glm4v_tui.errors import GlmError
 from glm4v_tui.plain import plain_line, plain_text
@@ -26,6 +25,7 @@ from glm4v_tui.ui.triage.words import count, error_words, mark_of, order_words
 from glm4v_tui.ui.widgets.line import FewLines, Line
 from glm4v_tui.ui.widgets.note_input import NoteInput
 from glm4v_tui.ui.widgets.picture import Picture
+from glm4v_tui.ui.widgets.triage_footer import TriageFooter
 from glm4v_tui.ui.widgets.triage_head import TriageHead
 from glm4v_tui.ui.widgets.triage_side import TriageSide
 from glm4v_tui.ui.widgets.triage_strip import Neighbor, NeighborStrip
@@ -95,7 +95,7 @@ class TriageScreen(RecallPart, MovePart, LookPart, ModelPart):
         yield Line(id="line")
         yield FewLines(id="said")
         yield NoteInput()
-        yield Footer(compact=True, show_command_palette=False)
+        yield TriageFooter()
 
     def on_mount(self) -> None:
         super().on_mount()

@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 
     from textual.binding import BindingType
 
-    from glm4v_tui.engine.protocol import LoadModel
+    from glm4v_tui.engine.protocol import MemoryReading
     from glm4v_tui.tasks.outcome import Outcome
     from glm4v_tui.triage.look_ahead import Opinion
     from glm4v_tui.ui.bridge import MemoryRead, WorkerFellSilent
+    from glm4v_tui.ui.screens.model import ChosenModel
 
 
 class ModelPart(TriageBase):
@@ -46,6 +47,7 @@ class ModelPart(TriageBase):
     _asker: Asker | None = None
     _ahead: LookAhead | None = None
     _silent_s = 0.0
+    _memory: MemoryReading | None = None
     _shown_label: tuple[int, str | None] = (-1, None)
     """The image whose label is on the screen, and that label."""
 
@@ -116,7 +118,8 @@ class ModelPart(TriageBase):
             self.resume_asking()
         self._show_opinion()
 
-    def on_memory_read(self, message: MemoryRead) -> None:  # noqa: ARG002 - a sign of life
+    def on_memory_read(self, message: MemoryRead) -> None:
+        self._memory = message.reading
         self._silent_s = 0.0
         self._show_model()
 
@@ -129,16 +132,17 @@ class ModelPart(TriageBase):
         self._show_opinion()
 
     async def action_choose_model(self) -> None:
-        from glm4v_tui.demo import CHECKPOINT
         from glm4v_tui.ui.screens.model import ModelScreen
 
-        screen = ModelScreen(self._session.command, self._launch.settings.model, [str(CHECKPOINT)])
+        screen = ModelScreen(
+            self._session.command, self._launch.settings.model, lambda: self._memory
+        )
         await self.app.push_screen(screen, self._take_model)
 
-    def _take_model(self, command: LoadModel | None) -> None:
-        if command is not None:
+    def _take_model(self, chosen: ChosenModel | None) -> None:
+        if chosen is not None:
             self.pause_asking()
-            self.run_worker(self._session.load(command), group="commands")
+            self.run_worker(self._session.load(chosen.command), group="commands")
 
     def action_ask_again(self) -> None:
         if self._index is not None and self._ahead is not None:

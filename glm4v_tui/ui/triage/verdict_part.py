@@ -15,7 +15,13 @@ from glm4v_tui.plain import plain_line
 from glm4v_tui.ui.triage.base import TriageBase
 from glm4v_tui.ui.triage.key_gate import HOLD_S, Press, Why
 from glm4v_tui.ui.triage.label_keys import DIGITS
-from glm4v_tui.ui.triage.words import count, error_words, label_words, refusal_words
+from glm4v_tui.ui.triage.words import (
+    count,
+    error_words,
+    label_words,
+    refusal_words,
+    taken_back_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -255,9 +261,10 @@ class VerdictPart(TriageBase):
         if path is None:
             self._say("There is nothing to take back.")
             return
-        self._note_verdict(path.name, "taken back")
+        what = taken_back_words(*self._review.taken_back)
+        self._note_verdict(path.name, f"{what} taken back")
         self.show_item()
-        self._say(f"Taken back: the last thing said of {plain_line(path.name)}.")
+        self._say(f"Taken back: {what} for {plain_line(path.name)}.")
 
     def action_undo_automatic(self) -> None:
         self._when_meant(lambda _: self._undo_automatic())

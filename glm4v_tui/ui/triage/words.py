@@ -16,6 +16,7 @@ from glm4v_tui.ui.widgets.bar import Part, bar
 if TYPE_CHECKING:
     from glm4v_tui.errors import GlmError
     from glm4v_tui.session import ChatSession
+    from glm4v_tui.store.verdicts import Verdict
     from glm4v_tui.triage.review import Progress, Review
     from glm4v_tui.triage.standings import Standings
 
@@ -106,6 +107,19 @@ def others_words(standings: Standings, index: int) -> str:
 def label_words(label: str) -> str:
     """A label, as it is said of a verdict."""
     return "rejected" if label == REJECTED else plain_line(label)
+
+
+def taken_back_words(before: Verdict, since: Verdict) -> str:
+    """What an undo has taken back, by the verdict before and since; the rarest first, as it came
+    on top of the others."""
+    if before.note != since.note:
+        return "the note"
+    if before.is_flagged != since.is_flagged:
+        return "the flag" if before.is_flagged else "the removed flag"
+    if before.label is not None:
+        again = f" (it is {label_words(since.label)} again)" if since.label else ""
+        return f"{label_words(before.label)}{again}"
+    return "skipped" if before.is_skipped else "the last thing said"
 
 
 def refusal_words(why: Why, keys: int) -> str:

@@ -117,6 +117,10 @@ class QuestionArea(Vertical):
         """(width, height) of attached images whose cost is not known."""
         return self._pending.unmeasured
 
+    def forget_costs(self) -> None:
+        """Another model is there: what images cost is to be measured anew."""
+        self._pending.forget_costs()
+
     def take_costs(self, measured: Measured) -> None:
         """Note what images of some sizes will cost."""
         self._pending.note_costs(measured)

@@ -54,24 +54,49 @@ class NeighborStrip(Widget):
     def render(self) -> Content:
         if not self._neighbors:
             return Content("")
-        room = self.content_size.width // len(self._neighbors)
+        rooms = _rooms(self._neighbors, self.content_size.width)
         middle = len(self._neighbors) // 2
         is_low = self.content_size.height < 2
         names = [
             _name(one, room, is_current=at == middle, is_colored=is_low)
-            for at, one in enumerate(self._neighbors)
+            for at, (one, room) in enumerate(zip(self._neighbors, rooms, strict=True))
         ]
         lines = [Content("").join(names)]
         if not is_low:
-            lines.append(Content("").join(_word(one, room) for one in self._neighbors))
+            words = map(_word, self._neighbors, rooms)
+            lines.append(Content("").join(words))
         return Content("\n").join(lines)
+
+
+def _rooms(neighbors: Sequence[Neighbor | None], width: int) -> list[int]:
+    """Cells for each: as many for all, unless a name would be cut that others leave room for."""
+    wanted = [_cells(one) for one in neighbors]
+    even = width // len(neighbors)
+    if max(wanted) <= even:
+        return [even] * len(neighbors)
+    rooms, left = [0] * len(neighbors), width
+    by_need = sorted(range(len(neighbors)), key=lambda at: wanted[at])
+    for done, at in enumerate(by_need):  # those that need least first: the others share the rest
+        rooms[at] = min(wanted[at], left // (len(neighbors) - done))
+        left -= rooms[at]
+    return rooms
+
+
+def _cells(one: Neighbor | None) -> int:
+    """That it takes uncut: marks, name, a space."""
+    if one is None:
+        return 0
+    return 3 + Content(_flagged(one)).cell_length
+
+
+def _flagged(one: Neighbor) -> str:
+    return f"{'⚑ ' if one.is_flagged else ''}{one.name}"
 
 
 def _name(one: Neighbor | None, room: int, *, is_current: bool, is_colored: bool) -> Content:
     if one is None:
         return Content(" " * room)
-    flag = "⚑ " if one.is_flagged else ""
-    name = shortened(f"{flag}{one.name}", room - 3)
+    name = shortened(_flagged(one), room - 3)
     look = f"bold {one.color}" if is_colored and one.word else "bold"
     if not is_current:
         look = one.color if is_colored and one.word else "$text-muted"
