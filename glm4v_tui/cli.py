@@ -429,8 +429,20 @@ def plan_command(**options: Any) -> None:
 @cli.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--model", metavar="FOLDER_OR_HUB_ID", help="Check this checkpoint.")
-def doctor_command(as_json: bool, model: str | None) -> None:
-    """Check terminal, packages, GPU, model and settings; every finding with its remedy."""
+@click.option("--explain", metavar="FILE", help="Say what a log or traceback means; - is stdin.")
+@click.option("--explain-log", is_flag=True, help="The same for the model's own newest log.")
+def doctor_command(
+    as_json: bool, model: str | None, explain: str | None, explain_log: bool
+) -> None:
+    """Check terminal, packages, GPU, model and settings; every finding with its remedy.
+
+    With --explain: exit code 0 when something in the text is known, else 1.
+    """
+    if explain or explain_log:
+        from glm4v_tui.commands import explain as explaining
+
+        source = explain or explaining.newest_log()
+        sys.exit(explaining.run(source, as_json=as_json))
     from glm4v_tui.commands import doctor
 
     sys.exit(doctor.run(as_json=as_json, model=model))
