@@ -405,6 +405,60 @@ def plugin_uninstall_command(names: tuple[str, ...], yes: bool) -> None:
     sys.exit(uninstall.run(names, yes=yes))
 
 
+@cli.group("model", invoke_without_command=True)
+@click.pass_context
+def model_group(ctx: click.Context) -> None:
+    """Fetch models from the hub; list, check and remove those of this host."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+@model_group.command("pull")
+@click.argument("model", metavar="HUB_ID[@REVISION]")
+def model_pull_command(model: str) -> None:
+    """Download a model into the hub's cache, or go on where a download stopped.
+
+    Only what this program needs; every file is checked. Its folder goes to standard output.
+    """
+    from glm4v_tui.commands.model import pull
+
+    sys.exit(pull.run(model))
+
+
+@model_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def model_list_command(as_json: bool) -> None:
+    """List the models in the cache: size, whether whole, which precisions fit this machine."""
+    from glm4v_tui.commands.model import inventory
+
+    sys.exit(inventory.run(as_json=as_json))
+
+
+@model_group.command("verify")
+@click.argument("model", metavar="HUB_ID[@REVISION]|FOLDER")
+@click.option("--mend", is_flag=True, help="Fetch again what is damaged or missing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def model_verify_command(model: str, as_json: bool, mend: bool) -> None:
+    """Read every file of a model and check it; exit code 0 when it is whole, else 4."""
+    from glm4v_tui.commands.model import verify
+
+    sys.exit(verify.run(model, as_json=as_json, mend=mend))
+
+
+@model_group.command("remove")
+@click.argument("model", metavar="HUB_ID[@REVISION]|FOLDER")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--saved-only", is_flag=True, help="Only the quantized weights kept of it.")
+def model_remove_command(model: str, yes: bool, saved_only: bool) -> None:
+    """Delete a model from the cache, and the quantized weights that were kept of it.
+
+    Of a FOLDER of yours only these weights go; the folder stays.
+    """
+    from glm4v_tui.commands.model import remove
+
+    sys.exit(remove.run(model, yes=yes, saved_only=saved_only))
+
+
 @cli.command("plan")
 @click.argument("model", metavar="FOLDER_OR_HUB_ID")
 @click.option("--image", default="1120x1120", metavar="WxH", help="Size of the image, in pixels.")

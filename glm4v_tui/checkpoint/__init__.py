@@ -7,17 +7,19 @@ milliseconds for any size and needs no model library.
 from glm4v_tui.checkpoint.kind import context_length, loadable_model_types, read_config
 from glm4v_tui.checkpoint.problem import Problem
 from glm4v_tui.checkpoint.report import CheckpointReport, inspect_checkpoint
-from glm4v_tui.checkpoint.source import ModelSource, cached_snapshot, resolve_model
+from glm4v_tui.checkpoint.source import MAIN, ModelSource, cached_snapshot, hub_name, resolve_model
 from glm4v_tui.checkpoint.weight_file import TensorEntry
 from glm4v_tui.checkpoint.weights import tensor_bytes, tensor_entries
 
 __all__ = [
+    "MAIN",
     "CheckpointReport",
     "ModelSource",
     "Problem",
     "TensorEntry",
     "cached_snapshot",
     "context_length",
+    "hub_name",
     "inspect_checkpoint",
     "loadable_model_types",
     "read_config",
