@@ -481,14 +481,22 @@ def plan_command(**options: Any) -> None:
 
 
 @cli.command("doctor")
+@click.argument("checkpoint", required=False, metavar="[FOLDER_OR_HUB_ID]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--model", metavar="FOLDER_OR_HUB_ID", help="Check this checkpoint.")
+@click.option("--model", metavar="FOLDER_OR_HUB_ID", help="The same.")
 @click.option("--explain", metavar="FILE", help="Say what a log or traceback means; - is stdin.")
 @click.option("--explain-log", is_flag=True, help="The same for the model's own newest log.")
 def doctor_command(
-    as_json: bool, model: str | None, explain: str | None, explain_log: bool
+    as_json: bool,
+    checkpoint: str | None,
+    model: str | None,
+    explain: str | None,
+    explain_log: bool,
 ) -> None:
     """Check terminal, packages, GPU, model and settings; every finding with its remedy.
+
+    The model is the one named, or that of the settings. Where it is not on this host, the hub is
+    asked for it; nothing is downloaded.
 
     With --explain: exit code 0 when something in the text is known, else 1.
     """
@@ -499,7 +507,7 @@ def doctor_command(
         sys.exit(explaining.run(source, as_json=as_json))
     from glm4v_tui.commands import doctor
 
-    sys.exit(doctor.run(as_json=as_json, model=model))
+    sys.exit(doctor.run(as_json=as_json, model=checkpoint or model))
 
 
 @cli.command("bench", context_settings={"ignore_unknown_options": True}, add_help_option=False)

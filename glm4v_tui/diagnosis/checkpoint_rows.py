@@ -32,7 +32,7 @@ CHECKPOINT_ROWS = (
         r"|InvalidHeaderDeserialization",
         "A weight file is damaged",
         "It was cut off, or something else was written into it.",
-        "glm4v-tui doctor --model FOLDER says which; copy or download it again.",
+        "glm4v-tui doctor MODEL says which; glm4v-tui model verify MODEL --mend fetches it again.",
         CheckpointError,
     ),
     Row(
@@ -48,7 +48,7 @@ CHECKPOINT_ROWS = (
         r"no file named .*safetensors",
         "The weights are missing",
         "The folder has no weight files that transformers looks for.",
-        "Download or copy the *.safetensors files into the folder.",
+        "glm4v-tui model pull MODEL fetches them; or copy the *.safetensors files into the folder.",
         CheckpointError,
     ),
 )

@@ -6,7 +6,8 @@ from glm4v_tui.diagnosis.row import RAISED, Row
 from glm4v_tui.errors import CheckpointError
 
 _ELSEWHERE = (
-    "Or download the model elsewhere and name its folder, or choose one that is in the cache."
+    "Or download the model elsewhere and name its folder, or choose one that is in the cache "
+    "(glm4v-tui model list)."
 )
 
 
@@ -100,7 +101,8 @@ HUB_ROWS = (
         r"(?:HfHubHTTPError|HTTPStatusError).*?\b40[13]\b|40[13] Forbidden|401 Client Error"
         r"|Invalid credentials in Authorization header|Invalid username or password",
         "The hub refuses this account",
-        "The token is wrong, expired, or has no right to read this model.",
+        "The token is wrong, expired, or has no right to read this model; behind a mirror, a model "
+        "that does not exist may look the same.",
         "Run: hf auth login, with a token that may read it; or unset HF_TOKEN for a public model.",
     ),
     _row(
@@ -117,7 +119,7 @@ HUB_ROWS = (
         r"No space left on device|Disk quota exceeded",
         "The disk is full",
         "The model's files did not fit.",
-        "Make room, or set HF_HOME to a folder on a "
+        "Make room (glm4v-tui model list shows what models take), or set HF_HOME to a folder on a "
         "larger disk; the download goes on where it stopped.",
     ),
     _row(

@@ -72,7 +72,7 @@ ORIGINAL_ROWS = (
         "A download that is not complete, or a saved copy whose config.json still points to code "
         "in another repository (auto_map).",
         f"{_OURS}. It needs config.json, the *.safetensors files with their index, tokenizer.model "
-        "and tokenizer_config.json; glm4v-tui doctor --model FOLDER says whether they are whole.",
+        "and tokenizer_config.json; glm4v-tui doctor FOLDER says whether they are whole.",
         CheckpointError,
     ),
     Row(

@@ -89,9 +89,7 @@ def test_what_is_here_is_not_fetched_again(hub: FakeHub, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("variables", [{}, {"HF_HUB_OFFLINE": "1"}])
-def test_what_is_here_needs_no_hub(
-    hub: FakeHub, tmp_path: Path, variables: dict[str, str]
-) -> None:
+def test_what_is_here_needs_no_hub(hub: FakeHub, tmp_path: Path, variables: dict[str, str]) -> None:
     fetch(HUB_ID, tmp_path, hub.url)
     answer = fetch(HUB_ID, tmp_path, "http://127.0.0.1:9", **variables)
     assert answer["cached"]
@@ -100,9 +98,7 @@ def test_what_is_here_needs_no_hub(
 
 
 @pytest.mark.parametrize("revision", ["v1", COMMIT])
-def test_a_revision_is_named_behind_an_at_sign(
-    revision: str, hub: FakeHub, tmp_path: Path
-) -> None:
+def test_a_revision_is_named_behind_an_at_sign(revision: str, hub: FakeHub, tmp_path: Path) -> None:
     assert fetch(f"{HUB_ID}@{revision}", tmp_path, hub.url)["after"]
     assert fetch(f"{HUB_ID}@{revision}", tmp_path, "http://127.0.0.1:9")["cached"]
 
