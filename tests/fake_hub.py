@@ -59,6 +59,10 @@ class FakeHub:
         self.is_gated = False
         self.info_faults: list[Fault] = []
         self.renamed: dict[str, str] = {}
+        self.cdn = ""
+        """Where large files are; empty for this server."""
+        self.authorized: list[str] = []
+        """Paths that were asked for with a token."""
         self.closing = threading.Event()
         self.hanging = threading.Event()
         """Set when an answer hangs."""
@@ -132,6 +136,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _respond(self) -> None:
         hub, path = self.hub, self.path.partition("?")[0]
         hub.asked.append(f"{self.command} {self.path}")
+        if "Authorization" in self.headers:
+            hub.authorized.append(path)
         for old, new in hub.renamed.items():
             if f"/{old}/" in f"{path}/":
                 self._send(b"", {"Location": self.path.replace(old, new)}, 307)
@@ -178,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif _is_large(name):
             data = self.hub.files[name]
             headers = {
-                "Location": f"{self.hub.url}/cdn/{name}",
+                "Location": f"{self.hub.cdn or self.hub.url}/cdn/{name}",
                 "X-Linked-Etag": f'"{digest(name, data)}"',
                 "X-Linked-Size": str(len(data)),
                 "X-Repo-Commit": COMMIT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 import msgspec
 
 from glm4v_tui import paths
+from glm4v_tui.commands.batch_progress import columns
 from glm4v_tui.diagnosis import Diagnosis, diagnose
 from glm4v_tui.errors import UsageError
 from glm4v_tui.plain import plain_line, plain_text
@@ -90,8 +92,16 @@ def _words(found: Diagnosis) -> str:
     return "\n".join(
         (
             found.title,
-            f"   line {found.line}{times}: {plain_line(found.said)[:200]}",
-            f"   {found.meaning}",
-            f"-> {found.remedy}",
+            _wrapped(f"   line {found.line}{times}: {plain_line(found.said)[:200]}"),
+            _wrapped(f"   {found.meaning}"),
+            _wrapped(f"-> {found.remedy}"),
         )
     )
+
+
+def _wrapped(text: str) -> str:
+    """At words, in a terminal; in a pipe a line stays a line."""
+    if not sys.stdout.isatty():
+        return text
+    width = max(20, columns(sys.stdout) - 1)
+    return textwrap.fill(text, width, subsequent_indent="   ", break_on_hyphens=False)

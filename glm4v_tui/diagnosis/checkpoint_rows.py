@@ -51,4 +51,12 @@ CHECKPOINT_ROWS = (
         "glm4v-tui model pull MODEL fetches them; or copy the *.safetensors files into the folder.",
         CheckpointError,
     ),
+    Row(
+        "file-forbidden",
+        r"PermissionError: .*Permission denied|Read-only file system",
+        "A file or folder may not be read or written",
+        "It belongs to somebody else, or its disk is mounted for reading only.",
+        "Check whose it is. HF_HOME puts the hub's cache elsewhere, GLM4V_TUI_HOME this program's "
+        "own files.",
+    ),
 )

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 from glm4v_tui.diagnosis.matching import first_row
 from glm4v_tui.errors import EngineError, GlmError
 
 _MAX_REASON = 600
+_SEE_LOG = "The model's log has the details; please report it when it happens again."
+_ADVICE = re.compile(r"\n(?=Please make sure|Make sure your|If you are trying|For more details)")
+"""Where the hub's client begins to tell its own remedies."""
 
 
-def explain(error: BaseException, doing: str) -> GlmError:
+def explain(error: BaseException, doing: str, remedy: str = _SEE_LOG) -> GlmError:
     """Put an exception into words.
 
     Args:
         doing: What was going on, for a title where the table has none: ``loading the model``.
+        remedy: What to do then.
     """
     if isinstance(error, GlmError):
         return error
@@ -24,7 +30,7 @@ def explain(error: BaseException, doing: str) -> GlmError:
     return EngineError(
         f"Something went wrong while {doing}",
         _reason(error),
-        "The model's log has the details; please report it when it happens again.",
+        remedy,
     )
 
 
@@ -39,7 +45,8 @@ def chain_of(error: BaseException) -> list[BaseException]:
 
 
 def _reason(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = _ADVICE.split(str(error))[0]
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
     text = " ".join(lines)
     if len(text) > _MAX_REASON:
         text = text[:_MAX_REASON].rsplit(" ", 1)[0] + " ..."

@@ -186,6 +186,26 @@ def test_a_gated_model_says_how_to_get_it(user, hub):
     assert "hf auth login" in done.stderr
 
 
+def test_a_token_goes_to_the_hub_and_to_nobody_that_it_leads_to(user, hub, shards):
+    with serving(shards) as cdn:
+        hub.cdn = cdn.url
+        done = user("model", "pull", HUB_ID, HF_TOKEN="hf_secret")
+        assert done.returncode == 0, done.stderr
+        assert cdn.bytes_given(WEIGHTS) == len(hub.files[WEIGHTS])
+        assert cdn.authorized == []
+    assert hub.authorized
+    assert "hf_secret" not in done.stdout + done.stderr
+
+
+def test_two_at_once_fetch_a_file_once(user, hub):
+    size = len(hub.files[WEIGHTS])
+    processes = [user.start("model", "pull", HUB_ID) for _ in range(2)]
+    for process in processes:
+        _, told = process.communicate(timeout=60)
+        assert process.returncode == 0, told
+    assert hub.bytes_given(WEIGHTS) == size
+
+
 @pytest.mark.parametrize(
     ("name", "title"),
     [

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from glm4v_tui.diagnosis import TABLE, diagnose
+from glm4v_tui.diagnosis import explain as explain_error
 from glm4v_tui.errors import GlmError
 
 MODULES = "/root/.cache/huggingface/modules/transformers_modules/glm-4v-9b"
@@ -257,6 +258,22 @@ def test_several_failures_are_told_in_the_order_of_the_text_with_their_lines():
 def test_a_line_that_a_terminal_has_wrapped_is_known():
     words = RECORDED["11"][1].replace("the CPU or", "the CPU\nor")
     assert [found.name for found in diagnose(words)] == ["dispatched-to-cpu"]
+
+
+def test_what_the_client_advises_is_left_out_of_the_reason():
+    error = RuntimeError(
+        "404 Client Error.\n\nRepository Not Found for url: https://hub/api/models/a/b.\n"
+        "Please make sure you specified the correct `repo_id` and `repo_type`."
+    )
+    told = explain_error(error, "fetching")
+    assert told.title == "The hub has no such model"
+    assert told.body.endswith("https://hub/api/models/a/b.")
+
+
+def test_the_cause_in_a_chain_of_exceptions_says_more_than_its_wrapper():
+    wrapper = OSError("We couldn't connect to 'https://huggingface.co' to load the files")
+    wrapper.__cause__ = OSError("[Errno -3] Temporary failure in name resolution")
+    assert explain_error(wrapper, "loading").title == "The name of the hub cannot be looked up"
 
 
 def test_windows_line_ends_do_not_matter():

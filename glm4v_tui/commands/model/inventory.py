@@ -12,7 +12,7 @@ import msgspec
 
 from glm4v_tui.checkpoint.saved import Saved, saved_weights
 from glm4v_tui.commands.model.fitting import fitting, where
-from glm4v_tui.commands.model.words import say, size
+from glm4v_tui.commands.model.words import parameters, say, size
 from glm4v_tui.hub import cache_folder, cached_models
 from glm4v_tui.paths import existing_parent
 
@@ -147,7 +147,7 @@ def _state(revision: ListedRevision) -> str:
         return f"not whole: {'; '.join(revision.problems)}"
     if not revision.whole:
         return "all its files are here, but no name leads to them"
-    return f"whole: {revision.model_type}, {revision.parameters / 1e9:.2f} billion parameters"
+    return f"whole: {revision.model_type}, {parameters(revision.parameters)}"
 
 
 def _saved_words(one: Saved) -> str:

@@ -12,6 +12,10 @@ from glm4v_tui.diagnosis import explain
 from glm4v_tui.hub import Pulled, Pulling, Stopped, pull
 
 INTERRUPTED = 130
+_REMEDY = (
+    "Start again: it goes on where it stopped. glm4v-tui doctor MODEL checks hub and disk; please "
+    "report it when it happens again."
+)
 
 
 def run(name: str) -> int:
@@ -55,7 +59,7 @@ def fetch(hub_id: str, revision: str, name: str) -> str | None:
         return None
     except Exception as error:
         progress.clear()
-        told = explain(error, f"fetching {name}")
+        told = explain(error, f"fetching {name}", _REMEDY)
         if told is error:
             raise
         raise told from error

@@ -18,6 +18,14 @@ def size(nbytes: float) -> str:
     return f"{nbytes:.0f} bytes"
 
 
+def parameters(count: int) -> str:
+    """``10.3 billion parameters``."""
+    for unit, name in ((10**9, "billion"), (10**6, "million"), (10**3, "thousand")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name} parameters"
+    return f"{count} parameters"
+
+
 def files(count: int) -> str:
     return "1 file" if count == 1 else f"{count} files"
 
