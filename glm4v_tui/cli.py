@@ -416,9 +416,10 @@ def model_group(ctx: click.Context) -> None:
 @model_group.command("pull")
 @click.argument("model", metavar="HUB_ID[@REVISION]")
 def model_pull_command(model: str) -> None:
-    """Download a model into the hub's cache, or go on where a download stopped.
+    """Download a model, or go on with a download.
 
-    Only what this program needs; every file is checked. Its folder goes to standard output.
+    It comes into the hub's cache: only what this program needs; every file is checked. Its folder
+    goes to standard output.
     """
     from glm4v_tui.commands.model import pull
 
@@ -428,7 +429,11 @@ def model_pull_command(model: str) -> None:
 @model_group.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def model_list_command(as_json: bool) -> None:
-    """List the models in the cache: size, whether whole, which precisions fit this machine."""
+    """List the models in the cache.
+
+    Their sizes, whether they are whole, which precisions fit this machine, and the quantized
+    weights that were kept of them.
+    """
     from glm4v_tui.commands.model import inventory
 
     sys.exit(inventory.run(as_json=as_json))
@@ -439,7 +444,10 @@ def model_list_command(as_json: bool) -> None:
 @click.option("--mend", is_flag=True, help="Fetch again what is damaged or missing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def model_verify_command(model: str, as_json: bool, mend: bool) -> None:
-    """Read every file of a model and check it; exit code 0 when it is whole, else 4."""
+    """Check every file of a model.
+
+    Each is read whole and held against its checksum. Exit code 0 when all is well, else 4.
+    """
     from glm4v_tui.commands.model import verify
 
     sys.exit(verify.run(model, as_json=as_json, mend=mend))
@@ -450,9 +458,10 @@ def model_verify_command(model: str, as_json: bool, mend: bool) -> None:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--saved-only", is_flag=True, help="Only the quantized weights kept of it.")
 def model_remove_command(model: str, yes: bool, saved_only: bool) -> None:
-    """Delete a model from the cache, and the quantized weights that were kept of it.
+    """Delete a model from the cache.
 
-    Of a FOLDER of yours only these weights go; the folder stays.
+    The quantized weights that were kept of it can go, too. Of a FOLDER of yours only these
+    weights go; the folder stays.
     """
     from glm4v_tui.commands.model import remove
 

@@ -72,6 +72,8 @@ def hub_name(name: str) -> tuple[str, str] | None:
     found = _HUB_ID.fullmatch(name.strip())
     if found is None or _is_written_like_a_path(name.strip().partition("@")[0]):
         return None
+    if ".." in (found[2] or ""):
+        return None  # Git has no such names, and refs become paths
     return found[1], found[2] or MAIN
 
 

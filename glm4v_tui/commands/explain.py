@@ -64,6 +64,7 @@ def newest_log() -> str:
             f"{paths.log_dir()} holds no worker-*.log.",
             "Name a file: glm4v-tui doctor --explain FILE",
         )
+    click.echo(f"Log: {plain_line(str(logs[-1]))}", err=True)
     return str(logs[-1])
 
 

@@ -46,6 +46,20 @@ def check(source: ModelSource) -> Iterator[Finding]:
     yield _room(needed)
 
 
+def lacking(source: ModelSource) -> list[str]:
+    """What is wrong with the part of a model that is in the cache; empty where nothing is here."""
+    from glm4v_tui.hub.cache import cached_model, repository_folder
+
+    assert source.hub_id is not None
+    folder = repository_folder(source.hub_id)
+    if not folder.is_dir():
+        return []
+    model = cached_model(folder)
+    of_it = [one for one in model.revisions if source.revision in (*one.refs, one.commit)]
+    titles = [problem.title for one in of_it for problem in one.report.problems]
+    return titles or ["a download was not finished"]
+
+
 def _settings() -> Finding | None:
     """What the environment says that cannot work; huggingface_hub reads it the same way."""
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):

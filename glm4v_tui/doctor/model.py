@@ -83,6 +83,15 @@ def _room(report: CheckpointReport, device: str) -> Finding:
 
 
 def _not_here_yet(source: ModelSource) -> Finding:
+    lacking = hub.lacking(source)
+    if lacking:
+        return _finding(
+            "model",
+            Status.WARN,
+            f"{source.name} is in the cache, but not whole: {'; '.join(lacking)}",
+            f"Run: glm4v-tui model pull {source.name} (what is here need not come again), or "
+            f"glm4v-tui model verify {source.name} --mend",
+        )
     return _finding(
         "model",
         Status.WARN,

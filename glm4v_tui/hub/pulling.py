@@ -123,14 +123,16 @@ class _Store:
     def bytes_of(self, file: RemoteFile) -> int:
         """How much of a file is here. A blob of a wrong length is no use and is taken away."""
         blob = self._blobs / file.digest
-        if blob.exists():
-            if blob.stat().st_size == file.size:
-                return file.size
-            blob.unlink()
-        if self._is_named(file):
+        if self._is_whole(file):
             return file.size
+        blob.unlink(missing_ok=True)
         begun = self._blobs / f"{file.digest}{PARTIAL}"
         return min(file.size, begun.stat().st_size) if begun.exists() else 0
+
+    def _is_whole(self, file: RemoteFile) -> bool:
+        """Whether nothing of a file is missing. A full partial file is still to be checked."""
+        blob = self._blobs / file.digest
+        return (blob.exists() and blob.stat().st_size == file.size) or self._is_named(file)
 
     def _is_named(self, file: RemoteFile) -> bool:
         """Whether a file lies in the snapshot itself, on a disk without links."""
@@ -144,7 +146,7 @@ class _Store:
         self._blobs.mkdir(parents=True, exist_ok=True)
         locks = cache_folder() / ".locks" / self.folder.name
         transfer = Transfer(self._blobs, locks, self._url_of, on_bytes, stop)
-        missing = {file.digest: file for file in files if self.bytes_of(file) < file.size}
+        missing = {file.digest: file for file in files if not self._is_whole(file)}
         _run_all([partial(transfer.fetch, file) for file in missing.values()], stop)
 
     def link(self, files: Sequence[RemoteFile]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -11,6 +12,9 @@ from glm4v_tui.checkpoint import MAIN
 from glm4v_tui.errors import CheckpointError
 
 _PATIENCE_S = 10.0
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+"""Both become names of files here, so nothing else may be in them."""
 
 
 class RemoteFile(msgspec.Struct, frozen=True):
@@ -50,7 +54,7 @@ def look_up(hub_id: str, revision: str = MAIN, patience_s: float = _PATIENCE_S) 
             hub_id, revision=revision, files_metadata=True, timeout=patience_s
         )
         files = tuple(_file(sibling) for sibling in info.siblings or ())
-        return Repository(hub_id, str(info.id), revision, str(info.sha), files)
+        return Repository(hub_id, str(info.id), revision, _commit(info), files)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, _refused_names()):
             raise
@@ -86,9 +90,15 @@ def hub_json(hub_id: str, name: str, revision: str = MAIN) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
+def _commit(info: Any) -> str:
+    if not _COMMIT.fullmatch(str(info.sha)):
+        raise ValueError("it names no commit")
+    return str(info.sha)
+
+
 def _file(sibling: Any) -> RemoteFile:
     digest = sibling.lfs.sha256 if sibling.lfs is not None else sibling.blob_id
-    if sibling.size is None or not digest:
+    if sibling.size is None or not _DIGEST.fullmatch(str(digest)):
         raise ValueError(f"{sibling.rfilename} has no size or checksum")
     return RemoteFile(str(sibling.rfilename), int(sibling.size), str(digest))
 

@@ -1,8 +1,10 @@
 """One file of the hub, into the cache: it goes on where it stopped, and its checksum is counted.
 
-huggingface_hub itself begins a file anew after it was interrupted (since its version 2.3, because
-partial files of several processes could mix). Here the partial file is ``CHECKSUM.incomplete``
-beside the blobs, as the library named it before, and is held under the library's own lock.
+huggingface_hub 2 begins a file anew after it was interrupted, because partial files of several
+processes could mix where locks do not work (its pull request 4228). Here the partial file is
+``CHECKSUM.incomplete`` beside the blobs, as the library named it before, and is held under the
+library's own lock; should contents mix all the same, the checksum tells, and the file is fetched
+anew.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from glm4v_tui.checkpoint import TensorEntry, resolve_model
 from glm4v_tui.errors import CheckpointError
 from glm4v_tui.hub import hub_json
@@ -25,7 +27,9 @@ def find_shape(name: str) -> Shape:
     """
     source = resolve_model(name)
     if source.folder is not None:
-        return shape_of(Path(source.folder))
+        shape = shape_of(Path(source.folder))
+        # a folder of the cache is named by its commit
+        return msgspec.structs.replace(shape, name=source.short_name) if source.hub_id else shape
     assert source.hub_id is not None
     return known_shape(source.hub_id) or _from_hub(source.hub_id, source.revision)
 

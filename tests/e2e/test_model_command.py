@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -127,12 +128,23 @@ def test_a_pull_ended_in_the_middle_goes_on_with_the_rest(how, user, hub):
 
 
 def wait_for(condition) -> None:
-    import time
-
     deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize("more", [b"", b"more than there should be"])
+def test_a_partial_file_that_has_all_its_bytes_is_checked_and_used(more, user, hub):
+    """A process was killed between the last byte and the new name; or contents have mixed."""
+    blobs = user.repository / "blobs"
+    blobs.mkdir(parents=True)
+    data = hub.files[WEIGHTS]
+    (blobs / f"{digest(WEIGHTS, data)}.incomplete").write_bytes(data + more)
+    done = user("model", "pull", HUB_ID)
+    assert done.returncode == 0, done.stderr
+    assert hub.bytes_given(WEIGHTS) == (len(data) if more else 0)
+    assert (user.snapshot / WEIGHTS).read_bytes() == data
 
 
 def test_a_connection_cut_in_the_middle_is_taken_up_again(user, hub):
@@ -254,6 +266,40 @@ def test_a_hub_out_of_reach_says_why(variables, title, user):
     done = user("model", "pull", HUB_ID, **variables)
     assert (done.returncode, done.stderr.splitlines()[0]) == (4, title), done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_is_whole_needs_no_hub_to_be_pulled(user):
+    user("model", "pull", HUB_ID)
+    done = user("model", "pull", HUB_ID, HF_HUB_OFFLINE="1")
+    assert (done.returncode, done.stdout) == (0, f"{user.snapshot}\n")
+    assert "as of an earlier download" in done.stderr
+
+
+def test_checksums_that_would_be_paths_are_refused(user, hub, monkeypatch):
+    monkeypatch.setattr("tests.fake_hub.digest", lambda _name, _data: "../../../escaped")
+    done = user("model", "pull", HUB_ID)
+    assert done.returncode == 4
+    assert done.stderr.startswith("This is no model hub\n")
+    assert not list(user.home.rglob("escaped*"))
+
+
+@pytest.mark.parametrize("name", [f"{HUB_ID}@a/../../b", f"{HUB_ID}@../b"])
+def test_revisions_that_would_be_paths_are_refused(name, user):
+    assert user("model", "pull", name).returncode == 2
+
+
+def test_plan_calls_a_cached_model_by_its_name(user):
+    user("model", "pull", f"{HUB_ID}@v1")
+    done = user("plan", f"{HUB_ID}@v1", "--context", "100")
+    assert done.stdout.startswith("tiny: "), done.stderr
+
+
+def test_doctor_says_what_a_cached_model_lacks(user):
+    user("model", "pull", HUB_ID)
+    os.truncate((user.snapshot / WEIGHTS).resolve(), 1000)
+    done = user("doctor", HUB_ID)
+    assert f"is in the cache, but not whole: {WEIGHTS} is truncated" in done.stdout
+    assert f"glm4v-tui model pull {HUB_ID}" in done.stdout
 
 
 def test_a_hub_without_tls_is_told_as_such(user, hub):
@@ -423,6 +469,25 @@ def test_list_tells_size_state_and_what_fits(user):
     assert "whole: glm4v" in done.stdout
     assert "fits: " in done.stdout
     assert "saved int4 weights: 4." in done.stdout
+
+
+def test_no_model_library_is_loaded_for_any_of_it(user):
+    user("model", "pull", HUB_ID)
+    code = (
+        "import sys\n"
+        "from glm4v_tui.commands.model import inventory, pull, verify\n"
+        f"pull.run('{HUB_ID}'); inventory.run(as_json=True)\n"
+        f"verify.run('{HUB_ID}', as_json=True, mend=False)\n"
+        "heavy = {'torch', 'transformers', 'accelerate', 'bitsandbytes', 'textual'}\n"
+        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(user.endpoint, user.home),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_list_as_json_has_what_a_script_needs(user, shards):

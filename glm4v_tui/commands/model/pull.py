@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from glm4v_tui.checkpoint import cached_snapshot
 from glm4v_tui.commands.batch_progress import duration
 from glm4v_tui.commands.model.naming import hub_id_of
 from glm4v_tui.commands.model.progress import ByteProgress
@@ -62,6 +63,9 @@ def fetch(hub_id: str, revision: str, name: str) -> str | None:
         told = explain(error, f"fetching {name}", _REMEDY)
         if told is error:
             raise
+        if not progress.total and (folder := cached_snapshot(hub_id, revision)) is not None:
+            note(f"{told.title}. What is in the cache is whole, as of an earlier download.")
+            return folder
         raise told from error
     progress.clear()
     _end(pulled, time.monotonic() - started)
