@@ -405,6 +405,69 @@ def plugin_uninstall_command(names: tuple[str, ...], yes: bool) -> None:
     sys.exit(uninstall.run(names, yes=yes))
 
 
+@cli.group("model", invoke_without_command=True)
+@click.pass_context
+def model_group(ctx: click.Context) -> None:
+    """Fetch models from the hub; list, check and remove those of this host."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+@model_group.command("pull")
+@click.argument("model", metavar="HUB_ID[@REVISION]")
+def model_pull_command(model: str) -> None:
+    """Download a model, or go on with a download.
+
+    It comes into the hub's cache: only what this program needs; every file is checked. Its folder
+    goes to standard output.
+    """
+    from glm4v_tui.commands.model import pull
+
+    sys.exit(pull.run(model))
+
+
+@model_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def model_list_command(as_json: bool) -> None:
+    """List the models in the cache.
+
+    Their sizes, whether they are whole, which precisions fit this machine, and the quantized
+    weights that were kept of them.
+    """
+    from glm4v_tui.commands.model import inventory
+
+    sys.exit(inventory.run(as_json=as_json))
+
+
+@model_group.command("verify")
+@click.argument("model", metavar="HUB_ID[@REVISION]|FOLDER")
+@click.option("--mend", is_flag=True, help="Fetch again what is damaged or missing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def model_verify_command(model: str, as_json: bool, mend: bool) -> None:
+    """Check every file of a model.
+
+    Each is read whole and held against its checksum. Exit code 0 when all is well, else 4.
+    """
+    from glm4v_tui.commands.model import verify
+
+    sys.exit(verify.run(model, as_json=as_json, mend=mend))
+
+
+@model_group.command("remove")
+@click.argument("model", metavar="HUB_ID[@REVISION]|FOLDER")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--saved-only", is_flag=True, help="Only the quantized weights kept of it.")
+def model_remove_command(model: str, yes: bool, saved_only: bool) -> None:
+    """Delete a model from the cache.
+
+    The quantized weights that were kept of it can go, too. Of a FOLDER of yours only these
+    weights go; the folder stays.
+    """
+    from glm4v_tui.commands.model import remove
+
+    sys.exit(remove.run(model, yes=yes, saved_only=saved_only))
+
+
 @cli.command("plan")
 @click.argument("model", metavar="FOLDER_OR_HUB_ID")
 @click.option("--image", default="1120x1120", metavar="WxH", help="Size of the image, in pixels.")
@@ -427,13 +490,33 @@ def plan_command(**options: Any) -> None:
 
 
 @cli.command("doctor")
+@click.argument("checkpoint", required=False, metavar="[FOLDER_OR_HUB_ID]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--model", metavar="FOLDER_OR_HUB_ID", help="Check this checkpoint.")
-def doctor_command(as_json: bool, model: str | None) -> None:
-    """Check terminal, packages, GPU, model and settings; every finding with its remedy."""
+@click.option("--model", metavar="FOLDER_OR_HUB_ID", help="The same.")
+@click.option("--explain", metavar="FILE", help="Say what a log or traceback means; - is stdin.")
+@click.option("--explain-log", is_flag=True, help="The same for the model's own newest log.")
+def doctor_command(
+    as_json: bool,
+    checkpoint: str | None,
+    model: str | None,
+    explain: str | None,
+    explain_log: bool,
+) -> None:
+    """Check terminal, packages, GPU, model and settings; every finding with its remedy.
+
+    The model is the one named, or that of the settings. Where it is not on this host, the hub is
+    asked for it; nothing is downloaded.
+
+    With --explain: exit code 0 when something in the text is known, else 1.
+    """
+    if explain or explain_log:
+        from glm4v_tui.commands import explain as explaining
+
+        source = explain or explaining.newest_log()
+        sys.exit(explaining.run(source, as_json=as_json))
     from glm4v_tui.commands import doctor
 
-    sys.exit(doctor.run(as_json=as_json, model=model))
+    sys.exit(doctor.run(as_json=as_json, model=checkpoint or model))
 
 
 @cli.command("bench", context_settings={"ignore_unknown_options": True}, add_help_option=False)

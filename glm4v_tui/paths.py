@@ -108,6 +108,11 @@ def is_folder(path: Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112 - for the same reason
 
 
+def existing_parent(path: Path) -> Path:
+    """The folder itself, or the nearest one above it that exists."""
+    return next(one for one in (path, *path.absolute().parents) if is_folder(one))
+
+
 def shipped_dir(name: str) -> Path:
     """A folder of the top level (``themes``): inside the wheel, or at the top of a source tree."""
     package = Path(__file__).parent

@@ -8,11 +8,19 @@ from glm4v_tui.checkpoint.cached import CachedModel, cached_models
 from glm4v_tui.checkpoint.kind import context_length, loadable_model_types, read_config
 from glm4v_tui.checkpoint.problem import Problem
 from glm4v_tui.checkpoint.report import CheckpointReport, inspect_checkpoint
-from glm4v_tui.checkpoint.source import ModelSource, cached_snapshot, is_hub_id, resolve_model
+from glm4v_tui.checkpoint.source import (
+    MAIN,
+    ModelSource,
+    cached_snapshot,
+    hub_name,
+    is_hub_id,
+    resolve_model,
+)
 from glm4v_tui.checkpoint.weight_file import TensorEntry
 from glm4v_tui.checkpoint.weights import tensor_bytes, tensor_entries
 
 __all__ = [
+    "MAIN",
     "CachedModel",
     "CheckpointReport",
     "ModelSource",
@@ -21,6 +29,7 @@ __all__ = [
     "cached_models",
     "cached_snapshot",
     "context_length",
+    "hub_name",
     "inspect_checkpoint",
     "is_hub_id",
     "loadable_model_types",

@@ -87,6 +87,12 @@ def kind_problem(config: dict[str, Any]) -> Problem | None:
     """Why a model of this kind cannot be loaded at all; None when it can."""
     kind = str(config.get("model_type", ""))
     known = loadable_model_types()
+    if not kind:
+        return Problem(
+            f"{CONFIG} names no kind of model",
+            f"It has no model_type; it may be of another program, or only a part of {CONFIG}.",
+            COPY_AGAIN,
+        )
     if kind == CHATGLM:
         return chatglm_problem(config)
     if known is not None and kind not in known:

@@ -10,7 +10,12 @@ import msgspec
 from glm4v_tui.checkpoint.companions import companion_problems
 from glm4v_tui.checkpoint.kind import context_length, kind_problem, read_config
 from glm4v_tui.checkpoint.problem import Problem
-from glm4v_tui.checkpoint.weights import misplaced_problems, read_weights, weight_names
+from glm4v_tui.checkpoint.weights import (
+    misplaced_problems,
+    read_weights,
+    surplus_problems,
+    weight_names,
+)
 from glm4v_tui.errors import CheckpointError
 from glm4v_tui.paths import expanded
 
@@ -27,6 +32,8 @@ class CheckpointReport(msgspec.Struct, frozen=True):
     folder: str
     problems: tuple[Problem, ...] = ()
     """Worst first; empty when it can be loaded."""
+    hints: tuple[Problem, ...] = ()
+    """What does not keep it from loading, and is not as it should be."""
     model_type: str = ""
     weight_bytes: int = 0
     """Bytes of all tensors in the files that are there."""
@@ -86,6 +93,7 @@ def inspect_checkpoint(folder: Path) -> CheckpointReport:
             *misplaced_problems(folder, weights),
             *companion_problems(folder, model_type),
         ),
+        hints=() if unknown is not None else tuple(surplus_problems(folder, weights)),
         model_type=model_type,
         weight_bytes=sum(file.weight_bytes for file in weights.values()),
         parameters=sum(file.parameters for file in weights.values()),

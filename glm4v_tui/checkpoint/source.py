@@ -12,7 +12,9 @@ from glm4v_tui.checkpoint.report import inspect_checkpoint
 from glm4v_tui.errors import CheckpointError, NoModelError
 from glm4v_tui.paths import expanded, is_folder, is_there
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_HUB_ID = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@([A-Za-z0-9][\w./-]*))?")
+MAIN = "main"
+"""The branch that a hub id without a revision means."""
 
 WANTED = ("*.json", "*.safetensors", "*.jinja", "*.txt", "tokenizer.model", "*.tiktoken", "*.spm")
 """What is fetched from a repository: weights, settings, tokenizer; no code and no pickles."""
@@ -28,6 +30,8 @@ class ModelSource(msgspec.Struct, frozen=True):
     folder: str | None = None
     """The folder that holds it now; None when it has to be downloaded first."""
     hub_id: str | None = None
+    revision: str = MAIN
+    """Of the hub: a branch, a tag or a commit."""
 
     @property
     def short_name(self) -> str:
@@ -36,15 +40,16 @@ class ModelSource(msgspec.Struct, frozen=True):
 
 
 def is_hub_id(name: str) -> bool:
-    """Whether a name has the form of a hub id, ``owner/name``."""
-    return _HUB_ID.fullmatch(name) is not None
+    """Whether a name has the form of a hub id, ``owner/name`` or ``owner/name@revision``."""
+    return hub_name(name) is not None
 
 
 def resolve_model(name: str) -> ModelSource:
     """Find out what a name means, without using the network.
 
     A name is a folder when there is one, or when it is written like a path; else ``owner/name``
-    is a hub id, and its folder is the one in the local cache when that is whole.
+    or ``owner/name@revision`` is a hub id, and its folder is the one in the local cache when that
+    is whole.
 
     Raises:
         NoModelError: the name is empty.
@@ -60,12 +65,24 @@ def resolve_model(name: str) -> ModelSource:
         return ModelSource(name, folder=str(path.resolve()))
     if os.path.lexists(path):
         raise _not_a_folder(path)
-    if _is_written_like_a_path(name) or not is_hub_id(name):
+    parts = hub_name(name)
+    if parts is None:
         raise _nothing_there(name, path)
-    return ModelSource(name, folder=cached_snapshot(name), hub_id=name)
+    hub_id, revision = parts
+    return ModelSource(name, cached_snapshot(hub_id, revision), hub_id, revision)
 
 
-def cached_snapshot(hub_id: str) -> str | None:
+def hub_name(name: str) -> tuple[str, str] | None:
+    """The hub id and the revision that a name means; None when it is written like a path."""
+    found = _HUB_ID.fullmatch(name.strip())
+    if found is None or _is_written_like_a_path(name.strip().partition("@")[0]):
+        return None
+    if ".." in (found[2] or ""):
+        return None  # Git has no such names, and refs become paths
+    return found[1], found[2] or MAIN
+
+
+def cached_snapshot(hub_id: str, revision: str = MAIN) -> str | None:
     """The folder of a repository in huggingface_hub's cache, when all of it is there."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
@@ -73,6 +90,7 @@ def cached_snapshot(hub_id: str) -> str | None:
     try:
         folder = snapshot_download(
             hub_id,
+            revision=revision,
             local_files_only=True,
             allow_patterns=list(WANTED),
             ignore_patterns=list(UNWANTED),

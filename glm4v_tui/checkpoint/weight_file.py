@@ -23,6 +23,15 @@ _MAX_HEADER_BYTES = 100_000_000
 _LFS_POINTER = b"version https://git-lfs"
 
 
+_BITS = {
+    "F64": 64, "I64": 64, "U64": 64, "C64": 64, "F32": 32, "I32": 32, "U32": 32,
+    "F16": 16, "BF16": 16, "I16": 16, "U16": 16, "I8": 8, "U8": 8, "BOOL": 8,
+    "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
+    "F6_E2M3": 6, "F6_E3M2": 6, "F4": 4,
+}  # fmt: skip
+"""Of an element, by the format's name of its dtype."""
+
+
 class WeightFileError(Exception):
     """Why a weight file cannot be used, in words."""
 
@@ -69,6 +78,7 @@ def read_weight_file(file: Path) -> WeightFile:
     """
     with file.open("rb") as stream:
         size, length, entries = _read(stream)
+    _check_ranges(entries)
     data_end = max((entry.data_offsets[1] for entry in entries.values()), default=0)
     needed = _LENGTH.size + length + data_end
     if size < needed:
@@ -121,6 +131,21 @@ def _parse(header: bytes) -> dict[str, TensorEntry]:
         return msgspec.convert(entries, dict[str, TensorEntry])
     except (ValueError, AttributeError, msgspec.ValidationError) as error:
         raise WeightFileError(f"its header is damaged ({error})") from error
+
+
+def _check_ranges(entries: dict[str, TensorEntry]) -> None:
+    """Every tensor has the bytes of its shape, and they follow one another without a gap."""
+    end = 0
+    for name, entry in sorted(entries.items(), key=lambda item: item[1].data_offsets):
+        if entry.data_offsets[0] != end or entry.nbytes < 0:
+            raise WeightFileError(f"its header is damaged (the bytes of {name} begin elsewhere)")
+        end = entry.data_offsets[1]
+        bits = _BITS.get(entry.dtype)
+        if bits is not None and -(-math.prod(entry.shape) * bits // 8) != entry.nbytes:
+            raise WeightFileError(
+                f"its header is damaged ({name} has {entry.nbytes:,} bytes, which is not "
+                f"{list(entry.shape)} in {entry.dtype})"
+            )
 
 
 def _summary(entries: dict[str, TensorEntry]) -> WeightFile:

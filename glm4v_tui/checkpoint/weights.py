@@ -141,3 +141,29 @@ def misplaced_problems(folder: Path, weights: dict[str, WeightFile]) -> Iterator
             f"{tensors[0]} for one.",
             COPY_AGAIN,
         )
+
+
+def surplus_problems(folder: Path, weights: dict[str, WeightFile]) -> Iterator[Problem]:
+    """What is there and not promised: harmless as such, but a sign of versions that were mixed."""
+    index = folder / INDEX
+    if not index.is_file() or not weights:
+        return
+    places = _weight_map(index)
+    for name, file in sorted(weights.items()):
+        more = [tensor for tensor in file.tensors if places.get(tensor) != name]
+        if more:
+            yield Problem(
+                f"{name} has tensors that the index does not tell of",
+                f"{len(more)} of them, {more[0]} for one: index and file may be of two versions.",
+                f"Copy or download {INDEX} and {name} again, of one version.",
+            )
+    unused = [file for file in folder.glob("model*.safetensors") if file.name not in weights]
+    unused = [file for file in unused if file.name not in places.values()]
+    if unused:
+        size = sum(file.stat().st_size for file in unused) / 2**30
+        yield Problem(
+            "There are weight files that do not belong to the checkpoint",
+            f"{', '.join(sorted(file.name for file in unused)[:3])}: {size:.1f} GiB that the index "
+            "does not name and nobody reads.",
+            "Delete them, or copy the index that belongs to them.",
+        )

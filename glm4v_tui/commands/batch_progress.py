@@ -101,9 +101,9 @@ class Progress:
         if not self._is_bar:
             self._write(f"{self.words()}\n")
             return
-        columns = _columns(self._out)
-        bar = f"{self._bar()} " if columns >= _NARROW else ""
-        line = f"{bar}{self.words()}"[: columns - 1]
+        width = columns(self._out)
+        bar = f"{self._bar()} " if width >= _NARROW else ""
+        line = f"{bar}{self.words()}"[: width - 1]
         self._write("\r" + line.ljust(self._width))
         self._width = len(line)
 
@@ -126,7 +126,8 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _columns(out: TextIO) -> int:
+def columns(out: TextIO) -> int:
+    """The width of a terminal; 80 where it does not tell."""
     try:
         return os.get_terminal_size(out.fileno()).columns or 80
     except OSError:

@@ -11,7 +11,6 @@ from glm4v_tui.doctor.finding import SETTINGS, Finding, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from glm4v_tui.errors import SettingsError
 
@@ -33,7 +32,7 @@ def check_settings(error: SettingsError | None) -> Iterator[Finding]:
 def check_places() -> Iterator[Finding]:
     """Whether what is remembered can be written. Nothing is left behind, no folder is made."""
     folder = paths.state_dir()
-    there = _nearest(folder)
+    there = paths.existing_parent(folder)
     try:
         with tempfile.NamedTemporaryFile(dir=there):
             pass
@@ -52,8 +51,3 @@ def check_places() -> Iterator[Finding]:
         yield Finding("files", "state folder", Status.WARN, told, "Free some space on this disk.")
     else:
         yield Finding("files", "state folder", Status.OK, told)
-
-
-def _nearest(folder: Path) -> Path:
-    """The folder, or the nearest one above it that exists."""
-    return next(path for path in (folder, *folder.absolute().parents) if path.is_dir())

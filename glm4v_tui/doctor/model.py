@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glm4v_tui import demo, gpu
+from glm4v_tui.doctor import hub
 from glm4v_tui.doctor.finding import Finding, Status
 from glm4v_tui.errors import GlmError
 
@@ -36,7 +36,7 @@ def check(name: str, device: str = "auto") -> Iterator[Finding]:
         return
     if source.folder is None:
         yield _not_here_yet(source)
-        yield _hub_cache()
+        yield from hub.check(source)
         return
     report = inspect_checkpoint(Path(source.folder))
     if report.is_loadable:
@@ -44,6 +44,9 @@ def check(name: str, device: str = "auto") -> Iterator[Finding]:
         yield _room(report, device)
     for problem in report.problems:
         yield _failed(source.short_name, problem.title, problem.body, problem.remedy)
+    for hint in report.hints:
+        told = f"{hint.title}: {hint.body}"
+        yield _finding(source.short_name, Status.WARN, told, hint.remedy)
 
 
 def _what_it_is(report: CheckpointReport) -> str:
@@ -80,25 +83,21 @@ def _room(report: CheckpointReport, device: str) -> Finding:
 
 
 def _not_here_yet(source: ModelSource) -> Finding:
+    lacking = hub.lacking(source)
+    if lacking:
+        return _finding(
+            "model",
+            Status.WARN,
+            f"{source.name} is in the cache, but not whole: {'; '.join(lacking)}",
+            f"Run: glm4v-tui model pull {source.name} (what is here need not come again), or "
+            f"glm4v-tui model verify {source.name} --mend",
+        )
     return _finding(
         "model",
         Status.WARN,
         f"{source.name} is not on this host yet: the first start downloads it",
-        f"To do it now: hf download {source.hub_id}. Behind a mirror, set HF_ENDPOINT.",
+        f"To do it now: glm4v-tui model pull {source.name}",
     )
-
-
-def _hub_cache() -> Finding:
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    folder = Path(HF_HUB_CACHE)
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(there).free
-    told = f"{folder}, {free / GIB:.0f} GiB free"
-    if free > 25 * GIB:
-        return _finding("hub cache", Status.OK, told)
-    remedy = "A model of 9 billion parameters takes 20 GiB. Set HF_HOME to a larger disk."
-    return _finding("hub cache", Status.WARN, told, remedy)
 
 
 def _failed(name: str, title: str, body: str, remedy: str) -> Finding:

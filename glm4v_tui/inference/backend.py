@@ -74,7 +74,7 @@ class Backend:
         folder = source.folder
         if folder is None:
             assert source.hub_id is not None
-            folder = _download(source.hub_id, emit)
+            folder = _download(source.hub_id, source.revision, emit)
         report = inspect_checkpoint(Path(folder))
         report.require_loadable()
         read_ahead(Path(folder) / name for name in report.files)
@@ -287,10 +287,13 @@ def _shape_of(folder: str) -> Shape | None:
         return None
 
 
-def _download(hub_id: str, emit: Emit) -> str:
+def _download(hub_id: str, revision: str, emit: Emit) -> str:
     from glm4v_tui.inference.hub import fetch_checkpoint
 
-    return fetch_checkpoint(hub_id, lambda done, total: emit(Loading("download", done, total)))
+    def tell(done: int, total: int) -> None:
+        emit(Loading("download", done, total))
+
+    return fetch_checkpoint(hub_id, tell, revision)
 
 
 def _image_token_id(processor: Any, config: Any) -> int | None:

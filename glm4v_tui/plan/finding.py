@@ -3,20 +3,19 @@ one whose headers the hub tells."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from glm4v_tui.checkpoint import TensorEntry, resolve_model
 from glm4v_tui.errors import CheckpointError
+from glm4v_tui.hub import hub_json
 from glm4v_tui.plan.known import KNOWN, known_shape
 from glm4v_tui.plan.reading import PROCESSOR, shape_from, shape_of
 
 if TYPE_CHECKING:
     from glm4v_tui.plan.shape import Shape
-
-
-_PATIENCE_S = 10.0
 
 
 def find_shape(name: str) -> Shape:
@@ -28,15 +27,17 @@ def find_shape(name: str) -> Shape:
     """
     source = resolve_model(name)
     if source.folder is not None:
-        return shape_of(Path(source.folder))
+        shape = shape_of(Path(source.folder))
+        # a folder of the cache is named by its commit
+        return msgspec.structs.replace(shape, name=source.short_name) if source.hub_id else shape
     assert source.hub_id is not None
-    return known_shape(source.hub_id) or _from_hub(source.hub_id)
+    return known_shape(source.hub_id) or _from_hub(source.hub_id, source.revision)
 
 
-def _from_hub(hub_id: str) -> Shape:
+def _from_hub(hub_id: str, revision: str) -> Shape:
     """Read the headers of all weight files by range requests: some 100 KB of many GB."""
     try:
-        config, processor, entries = _fetch(hub_id)
+        config, processor, entries = _fetch(hub_id, revision)
     except Exception as error:  # the library raises dozens of classes for a hub out of reach
         raise CheckpointError(
             "The size of this model is not known",
@@ -49,16 +50,20 @@ def _from_hub(hub_id: str) -> Shape:
     return shape_from(short, config, processor, entries, f"headers that the hub told of {hub_id}")
 
 
-def _fetch(hub_id: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, TensorEntry]]:
+def _fetch(
+    hub_id: str, revision: str
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, TensorEntry]]:
     from huggingface_hub import get_safetensors_metadata
     from huggingface_hub.errors import EntryNotFoundError
 
-    config = _hub_json(hub_id, "config.json")  # first: where there is no hub it fails at once
+    config = hub_json(
+        hub_id, "config.json", revision
+    )  # first: where there is no hub it fails at once
     try:
-        processor = _hub_json(hub_id, PROCESSOR)
+        processor = hub_json(hub_id, PROCESSOR, revision)
     except EntryNotFoundError:
         processor = {}
-    files = get_safetensors_metadata(hub_id).files_metadata.values()
+    files = get_safetensors_metadata(hub_id, revision=revision).files_metadata.values()
     return (
         config,
         processor,
@@ -70,22 +75,3 @@ def _fetch(hub_id: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Tenso
             for name, info in file.tensors.items()
         },
     )
-
-
-def _hub_json(hub_id: str, name: str) -> dict[str, Any]:
-    """A small settings file. ``hf_hub_download`` would keep it, and try for half a minute."""
-    from huggingface_hub import get_session, hf_hub_url
-    from huggingface_hub.utils import (  # type: ignore[attr-defined]
-        build_hf_headers,
-        hf_raise_for_status,
-    )
-
-    response = get_session().get(
-        hf_hub_url(hub_id, name),
-        headers=build_hf_headers(),
-        timeout=_PATIENCE_S,
-        follow_redirects=True,
-    )
-    hf_raise_for_status(response)
-    values = json.loads(response.content)
-    return values if isinstance(values, dict) else {}

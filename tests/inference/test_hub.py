@@ -1,29 +1,17 @@
-"""Downloads by the real client from a hub on this host that speaks the hub's protocol."""
+"""Downloads for the model's process, by the real client from a hub on this host."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-COMMIT = "a" * 40
-HUB_ID = "owner/tiny"
-_EXTRAS = {
-    "modeling_own.py": b"raise SystemExit('remote code ran')",
-    "pytorch_model.bin": b"pickle",
-    "README.md": b"# tiny",
-    "original/consolidated.safetensors": b"a copy",
-}
+from tests.fake_hub import COMMIT, EXTRAS, HUB_ID, FakeHub, environment, serving
 
 # Loads nothing: resolves the name, fetches what is not in the cache (with "again" in any case),
 # and says in JSON what happened.
@@ -37,13 +25,14 @@ from glm4v_tui.inference.failures import explain
 from glm4v_tui.inference.hub import fetch_checkpoint
 told = []
 try:
-    cached = resolve_model(sys.argv[1]).folder
-    folder = cached
-    if cached is None or "again" in sys.argv:
-        folder = fetch_checkpoint(sys.argv[1], lambda done, total: told.append((done, total)))
+    source = resolve_model(sys.argv[1])
+    folder = source.folder
+    if folder is None or "again" in sys.argv:
+        tell = lambda done, total: told.append((done, total))
+        folder = fetch_checkpoint(source.hub_id, tell, source.revision)
     after = resolve_model(sys.argv[1]).folder
     print(json.dumps({
-        "told": told, "cached": cached, "after": after == folder,
+        "told": told, "cached": source.folder, "after": after == folder,
         "files": sorted(file.name for file in Path(folder).rglob("*")),
         "loadable": inspect_checkpoint(Path(folder)).is_loadable,
     }))
@@ -56,81 +45,16 @@ except Exception as error:
 """
 
 
-class _Hub(BaseHTTPRequestHandler):
-    files: dict[str, bytes]
-    asked: list[str]
-    protocol_version = "HTTP/1.1"
-
-    def do_HEAD(self) -> None:
-        self._respond()
-
-    def do_GET(self) -> None:
-        self._respond()
-
-    def _respond(self) -> None:
-        self.asked.append(f"{self.command} {self.path}")
-        path = self.path.partition("?")[0]
-        if path.startswith(f"/api/models/{HUB_ID}/revision/") or path == f"/api/models/{HUB_ID}":
-            siblings = [{"rfilename": name} for name in self.files]
-            self._send_json({"id": HUB_ID, "sha": COMMIT, "siblings": siblings})
-        elif path.startswith(f"/api/models/{HUB_ID}/tree/"):
-            self._send_json(
-                [
-                    {"type": "file", "path": name, "size": len(data), "oid": _digest(data)}
-                    for name, data in self.files.items()
-                ]
-            )
-        elif match := re.fullmatch(rf"/{HUB_ID}/resolve/{COMMIT}/(.+)", path):
-            self._send_file(self.files[match[1]])
-        else:
-            self.send_response(404)
-            self.send_header("X-Error-Code", "RepoNotFound")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-    def _send_json(self, value: Any) -> None:
-        self._send(json.dumps(value).encode(), {"Content-Type": "application/json"})
-
-    def _send_file(self, data: bytes) -> None:
-        self._send(data, {"ETag": f'"{_digest(data)}"', "X-Repo-Commit": COMMIT})
-
-    def _send(self, data: bytes, headers: dict[str, str]) -> None:
-        self.send_response(200)
-        for name, value in (headers | {"Content-Length": str(len(data))}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(data)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha1(data, usedforsecurity=False).hexdigest()
-
-
 @pytest.fixture
-def hub(tiny_glm4v: Path) -> Iterator[ThreadingHTTPServer]:
-    files = {file.name: file.read_bytes() for file in tiny_glm4v.iterdir()} | _EXTRAS
-    handler = type("Hub", (_Hub,), {"files": files, "asked": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+def hub(tiny_glm4v: Path) -> Iterator[FakeHub]:
+    with serving(tiny_glm4v) as hub:
+        yield hub
 
 
-def fetch(hub_id: str, home: Path, endpoint: str, *more: str, **environment: str) -> dict[str, Any]:
-    # Whoever runs the tests may have switched the hub off, or told a mirror; these tests decide.
-    clean = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("HF_", "TRANSFORMERS_", "HUGGINGFACE_"))
-    }
+def fetch(hub_id: str, home: Path, endpoint: str, *more: str, **variables: str) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, hub_id, *more],
-        env=clean | {"HF_HOME": str(home), "HF_ENDPOINT": endpoint, **environment},
+        env=environment(endpoint, home, **variables),
         capture_output=True,
         text=True,
         check=False,
@@ -141,20 +65,15 @@ def fetch(hub_id: str, home: Path, endpoint: str, *more: str, **environment: str
     return answer
 
 
-def url(server: ThreadingHTTPServer) -> str:
-    return f"http://127.0.0.1:{server.server_port}"
-
-
 def test_a_mirror_is_asked_and_only_safe_files_are_fetched(
-    hub: ThreadingHTTPServer, tmp_path: Path, tiny_glm4v: Path
+    hub: FakeHub, tmp_path: Path, tiny_glm4v: Path
 ) -> None:
-    answer = fetch(HUB_ID, tmp_path, url(hub))
+    answer = fetch(HUB_ID, tmp_path, hub.url)
     assert answer["files"] == sorted(file.name for file in tiny_glm4v.iterdir())
     assert answer["loadable"]
     assert answer["cached"] is None
     assert answer["after"]
-    asked = hub.RequestHandlerClass.asked  # type: ignore[attr-defined]
-    assert not any(name in request for request in asked for name in _EXTRAS)
+    assert not any(name in request for request in hub.asked for name in EXTRAS)
     total = sum(file.stat().st_size for file in tiny_glm4v.iterdir())
     done = [done for done, _ in answer["told"]]
     assert done == sorted(done)
@@ -162,27 +81,50 @@ def test_a_mirror_is_asked_and_only_safe_files_are_fetched(
     assert {total for _, total in answer["told"]} == {total}
 
 
-def test_what_is_here_is_not_fetched_again(hub: ThreadingHTTPServer, tmp_path: Path) -> None:
-    fetch(HUB_ID, tmp_path, url(hub))
-    again = fetch(HUB_ID, tmp_path, url(hub), "again")
+def test_what_is_here_is_not_fetched_again(hub: FakeHub, tmp_path: Path) -> None:
+    fetch(HUB_ID, tmp_path, hub.url)
+    again = fetch(HUB_ID, tmp_path, hub.url, "again")
     assert again["told"][0][0] == again["told"][0][1] > 0
-    asked = hub.RequestHandlerClass.asked  # type: ignore[attr-defined]
-    assert sum(request.startswith("GET") and "safetensors" in request for request in asked) == 1
+    assert hub.bytes_given("model.safetensors") == len(hub.files["model.safetensors"])
 
 
-@pytest.mark.parametrize("environment", [{}, {"HF_HUB_OFFLINE": "1"}])
-def test_what_is_here_needs_no_hub(
-    hub: ThreadingHTTPServer, tmp_path: Path, environment: dict[str, str]
-) -> None:
-    fetch(HUB_ID, tmp_path, url(hub))
-    answer = fetch(HUB_ID, tmp_path, "http://127.0.0.1:9", **environment)
+@pytest.mark.parametrize("variables", [{}, {"HF_HUB_OFFLINE": "1"}])
+def test_what_is_here_needs_no_hub(hub: FakeHub, tmp_path: Path, variables: dict[str, str]) -> None:
+    fetch(HUB_ID, tmp_path, hub.url)
+    answer = fetch(HUB_ID, tmp_path, "http://127.0.0.1:9", **variables)
     assert answer["cached"]
     assert answer["loadable"]
     assert answer["told"] == []
 
 
-def test_an_unknown_id_says_so(hub: ThreadingHTTPServer, tmp_path: Path) -> None:
-    answer = fetch("owner/other", tmp_path, url(hub))
+@pytest.mark.parametrize("revision", ["v1", COMMIT])
+def test_a_revision_is_named_behind_an_at_sign(revision: str, hub: FakeHub, tmp_path: Path) -> None:
+    assert fetch(f"{HUB_ID}@{revision}", tmp_path, hub.url)["after"]
+    assert fetch(f"{HUB_ID}@{revision}", tmp_path, "http://127.0.0.1:9")["cached"]
+
+
+def test_what_transformers_would_fetch_itself_is_found_in_the_cache(
+    hub: FakeHub, tmp_path: Path
+) -> None:
+    """The cache is in the library's layout: its own client finds every file without the hub."""
+    fetch(HUB_ID, tmp_path, hub.url)
+    code = (
+        "import sys; from huggingface_hub import hf_hub_download, scan_cache_dir\n"
+        f"print(hf_hub_download('{HUB_ID}', 'config.json'))\n"
+        "(repo,) = scan_cache_dir().repos; print(repo.repo_id, len(repo.revisions))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment("http://127.0.0.1:9", tmp_path, HF_HUB_OFFLINE="1"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines()[1:] == [f"{HUB_ID} 1"], done.stderr
+
+
+def test_an_unknown_id_says_so(hub: FakeHub, tmp_path: Path) -> None:
+    answer = fetch("owner/other", tmp_path, hub.url)
     assert (answer["class"], answer["title"]) == ("CheckpointError", "The hub has no such model")
     assert answer["remedy"]
 

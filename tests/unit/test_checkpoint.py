@@ -99,6 +99,18 @@ def other_version(folder: Path) -> None:
     (folder / "b.safetensors").write_bytes(safetensors({"thirty": 25}))
 
 
+def entries(tensors: dict[str, tuple[str, list[int], int, int]]) -> Callable[[Path], None]:
+    """A weight file with a header of this content: dtype, shape, first byte, end."""
+    header = json.dumps(
+        {
+            name: {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
+            for name, (dtype, shape, start, end) in tensors.items()
+        }
+    ).encode()
+    end = max(tensor[3] for tensor in tensors.values())
+    return write("b.safetensors", struct.pack("<Q", len(header)) + header + bytes(end))
+
+
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"
 
 DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
@@ -137,6 +149,22 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "no config": (remove("config.json"), "holds no model", "config.json"),
     "config broken": (write("config.json", b"{"), "config.json cannot be read", ""),
     "config no object": (write("config.json", b"[]"), "config.json cannot be read", ""),
+    "tokenizer truncated": (
+        write("tokenizer.json", b'{"model": {"vocab": {"a": 1,'), "tokenizer.json is truncated", "",
+    ),
+    "processor not JSON": (
+        write("preprocessor_config.json", b"{'size': 5}"),
+        "preprocessor_config.json cannot be read", "",
+    ),
+    "no model type": (
+        lambda f: change_config(f, model_type=""), "names no kind of model", "model_type",
+    ),
+    "bytes not of the shape": (
+        entries({"three": ("BF16", [25], 0, 48)}), "b.safetensors is damaged", "BF16",
+    ),
+    "a gap between tensors": (
+        entries({"three": ("U8", [4], 4, 8)}), "b.safetensors is damaged", "begin elsewhere",
+    ),
     "text model": (lambda f: change_config(f, model_type="llama"), "Unknown kind", "'llama'"),
     "remote code": (
         lambda f: change_config(f, model_type="own", auto_map={"AutoModel": "m.M"}),
@@ -162,6 +190,20 @@ def test_every_damage_is_named_with_its_remedy(folder: Path, name: str) -> None:
     with pytest.raises(CheckpointError) as caught:
         report.require_loadable()
     assert caught.value.remedy == problem.remedy
+
+
+def test_what_the_index_does_not_tell_of_is_a_hint_and_keeps_nobody_from_loading(
+    folder: Path,
+) -> None:
+    assert inspect_checkpoint(folder).hints == ()
+    (folder / "b.safetensors").write_bytes(safetensors({"three": 25, "four": 2}))
+    (folder / "model-00009-of-00009.safetensors").write_bytes(safetensors({"x": 1}))
+    report = inspect_checkpoint(folder)
+    assert report.is_loadable
+    more, unused = report.hints
+    assert "b.safetensors has tensors that the index does not tell of" in more.title
+    assert "four" in more.body
+    assert "model-00009-of-00009.safetensors" in unused.body
 
 
 def test_several_damages_are_all_named(folder: Path) -> None:

@@ -12,11 +12,13 @@ import pytest
 from glm4v_tui import doctor
 from glm4v_tui.config import InterfaceSettings
 from glm4v_tui.doctor import Finding, Status, files, hardware, model, software, terminal
+from glm4v_tui.doctor import hub as hub_check
 from glm4v_tui.doctor.finding import DoctorReport, as_text, exit_code, verdict
 from glm4v_tui.doctor.software import TorchBuild
 from glm4v_tui.gpu import GpuReading, GpuReport
 from glm4v_tui.terminal import terminal_facts
 from glm4v_tui.ui.self_check import interface_checks
+from tests.fake_hub import HUB_ID, Fault, environment, serving
 
 GIB = 1 << 30
 CARD = GpuReading(0, "GPU-1", "NVIDIA H200", 141 * GIB, 1 * GIB, 140 * GIB)
@@ -279,11 +281,79 @@ def test_a_missing_weight_file_is_named(checkpoint):
     assert found[0].status is Status.FAIL
 
 
-def test_a_model_that_is_not_here_yet_is_no_failure(monkeypatch, tmp_path):
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    found = list(model.check("nobody/no-such-model"))
-    assert found[0].status is Status.WARN
-    assert "hf download nobody/no-such-model" in found[0].remedy
+# A model that is not here ------------------------------------------------------------------------
+
+
+def diagnosed(name: str, home: Path, endpoint: str, **variables: str) -> tuple[int, dict]:
+    """What ``doctor NAME`` says of the model, by name. The hub's settings are read at start."""
+    done = subprocess.run(
+        [sys.executable, "-m", "glm4v_tui", "doctor", name, "--json"],
+        env=environment(endpoint, home, **variables),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    found = json.loads(done.stdout)["findings"]
+    return done.returncode, {one["name"]: one for one in found if one["area"] == "model"}
+
+
+def test_a_model_that_is_not_here_yet_is_no_failure_where_the_hub_has_it(tiny_glm4v, tmp_path):
+    with serving(tiny_glm4v) as hub:
+        _, found = diagnosed(HUB_ID, tmp_path, hub.url)
+        assert not any(name.endswith(".safetensors") for name, _, _ in hub.given)
+    assert found["model"]["status"] == "warn"
+    assert f"glm4v-tui model pull {HUB_ID}" in found["model"]["remedy"]
+    assert (found["hub"]["status"], found["hub cache"]["status"]) == ("ok", "ok")
+    assert "the model takes" in found["hub cache"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"HF_HUB_OFFLINE": "1"}, "switched off by HF_HUB_OFFLINE=1"),
+        ({"TRANSFORMERS_OFFLINE": "yes"}, "switched off by TRANSFORMERS_OFFLINE=yes"),
+        ({"HF_ENDPOINT": "hf-mirror.com"}, "HF_ENDPOINT=hf-mirror.com is no address"),
+        ({"HF_ENDPOINT": "http://127.0.0.1:9"}, "The hub cannot be reached"),
+        ({"HF_ENDPOINT": "http://no-such-host.invalid"}, "The name of the hub cannot be looked up"),
+    ],
+)
+def test_a_hub_that_cannot_be_asked_says_why(variables, told, tmp_path):
+    code, found = diagnosed(HUB_ID, tmp_path, "http://127.0.0.1:9", **variables)
+    assert code == 4
+    assert found["hub"]["status"] == "fail"
+    assert told in found["hub"]["detail"]
+    assert found["hub"]["remedy"]
+
+
+def test_what_the_hub_says_of_a_model_is_told(tiny_glm4v, tmp_path):
+    with serving(tiny_glm4v) as hub:
+        _, found = diagnosed("owner/other", tmp_path, hub.url)
+        assert "The hub has no such model" in found["hub"]["detail"]
+        hub.renamed = {"THUDM/tiny": HUB_ID}
+        code, found = diagnosed("THUDM/tiny", tmp_path, hub.url)
+        assert (found["hub"]["status"], found["hub"]["detail"]) == (
+            "warn",
+            f"THUDM/tiny is called {HUB_ID} now",
+        )
+        hub.is_gated = True
+        code, found = diagnosed(HUB_ID, tmp_path, hub.url)
+        assert code == 4
+        assert "without an account" in found["hub"]["detail"]
+
+
+def test_what_answers_and_is_no_hub_is_told_as_such(tmp_path):
+    with serving(tmp_path, {}) as hub:
+        hub.info_faults = [Fault(status=200)]
+        _, found = diagnosed(HUB_ID, tmp_path, hub.url)
+    assert found["hub"]["detail"].startswith("This is no model hub")
+
+
+def test_a_disk_without_room_for_the_model_is_a_failure(tiny_glm4v, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=100))
+    found = hub_check._room(5000)
+    assert found.status is Status.FAIL
+    assert "HF_HOME" in found.remedy
 
 
 # Files ------------------------------------------------------------------------------------------

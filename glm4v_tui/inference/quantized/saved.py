@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from glm4v_tui import paths
 from glm4v_tui.checkpoint import inspect_checkpoint
+from glm4v_tui.checkpoint.saved import ABOUT, Saved, home, read, remove, saved_weights
 from glm4v_tui.errors import EngineError
 from glm4v_tui.inference.quantized.quantizer import as_lists
 
@@ -28,27 +28,13 @@ if TYPE_CHECKING:
 
     from glm4v_tui.precision import Rule
 
+__all__ = ["Saved", "find", "folder_for", "remove", "save", "saved_weights"]
+
 _VERSION = 1
 """Of how weights are packed; a new one leaves old folders unused."""
-_ABOUT = "glm4v-tui.json"
 _SHARD_BYTES = 2 << 30
 _SPARE_BYTES = 1 << 30
 """What a disk must have left after saving."""
-
-
-class Saved(msgspec.Struct, frozen=True):
-    """Weights that were kept."""
-
-    source: str
-    """The checkpoint's folder."""
-    precision: str
-    dtype: str
-    """What they are computed in."""
-    made: float
-    """Seconds since 1970."""
-    folder: str = ""
-    nbytes: int = 0
-    """On disk."""
 
 
 def folder_for(source: Path, precision: str, rules: tuple[Rule, ...], dtype: str) -> Path:
@@ -58,13 +44,13 @@ def folder_for(source: Path, precision: str, rules: tuple[Rule, ...], dtype: str
     for name in inspect_checkpoint(source).files:
         facts = (source / name).stat()
         seal.update(repr((name, facts.st_size, facts.st_mtime_ns)).encode())
-    return _home() / f"{source.name}-{precision}-{seal.hexdigest()[:12]}"
+    return home() / f"{source.name}-{precision}-{seal.hexdigest()[:12]}"
 
 
 def find(source: Path, precision: str, rules: tuple[Rule, ...], dtype: str) -> Path | None:
     """The folder with the packed weights of a checkpoint, when it is there and whole."""
     folder = folder_for(source, precision, rules, dtype)
-    return folder if (folder / _ABOUT).is_file() else None
+    return folder if (folder / ABOUT).is_file() else None
 
 
 def save(
@@ -90,42 +76,13 @@ def save(
         _write_shards(tensors, unfinished, lambda done: on_bytes(done, total))
         _copy_small_files(source, unfinished)
         about = Saved(str(source), precision, dtype, time.time())
-        (unfinished / _ABOUT).write_bytes(msgspec.json.encode(about))
+        (unfinished / ABOUT).write_bytes(msgspec.json.encode(about))
         remove(folder)
         unfinished.rename(folder)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
-    return _read(folder)
-
-
-def saved_weights() -> tuple[Saved, ...]:
-    """All that is kept, the newest first."""
-    folders = _home().glob(f"*/{_ABOUT}")
-    found = (_read(file.parent) for file in folders)
-    return tuple(sorted(found, key=lambda one: -one.made))
-
-
-def remove(folder: Path) -> int:
-    """Delete kept weights; the bytes that became free. Other folders are left alone."""
-    if folder.parent != _home() or not folder.is_dir():
-        return 0
-    freed = _bytes_of(folder)
-    shutil.rmtree(folder)
-    return freed
-
-
-def _home() -> Path:
-    return paths.cache_dir() / "weights"
-
-
-def _read(folder: Path) -> Saved:
-    about = msgspec.json.decode((folder / _ABOUT).read_bytes(), type=Saved)
-    return msgspec.structs.replace(about, folder=str(folder), nbytes=_bytes_of(folder))
-
-
-def _bytes_of(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+    return read(folder)
 
 
 def _tensors(model: Any) -> Iterator[tuple[str, torch.Tensor]]:
