@@ -106,6 +106,7 @@ class Backend:
         from glm4v_tui.inference.environment import compute_threads, give_way
         from glm4v_tui.inference.image_cost import ImageCost
         from glm4v_tui.inference.placement import choose_placement
+        from glm4v_tui.inference.prepared_images import remember_images
         from glm4v_tui.inference.prompt import PromptWriter
 
         loading.use_threads(compute_threads(report.parameters))
@@ -130,6 +131,8 @@ class Backend:
         self._writer = PromptWriter(processor, image_token_id)
         self._decoder = Decoder(model, processor.tokenizer, report.context_length)
         self._cost = ImageCost(processor, image_token_id)
+        if self._decoder.own is not None:
+            remember_images(processor.image_processor)
         self._decoder.prepare_forms()
         if self._gpus:
             self._warm_up()
@@ -232,6 +235,8 @@ class Backend:
     def _picture(self, key: str) -> Image:
         from PIL import Image
 
+        from glm4v_tui.inference.prepared_images import name_image
+
         image = self._images.get(key)
         if image is None:
             raise EngineError(
@@ -239,7 +244,8 @@ class Backend:
                 f"Nothing was put under the key {key[:16]}.",
                 "Attach the image again.",
             )
-        return Image.frombuffer("RGB", (image.width, image.height), image.pixels)
+        picture = Image.frombuffer("RGB", (image.width, image.height), image.pixels)
+        return name_image(picture, key)
 
     # Memory ---------------------------------------------------------------------------------
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from glm4v_tui import paths
+
 _PRIVATE = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
@@ -24,6 +26,8 @@ def prepare_environment() -> None:
     os.environ.update(_PRIVATE)
     for name, value in _CALM.items():
         os.environ.setdefault(name, value)
+    # Kernels are compiled once for each kind of GPU, and kept with the program's other caches.
+    os.environ.setdefault("TRITON_CACHE_DIR", str(paths.cache_dir() / "triton"))
 
 
 def give_way() -> None:

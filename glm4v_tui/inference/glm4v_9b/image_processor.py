@@ -61,6 +61,10 @@ class Glm4v9bImageProcessor:
         return self._size["width"], self._size["height"]
 
     def __call__(self, images: Any, return_tensors: str = "pt") -> BatchFeature:
+        """As :meth:`preprocess`, which may be exchanged as in transformers' own processors."""
+        return self.preprocess(images, return_tensors=return_tensors)
+
+    def preprocess(self, images: Any, return_tensors: str = "pt") -> BatchFeature:
         """Pictures, or lists of them -> ``pixel_values`` of shape (images, 3, height, width)."""
         pictures = [self.pixels(self.resized(image)) for image in _flat(images)]
         return BatchFeature({"pixel_values": np.stack(pictures)}, tensor_type=return_tensors)
