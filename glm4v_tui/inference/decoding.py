@@ -73,6 +73,27 @@ class AnswerRun:
         )
 
 
+@dataclass
+class Draft:
+    """An answer on its way: when its decoding fails, another attempt goes on from what is there.
+
+    It holds nothing of the model, which may be loaded anew in between.
+    """
+
+    sink: TokenSink | None = None
+    mask: ResultMask | None = None
+    """It has taken in every token that was chosen, so it is at the right place for the next."""
+
+    @property
+    def tokens(self) -> list[int]:
+        return self.sink.tokens if self.sink is not None else []
+
+    def finish(self) -> None:
+        """Hand on what text is left, where no more comes."""
+        if self.sink is not None:
+            self.sink.finish()
+
+
 class Decoder:
     """Writes answers with one model."""
 
@@ -90,6 +111,8 @@ class Decoder:
         self._accepted = frozenset(inspect.signature(model.forward).parameters)
         self._width: int = model.get_output_embeddings().out_features
         self._binder: FormBinder | None = None
+        self.keeps_kv_in_host = False
+        """Keys and values of a layer come to the GPU while it computes; the tokens are the same."""
         self.run = AnswerRun()
 
     def answer(
@@ -99,6 +122,7 @@ class Decoder:
         on_text: OnText,
         should_stop: ShouldStop,
         form: ResultForm | None = None,
+        draft: Draft | None = None,
     ) -> Answered:
         """Write one answer.
 
@@ -106,26 +130,32 @@ class Decoder:
             on_text: Told (text, tokens behind it), the first token's at once.
             should_stop: Asked before every step; True ends the answer with what is written.
             form: What the answer is bound to; None for free text.
+            draft: What an attempt before has written, to be gone on with: nothing of it is
+                written or told again.
 
         Raises:
             UsageError: the prompt does not fit the model's context.
             EngineError: the form cannot be used.
         """
-        config = self._config(sampling, self._room(prompt, sampling.max_new_tokens), form)
-        text = TextStream(self._decode, self._hidden)
-        mask = self._mask(form, prompt)
-        sink = TokenSink(text, on_text, _THINK if prompt.opens_thinking else "")
-        if mask is not None:
-            sink.on_token = mask.take
+        draft = draft or Draft()
+        room = self._room(prompt, sampling.max_new_tokens, len(draft.tokens))
+        config = self._config(sampling, room, form)
+        if draft.sink is None:
+            _seed(sampling.seed)
+            self._begin(draft, prompt, on_text, form)
+        elif draft.tokens:
+            _go_on(config, len(draft.tokens))
+        sink, mask = draft.sink, draft.mask
+        assert sink is not None
         self.run = run = AnswerRun(sink.tokens)
-        _seed(sampling.seed)
         with (
             torch.inference_mode(),
             contextlib.suppress(_Stopped),
-            self._watched(run, should_stop) as sink.on_first_token,
+            self._watched(run, should_stop) as forget_hooks,
+            _told(sink, forget_hooks),
         ):
             self._model.generate(
-                **self._inputs(prompt),
+                **extended(self._inputs(prompt), sink.tokens),
                 generation_config=config,
                 streamer=sink,
                 logits_processor=LogitsProcessorList([] if mask is None else [mask]),
@@ -139,6 +169,15 @@ class Decoder:
             last_token_at=sink.last_token_at,
             kv_bytes=run.kv_bytes(),
         )
+
+    def _begin(
+        self, draft: Draft, prompt: Prompt, on_text: OnText, form: ResultForm | None
+    ) -> None:
+        text = TextStream(_decoding(self._tokenizer), self._hidden)
+        draft.mask = self._mask(form, prompt)
+        draft.sink = TokenSink(text, on_text, _THINK if prompt.opens_thinking else "")
+        if draft.mask is not None:
+            draft.sink.on_token = draft.mask.take
 
     def read(self, prompt: Prompt, room: int, should_stop: ShouldStop) -> torch.Tensor | None:
         """Read a prompt; its keys and values are in ``run.cache`` then.
@@ -210,6 +249,10 @@ class Decoder:
         return None
 
     @property
+    def model(self) -> Any:
+        return self._model
+
+    @property
     def device(self) -> torch.device:
         return cast(torch.device, self._model.device)
 
@@ -240,17 +283,12 @@ class Decoder:
             inputs.pop("token_type_ids", None)
         return inputs
 
-    def _decode(self, ids: list[int]) -> str:
-        text: str = self._tokenizer.decode(
-            ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
-        )
-        return text
-
-    def _room(self, prompt: Prompt, wanted: int) -> int:
+    def _room(self, prompt: Prompt, wanted: int, written: int = 0) -> int:
         """New tokens that fit: what was asked for, or what the context leaves."""
+        wanted -= written
         if self._context_length is None:
             return wanted
-        room = self._context_length - prompt.tokens
+        room = self._context_length - prompt.tokens - written
         if room < 1:
             raise _too_long(prompt, self._context_length)
         return min(wanted, room)
@@ -266,6 +304,8 @@ class Decoder:
         if config.pad_token_id is None:
             config.pad_token_id = config.eos_token_id[0] if config.eos_token_id else 0
         set_sampling(config, sampling)
+        if self.keeps_kv_in_host:
+            config.cache_implementation = "offloaded"
         if form is not None:
             leave_to_the_form(config)
         return config
@@ -327,6 +367,8 @@ def extended(inputs: dict[str, Any], ids: list[int]) -> dict[str, Any]:
 
     What has a value for each token (``attention_mask``, ``mm_token_type_ids``) grows with it.
     """
+    if not ids:
+        return inputs
     before = inputs["input_ids"]
     more = torch.tensor([ids], device=before.device, dtype=before.dtype)
     grown = {"input_ids": torch.cat((before, more), dim=1)}
@@ -339,6 +381,33 @@ def extended(inputs: dict[str, Any], ids: list[int]) -> dict[str, Any]:
 
 class _Stopped(Exception):  # noqa: N818 - not an error
     """Leaves the reading of the prompt."""
+
+
+@contextlib.contextmanager
+def _told(sink: TokenSink, on_first_token: Callable[[], None]) -> Iterator[None]:
+    """One run of ``generate``; afterwards the sink remembers nothing of the model."""
+    sink.begin(on_first_token)
+    try:
+        yield
+    finally:
+        sink.begin(lambda: None)
+
+
+def _go_on(config: Any, written: int) -> None:
+    """What counts from the end of the prompt counts from where the answer began."""
+    config.begin_suppress_tokens = config.forced_bos_token_id = None
+    if config.min_new_tokens is not None:
+        config.min_new_tokens = max(0, config.min_new_tokens - written)
+
+
+def _decoding(tokenizer: Any) -> Callable[[list[int]], str]:
+    def decode(ids: list[int]) -> str:
+        text: str = tokenizer.decode(
+            ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
+        )
+        return text
+
+    return decode
 
 
 class _StopWhen(StoppingCriteria):  # type: ignore[misc]

@@ -1,0 +1,44 @@
+"""Memory that did not suffice: told apart from other failures, and let go of."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import TYPE_CHECKING, NamedTuple
+
+from glm4v_tui.errors import OutOfMemoryError
+from glm4v_tui.inference.failures import explain, is_fatal
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+
+class Shortage(NamedTuple):
+    """What is known of a failure; nothing of what its frames held."""
+
+    title: str
+    reason: str
+    remedy: str
+    at_vision: bool
+    """It came while an image was looked at."""
+
+
+def shortage_of(error: BaseException, tower: Container[int]) -> Shortage | None:
+    """What an exception says of the memory; None for one that is about something else.
+
+    Args:
+        tower: ``id`` of the modules that look at images.
+    """
+    if is_fatal(error):
+        return None
+    told = explain(error, "answering")
+    if not isinstance(told, OutOfMemoryError):
+        return None
+    print("".join(traceback.format_exception(error)), file=sys.stderr)  # noqa: T201 - the log
+    return Shortage(told.title, told.body, told.remedy, _passes(error, tower))
+
+
+def _passes(error: BaseException, modules: Container[int]) -> bool:
+    """Whether one of these modules was running."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(id(frame.f_locals.get("self")) in modules for frame, _ in frames)
