@@ -68,6 +68,14 @@ class _Chosen(NamedTuple):
     report: CheckpointReport
 
 
+class State(NamedTuple):
+    """What was given up for want of memory."""
+
+    savings: Savings
+    has_kv_in_host: bool
+    smaller_images: SmallerImages
+
+
 def _nobody(_: ConsentWanted) -> bool:
     return False
 
@@ -345,6 +353,21 @@ class Backend:
     def can_quantize(self) -> bool:
         """False for weights that are stored quantized."""
         return self._chosen is not None and not (self.is_on_gpu and self.layout is None)
+
+    @property
+    def state(self) -> State:
+        """What has been given up so far."""
+        return State(self.savings, self._has_kv_in_host, self.smaller_images.copy())
+
+    def take_back(self, state: State) -> None:
+        """Nothing is gained by what was given up since: the next request begins as this one did."""
+        parked = msgspec.structs.replace(state.savings, vision=self.savings.vision)
+        if self.savings != parked:
+            self.unload()
+            gc.collect()
+            parked = state.savings
+        self.savings, self.smaller_images = parked, state.smaller_images
+        self.keeps_kv_in_host = state.has_kv_in_host
 
     @property
     def releasable(self) -> list[Kept]:

@@ -45,6 +45,8 @@ class Rung:
     """One thing that can be done."""
 
     name: str
+    short: str
+    """What an error says was tried."""
     applies: Callable[[Climb], bool]
     """Whether there is anything in it now."""
     says: Callable[[Climb], str]
@@ -69,9 +71,13 @@ class Climb:
     shortage: Shortage | None = None
     """The last one."""
     tried: list[str] = field(default_factory=list)
-    """What the user was told."""
+    """In short."""
     refused: set[str] = field(default_factory=set)
-    """Precisions that could not be loaded."""
+    """Precisions that were loaded, or could not be, and did not help."""
+
+    def __post_init__(self) -> None:
+        self.before = self.backend.state
+        """What the backend goes back to where nothing helps."""
 
     @property
     def reads_all_smaller(self) -> bool:
@@ -119,6 +125,7 @@ def climb(work: Callable[[], T], one: Climb, rungs: tuple[Rung, ...]) -> T | Non
             one.shortage = done
             one.backend.recover()
             if next(steps, None) is None:
+                one.backend.take_back(one.before)
                 raise _failure(one)
     except Stopped:
         return None
@@ -144,16 +151,15 @@ def _steps(one: Climb, rungs: tuple[Rung, ...]) -> Iterator[Rung]:
                 break
             if one.should_stop():
                 raise Stopped
-            message = rung.says(one)
-            one.emit(Eased(one.request.request_id, rung.name, message))
-            one.tried.append(message)
+            one.emit(Eased(one.request.request_id, rung.name, rung.says(one)))
+            one.tried.append(rung.short)
             if rung.act(one):
                 yield rung
 
 
 def _failure(one: Climb) -> OutOfMemoryError:
     assert one.shortage is not None
-    tried = f" What was done about it: {' '.join(one.tried)}" if one.tried else ""
+    tried = f" Tried in vain: {', '.join(dict.fromkeys(one.tried))}."
     remedy = one.shortage.remedy
     if one.request.smaller_images == "never" and one.backend.propose_smaller(one):
         remedy = f"{_ALLOW} {remedy}"

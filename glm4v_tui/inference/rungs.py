@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 # What is not needed ------------------------------------------------------------------------------
 
 
-def _free(one: Climb) -> bool:
-    one.backend.recover()
+def _nothing_more(_: Climb) -> bool:
+    """What a failed attempt held is let go of before every rung; this one is the attempt after."""
     return True
 
 
@@ -37,7 +37,7 @@ def _release(one: Climb) -> bool:
 
 def _says_release(one: Climb) -> str:
     names = " and ".join(kept.name for kept in one.backend.releasable)
-    return f"Let go of {names} that were kept for the next question; trying again."
+    return f"Let go of {names}, which were kept at hand; trying again."
 
 
 # The vision tower --------------------------------------------------------------------------------
@@ -95,8 +95,7 @@ def _agrees(one: Climb) -> bool:
     proposal = _proposed(one)
     plural = len(proposal.areas) > 1
     words = (
-        f"The memory does not suffice. Read the {'images' if plural else 'image'} smaller, "
-        f"{proposal.change}?"
+        f"Out of memory. Read the {'images' if plural else 'image'} smaller ({proposal.change})?"
     )
     return one.ask(
         ConsentWanted(
@@ -190,24 +189,34 @@ def _offload(one: Climb) -> bool:
 RUNGS = (
     Rung(
         "free",
+        "freeing caches",
         lambda _: True,
         lambda _: "The memory did not suffice. Freed what is not needed; trying again.",
-        _free,
+        _nothing_more,
     ),
-    Rung("release", lambda one: bool(one.backend.releasable), _says_release, _release),
+    Rung(
+        "release",
+        "letting go of what was kept",
+        lambda one: bool(one.backend.releasable),
+        _says_release,
+        _release,
+    ),
     Rung(
         "park",
+        "the vision tower in host memory",
         _may_park,
         lambda _: "The part that sees waits in host memory until the next image; trying again.",
         _park,
     ),
     Rung(
         "stream",
+        "the vision tower streamed",
         _may_stream,
         lambda _: "The part that sees comes to the GPU layer by layer now: images take longer.",
         _stream,
     ),
     Rung(
+        "smaller images",
         "smaller images",
         _may_shrink,
         lambda one: f"Reading smaller: {_proposed(one).change}.",
@@ -217,13 +226,17 @@ RUNGS = (
     ),
     Rung(
         "keys and values",
+        "keys and values in host memory",
         _may_keep_kv_in_host,
         lambda _: "What was read is kept in host memory now: answers come slower.",
         _keep_kv_in_host,
     ),
-    Rung("precision", _may_load_smaller, _says_precision, _load_smaller, most=6),
+    Rung(
+        "precision", "smaller precisions", _may_load_smaller, _says_precision, _load_smaller, most=6
+    ),
     Rung(
         "offload",
+        "layers in host memory",
         lambda one: len(_layers_on_gpu(one)) > 2,  # two are there at a time in any case
         lambda _: "Loading the model again with layers in host memory: answers come much slower.",
         _offload,

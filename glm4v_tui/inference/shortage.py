@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +12,14 @@ from glm4v_tui.inference.failures import explain, is_fatal
 
 if TYPE_CHECKING:
     from collections.abc import Container
+
+
+_IN_OTHER_WORDS = (
+    r"could not create a (primitive|memory)|CUDNN_STATUS_(ALLOC_FAILED|NOT_INITIALIZED)"
+    r"|CUBLAS_STATUS_NOT_INITIALIZED|unable to find an engine to execute this computation"
+)
+"""What oneDNN, cuDNN and cuBLAS say when they get no memory for themselves."""
+_REMEDY = "Ask about a smaller image or a crop, start a new conversation, or end other programs."
 
 
 class Shortage(NamedTuple):
@@ -33,7 +42,9 @@ def shortage_of(error: BaseException, tower: Container[int]) -> Shortage | None:
         return None
     told = explain(error, "answering")
     if not isinstance(told, OutOfMemoryError):
-        return None
+        if not re.search(_IN_OTHER_WORDS, str(error)):
+            return None
+        told = OutOfMemoryError("The memory did not suffice", told.body, _REMEDY)
     print("".join(traceback.format_exception(error)), file=sys.stderr)  # noqa: T201 - the log
     return Shortage(told.title, told.body, told.remedy, _passes(error, tower))
 

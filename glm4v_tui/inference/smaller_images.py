@@ -51,7 +51,7 @@ class Proposal:
         (w, h), (new_w, new_h) = self.before, self.after
         more = len(self.areas) - 1
         others = f" and {more} more" if more else ""
-        return f"{new_w}×{new_h} in place of {w}×{h}{others}, {self.tokens_less:,} tokens less"
+        return f"{new_w}×{new_h}, not {w}×{h}{others}: {self.tokens_less:,} tokens less"
 
 
 class SmallerImages:
@@ -67,6 +67,11 @@ class SmallerImages:
         """What prompts are written with from now on; what was agreed stays."""
         fixed = hasattr(processor.image_processor, "seen_size")
         self._reader = _FixedReader(processor, writer) if fixed else _Reader(writer, cost)
+
+    def copy(self) -> SmallerImages:
+        made = copy(self)
+        made._agreed = dict(self._agreed)
+        return made
 
     def agree(self, proposal: Proposal, *, for_all: bool) -> None:
         self._agreed |= proposal.areas
