@@ -187,3 +187,22 @@ def forecast(rows: TextIO) -> None:
     from glm4v_tui.bench.forecast import compare, table
 
     click.echo(table(compare(rows)))
+
+
+@bench.command()
+def ladder() -> None:
+    """Whether questions are answered when a GPU's memory runs out; a line of JSON each."""
+    import json
+
+    from glm4v_tui.bench.ladder import measure_ladder
+
+    all_ok = True
+
+    def tell(facts: dict[str, Any]) -> None:
+        nonlocal all_ok
+        all_ok = all_ok and facts["ok"]
+        click.echo(json.dumps(facts))
+
+    measure_ladder(tell)
+    if not all_ok:
+        sys.exit(1)

@@ -396,7 +396,11 @@ class Backend:
         assert self._decoder is not None
         assert self.layout is not None
         assert self.info is not None
-        move_towers(self._decoder.model, vision, self.layout.gpu)
+        try:
+            move_towers(self._decoder.model, vision, self.layout.gpu)
+        except Exception:
+            self.unload()  # a part may have left already; the next request loads all of it again
+            raise
         self.layout = replace(self.layout, vision=vision)
         self.info = msgspec.structs.replace(self.info, device=self.layout.name)
         self.savings = msgspec.structs.replace(self.savings, vision=vision)

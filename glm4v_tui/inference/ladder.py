@@ -153,8 +153,17 @@ def _steps(one: Climb, rungs: tuple[Rung, ...]) -> Iterator[Rung]:
                 raise Stopped
             one.emit(Eased(one.request.request_id, rung.name, rung.says(one)))
             one.tried.append(rung.short)
-            if rung.act(one):
+            if _is_done(rung, one):
                 yield rung
+
+
+def _is_done(rung: Rung, one: Climb) -> bool:
+    """Do it; what is to save memory takes some itself, and there may be none."""
+    done = _attempt(lambda: rung.act(one), one)
+    if isinstance(done, Shortage):
+        one.backend.recover()
+        return False
+    return done
 
 
 def _failure(one: Climb) -> OutOfMemoryError:

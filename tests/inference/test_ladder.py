@@ -464,6 +464,21 @@ def test_a_parked_tower_can_be_streamed_later(on_gpu: Any, expected_of_six: str)
     assert chat.text == expected_of_six
 
 
+def test_no_room_to_park_leads_on(
+    on_gpu: Any, expected_of_six: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    chat = on_gpu()
+    without_offloaded_cache(chat, monkeypatch)
+    monkeypatch.setattr(arranging, "move_towers", full)
+    Shortage("decode", times=2, after=10).watch(chat.backend)
+    chat.ask()
+    assert chat.rungs == ["free", "park", "keys and values"]
+    assert chat.text == expected_of_six
+
+
 def test_every_rung_of_a_gpu(
     on_gpu: Any, expected_of_six: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
