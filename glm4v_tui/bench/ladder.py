@@ -244,7 +244,8 @@ def make_checkpoint(folder: Path, size: Size) -> Path:
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if weight.dim() > 1 and "norm" not in name:
-                weight.mul_(4.0)  # else one token would be as probable as another
+                # Keeps the size of what passes through, so that rounding does not grow.
+                weight.normal_(std=weight[0].numel() ** -0.5)
         model.get_output_embeddings().weight[:64] = 0.0  # no answer ends before its length
     generation = (folder / "generation_config.json").read_bytes()
     model.save_pretrained(folder)

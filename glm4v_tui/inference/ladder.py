@@ -125,6 +125,8 @@ def climb(work: Callable[[], T], one: Climb, rungs: tuple[Rung, ...]) -> T | Non
             one.shortage = done
             one.backend.recover()
             if next(steps, None) is None:
+                if one.should_stop():  # by an abort that was the answer to the last question
+                    return None
                 one.backend.take_back(one.before)
                 raise _failure(one)
     except Stopped:

@@ -371,6 +371,18 @@ def test_a_no_by_abort_ends_it(chat: Chat) -> None:
     assert chat.rungs == ["free", "release"]
 
 
+def test_a_no_by_abort_on_the_last_rung_ends_it(tiny_glm4v: Path) -> None:
+    chat = Chat(tiny_glm4v, "int4")
+    Shortage("prefill", times=99).watch(chat.backend)
+
+    def stop(_: ConsentWanted) -> bool:
+        chat._stop = True
+        return False
+
+    chat._consent = stop  # type: ignore[method-assign]
+    assert chat.ask(smaller_images="ask").reason is FinishReason.ABORT
+
+
 # A GPU's rungs, with the CPU in its place ---------------------------------------------------------
 
 
