@@ -50,6 +50,13 @@ def _model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+_smaller_images = click.option(
+    "--smaller-images",
+    type=click.Choice(["always", "never"]),
+    help="Read images smaller when the memory does not suffice for them.",
+)
+
+
 def _stored_model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Whose results, where nothing is loaded."""
     for option in (
@@ -108,6 +115,7 @@ def chat_command(**options: Any) -> None:
 @_task_options("Set an option of the task")
 @click.option("--export", metavar="[FORMAT:]FILE", help="Also write the task's result there.")
 @_model_options
+@_smaller_images
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--greedy", is_flag=True, help="Always take the most probable token.")
 @click.option("--temperature", type=click.FloatRange(0, 100))
@@ -182,6 +190,7 @@ def triage_command(**options: Any) -> None:
 @click.option("--labels-only", is_flag=True, help="Only how probable each label is; faster.")
 @click.option("--quiet", is_flag=True, help="No progress; errors are still told.")
 @_model_options
+@_smaller_images
 def batch_command(**options: Any) -> None:
     """Ask a task's question about many images; what is known already is not asked again.
 

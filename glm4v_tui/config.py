@@ -41,6 +41,14 @@ class ModelSettings(msgspec.Struct, frozen=True):
     """Save weights that were quantized in the cache folder, for a faster next start."""
     device: Literal["auto", "cuda", "cpu"] = "auto"
     """Where the model runs. `auto` is the GPU when there is one."""
+    smaller_images: Literal["ask", "always", "never"] = "ask"
+    """When the memory does not suffice: whether images may be read smaller. Commands that have
+    nobody to ask take `ask` for `never`."""
+
+    @property
+    def smaller_images_unasked(self) -> Literal["always", "never"]:
+        """Where nobody is there to be asked."""
+        return "always" if self.smaller_images == "always" else "never"
 
 
 class GenerationSettings(msgspec.Struct, frozen=True):

@@ -17,6 +17,8 @@ import msgspec
 
 from glm4v_tui.chat import Answer, Attachment, Conversation, Message, Role, split_answer
 from glm4v_tui.engine.protocol import (
+    ConsentWanted,
+    Eased,
     Event,
     Failed,
     Finished,
@@ -30,6 +32,7 @@ from glm4v_tui.engine.protocol import (
     ResultForm,
     RgbImage,
     Sampling,
+    SmallerImages,
     TextDelta,
     Timing,
     Usage,
@@ -78,6 +81,12 @@ class Turn:
     """What the task behind the question asks for; None for a question in free words."""
     is_sent: bool = False
     """False while images are opened: until then there is nothing to abort."""
+    eased: list[str] = field(default_factory=list)
+    """What was done, in words, because the memory did not suffice."""
+    consent: ConsentWanted | None = None
+    """What the model waits for."""
+    progress: Progress | None = None
+    """What the model is at; None once it writes."""
     asked_at: float = 0.0
     first_token_at: float = 0.0
 
@@ -107,6 +116,9 @@ class Turn:
         if not self.state.is_over or self.is_remembered:
             return False
         return self.error is None or isinstance(self.error, WorkerDiedError | WorkerSilentError)
+
+
+_OfTurn = Progress | Eased | ConsentWanted | TextDelta | Finished | Failed
 
 
 class ModelState(StrEnum):
@@ -151,6 +163,8 @@ class ChatSession:
         open_pixels: Opens what is attached; runs in a thread; raises ``ImageError``.
         sampling: How answers are decoded; may be replaced between questions.
         system_prompt: Set before every conversation; empty for none.
+        smaller_images: Whether images may be read smaller when the memory does not suffice;
+            ``ask`` where somebody answers :meth:`consent`.
     """
 
     def __init__(
@@ -160,8 +174,10 @@ class ChatSession:
         *,
         sampling: Sampling = Sampling(),
         system_prompt: str = "",
+        smaller_images: SmallerImages = "never",
     ) -> None:
         self.engine = engine
+        self.smaller_images = smaller_images
         self.sampling = sampling
         self.system_prompt = system_prompt
         self.turns: list[Turn] = []
@@ -256,6 +272,18 @@ class ChatSession:
             await self.engine.abort(turn.request_id)
         else:
             self._set_state(turn, TurnState.STOPPED)
+
+    @property
+    def consent_wanted(self) -> ConsentWanted | None:
+        """What the model waits for."""
+        return self.current.consent if self.current is not None else None
+
+    async def consent(self, *, is_given: bool) -> None:
+        """Answer what the model waits for, if it does."""
+        if (turn := self.current) is not None and turn.consent is not None:
+            turn.consent = None
+            await self.engine.consent(turn.request_id, is_given=is_given)
+            self._tell(turn)
 
     def withdraw(self, turn: Turn) -> Message:
         """Take back a question that was not sent yet."""
@@ -382,7 +410,10 @@ class ChatSession:
                 if self.model_state is ModelState.READY:
                     self.model_state = ModelState.GONE
                 await self.advance()
-            case Progress() | TextDelta() | Finished() | Failed():
+            case Eased(model=ModelInfo() as model):
+                self.model = model
+                await self._take(event)
+            case Progress() | Eased() | ConsentWanted() | TextDelta() | Finished() | Failed():
                 await self._take(event)
 
     def _is_past(self, event: Loading | Loaded | Failed) -> bool:
@@ -392,7 +423,7 @@ class ChatSession:
         self._loads = max(0, self._loads - 1)  # an engine loads by itself after a crash
         return self._is_loading_stopped or self._loads > 0
 
-    async def _take(self, event: Progress | TextDelta | Finished | Failed) -> None:
+    async def _take(self, event: _OfTurn) -> None:
         turn = next((t for t in self.turns if t.request_id == event.request_id), None)
         if turn is None or turn.state.is_over:
             return
@@ -400,15 +431,23 @@ class ChatSession:
             case TextDelta(text=text, tokens=tokens):
                 if not turn.raw:
                     turn.first_token_at = time.monotonic()
-                turn.state = TurnState.ANSWERING
+                turn.state, turn.progress = TurnState.ANSWERING, None
                 turn.raw += text
                 turn.tokens += tokens
+            case Progress():
+                turn.progress = event
+            case Eased(message=message) if message:
+                turn.eased.append(message)
+            case ConsentWanted():
+                turn.consent = event
             case Finished(reason=reason, usage=usage, timing=timing):
                 turn.reason, turn.usage, turn.timing = reason, usage, timing
                 aborted = reason is FinishReason.ABORT
                 turn.state = TurnState.STOPPED if aborted else TurnState.DONE
             case Failed():
                 turn.state, turn.error = TurnState.FAILED, error_of(event)
+        if turn.state.is_over:
+            turn.consent = turn.progress = None
         self._tell(turn)
         if turn.state.is_over:
             await self.advance()
@@ -457,7 +496,9 @@ class ChatSession:
         call = turn.call
         form = ResultForm(call.schema, call.reasoning_tokens) if call else None
         sampling = self.sampling if call is None else for_task(self.sampling, call)
-        await self.engine.generate(Generate(turn.request_id, messages, sampling, form))
+        await self.engine.generate(
+            Generate(turn.request_id, messages, sampling, form, self.smaller_images)
+        )
 
 
 def for_task(sampling: Sampling, call: TaskCall) -> Sampling:

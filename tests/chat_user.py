@@ -98,9 +98,11 @@ class User:
 
 
 @asynccontextmanager
-async def chatting(*answers, size=(120, 40), images=(), model=MODEL, load_s=0.0, **options):
+async def chatting(
+    *answers, size=(120, 40), images=(), model=MODEL, load_s=0.0, kind=ScriptedEngine, **options
+):
     script = Script(tuple(answers or [quick("Yes.")]), load_s)
-    app = Glm4vApp(Launch(ScriptedEngine(script), model, images=tuple(images), **options))
+    app = Glm4vApp(Launch(kind(script), model, images=tuple(images), **options))
     async with app.run_test(size=size) as pilot:
         user = User(app, pilot)
         await user.until(lambda: app.query(SideBar))

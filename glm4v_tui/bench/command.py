@@ -228,3 +228,22 @@ def kernels(seconds: float) -> None:
     from glm4v_tui.bench.kernels import measure_kernels
 
     measure_kernels(lambda row: click.echo(json.dumps(row)), seconds)
+
+
+@bench.command()
+def ladder() -> None:
+    """Whether questions are answered when a GPU's memory runs out; a line of JSON each."""
+    import json
+
+    from glm4v_tui.bench.ladder import measure_ladder
+
+    all_ok = True
+
+    def tell(facts: dict[str, Any]) -> None:
+        nonlocal all_ok
+        all_ok = all_ok and facts["ok"]
+        click.echo(json.dumps(facts))
+
+    measure_ladder(tell)
+    if not all_ok:
+        sys.exit(1)

@@ -24,7 +24,7 @@ from glm4v_tui.commands.start import (
     settings_with,
 )
 from glm4v_tui.demo import TRAINED_TASKS
-from glm4v_tui.engine.protocol import LoadModel
+from glm4v_tui.engine.protocol import Eased, LoadModel
 from glm4v_tui.errors import NotAnImageError, UsageError
 from glm4v_tui.plain import plain_line
 from glm4v_tui.session import ChatSession, ModelState, Turn, TurnState
@@ -51,6 +51,7 @@ class AskOptions:
     model: str | None = None
     precision: str | None = None
     device: str | None = None
+    smaller_images: str | None = None
     as_json: bool = False
     greedy: bool = False
     temperature: float | None = None
@@ -72,6 +73,7 @@ def run(options: AskOptions) -> int:
         model__checkpoint=options.model,
         model__precision=options.precision,
         model__device=options.device,
+        model__smaller_images=options.smaller_images,
         generation__temperature=0.0 if options.greedy else options.temperature,
         generation__top_p=options.top_p,
         generation__max_new_tokens=options.max_new_tokens,
@@ -164,6 +166,7 @@ class _Asking:
             question.pixels,
             sampling=sampling_of(settings),
             system_prompt=settings.generation.system_prompt,
+            smaller_images=settings.model.smaller_images_unasked,
         )
         self._session.on_change = self._print_new
 
@@ -178,6 +181,8 @@ class _Asking:
             turn = await session.submit(asked.text, asked.attachments, asked.call)
             async for event in session.engine.events():
                 await session.handle(event)
+                if isinstance(event, Eased) and event.message:
+                    sys.stderr.write(f"{event.message}\n")
                 if session.model_state is ModelState.FAILED and session.model_error:
                     raise session.model_error
                 if turn.state.is_over:

@@ -28,7 +28,7 @@ from glm4v_tui.commands.start import (
 )
 from glm4v_tui.config import task_options
 from glm4v_tui.demo import TRAINED_TASKS
-from glm4v_tui.engine.protocol import Failed, Loaded, LoadModel, error_of
+from glm4v_tui.engine.protocol import Eased, Failed, Loaded, LoadModel, error_of
 from glm4v_tui.errors import CheckpointError, EngineError, GlmError, NoModelError, StoreError
 from glm4v_tui.store.database import Database
 from glm4v_tui.tasks.command import options_set
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from glm4v_tui.config import Settings
     from glm4v_tui.engine.engine import Engine
+    from glm4v_tui.engine.protocol import ModelInfo
     from glm4v_tui.tasks.task import Task
     from glm4v_tui.triage.asking import Judged
     from glm4v_tui.triage.listing import Listing
@@ -74,6 +75,7 @@ class BatchOptions:
     model: str | None = None
     precision: str | None = None
     device: str | None = None
+    smaller_images: str | None = None
     debug: bool = False
     scripted: str | None = None
 
@@ -88,6 +90,7 @@ def run(options: BatchOptions) -> int:
         model__checkpoint=options.model,
         model__precision=options.precision,
         model__device=options.device,
+        model__smaller_images=options.smaller_images,
     )
     plugins = plugins_of(settings)
     for notice in () if options.quiet else plugins.notices:
@@ -137,6 +140,7 @@ class _Batch:
             sampling=sampling,
             wants_result=not options.labels_only,
             ready=self._ready,
+            smaller_images=settings.model.smaller_images_unasked,
         )
         self._loaded: asyncio.Future[None] | None = None
         self._load_error: GlmError | None = None
@@ -241,15 +245,24 @@ class _Batch:
         async for event in self._engine.events():
             match event:
                 case Loaded(model=model):
-                    key = model_key(self._load, model.precision)
-                    self._asker.model_key = key
-                    self._records.made_with["model_id"] = key[:_DIGITS]
+                    self._use(model)
                     self._progress.begin("")
                     self._end_loading(None)
+                case Eased(message=message, model=loaded):
+                    if loaded is not None:
+                        self._use(loaded)
+                    if message and not self._options.quiet:
+                        self._progress.say(message)
                 case Failed(request_id=None):
                     self._end_loading(error_of(event))
                 case _:
                     self._asker.handle(event)
+
+    def _use(self, model: ModelInfo) -> None:
+        """What it says is kept under its own name."""
+        key = model_key(self._load, model.precision)
+        self._asker.model_key = key
+        self._records.made_with["model_id"] = key[:_DIGITS]
 
     def _end_loading(self, error: GlmError | None) -> None:
         self._load_error = error

@@ -20,6 +20,8 @@ from glm4v_tui.commands.line_chats import LineChats
 from glm4v_tui.commands.line_models import LineModels
 from glm4v_tui.commands.start import EMBEDDED, make_engine, model_of, plugins_of, sampling_of
 from glm4v_tui.engine.protocol import (
+    ConsentWanted,
+    Eased,
     Failed,
     Loaded,
     Loading,
@@ -38,7 +40,7 @@ from glm4v_tui.ui.task_desk import TaskDesk
 if TYPE_CHECKING:
     from glm4v_tui.chat import Attachment
     from glm4v_tui.config import Settings
-    from glm4v_tui.engine.protocol import Event
+    from glm4v_tui.engine.protocol import Event, SmallerImages
 
 _HELP = """\
 Write a question and press Enter. Commands:
@@ -80,6 +82,7 @@ class _LineChat:
             opener,
             sampling=sampling_of(settings),
             system_prompt=settings.generation.system_prompt,
+            smaller_images=_smaller_images(settings),
         )
         self._session.on_change = self._follow
         self._chats = LineChats(self._session, self._desk, _say)
@@ -159,6 +162,8 @@ class _LineChat:
         match command:
             case "":
                 return
+            case "y" | "yes" | "n" | "no" if self._session.consent_wanted and not rest:
+                await self._session.consent(is_given=command[0] == "y")
             case "/help":
                 _say(_HELP)
             case "/attach":
@@ -299,6 +304,10 @@ class _LineChat:
         match event:
             case Loading(stage=stage, done=done, total=total):
                 self._tell_loading(stage, 4 * done // total if total else None)
+            case Eased(message=message) if message:
+                _say(message)
+            case ConsentWanted(question=question):
+                _say(f"{question} Write y or n.")
             case Loaded(model=model):
                 _say(f"Ready: {plain_line(model.name)}, {model.precision}, {model.device}.")
             case WorkerExited(expected=False, detail=detail):
@@ -332,6 +341,12 @@ class _LineChat:
 
 def _name(image: Attachment) -> str:
     return plain_line(Path(image.path).name)
+
+
+def _smaller_images(settings: Settings) -> SmallerImages:
+    """Nobody answers at the other end of a pipe."""
+    model = settings.model
+    return model.smaller_images if sys.stdin.isatty() else model.smaller_images_unasked
 
 
 def _say(text: str) -> None:

@@ -55,6 +55,10 @@ class Engine(ABC):
         """End a request; harmless when it has ended already."""
 
     @abstractmethod
+    async def consent(self, request_id: str, *, is_given: bool) -> None:
+        """Answer a ``ConsentWanted``; harmless where nothing waits for it."""
+
+    @abstractmethod
     async def unload(self) -> None:
         """Give back all memory. The next :meth:`load` or :meth:`generate` starts afresh."""
 

@@ -9,6 +9,7 @@ from glm4v_tui.engine.engine import Engine
 from glm4v_tui.engine.process import WorkerProcess
 from glm4v_tui.engine.protocol import (
     Abort,
+    Consent,
     DropImage,
     Event,
     Failed,
@@ -110,6 +111,10 @@ class LocalEngine(Engine):
         if request_id in self._requests and self._worker is not None:
             self._worker.send(Abort(request_id))
             self._spawn_task(self._enforce_abort(self._worker, request_id))
+
+    async def consent(self, request_id: str, *, is_given: bool) -> None:
+        if request_id in self._requests and self._worker is not None:
+            self._worker.send(Consent(request_id, is_given))
 
     async def unload(self) -> None:
         await self._stop_worker("The model was unloaded")

@@ -11,6 +11,7 @@ All values are frozen; memory is in bytes, time in seconds.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -25,6 +26,9 @@ from glm4v_tui.errors import (
     WorkerDiedError,
     WorkerSilentError,
 )
+
+SmallerImages = Literal["ask", "always", "never"]
+"""Whether images may be read smaller when the memory does not suffice: only with consent."""
 
 
 class Sampling(msgspec.Struct, frozen=True):
@@ -96,6 +100,8 @@ class Generate(msgspec.Struct, frozen=True, tag=True):
     sampling: Sampling = Sampling()
     form: ResultForm | None = None
     """None for an answer in free text."""
+    smaller_images: SmallerImages = "never"
+    """``ask`` only where somebody is there to answer ``ConsentWanted``."""
 
 
 class Score(msgspec.Struct, frozen=True, tag=True):
@@ -108,6 +114,8 @@ class Score(msgspec.Struct, frozen=True, tag=True):
     """Oldest first; the last one is the user's. All images were put before."""
     answers: tuple[str, ...]
     """At least one; none empty."""
+    smaller_images: SmallerImages = "never"
+    """As of ``Generate``."""
 
 
 class Abort(msgspec.Struct, frozen=True, tag=True):
@@ -116,11 +124,18 @@ class Abort(msgspec.Struct, frozen=True, tag=True):
     request_id: str
 
 
+class Consent(msgspec.Struct, frozen=True, tag=True):
+    """Answer a ``ConsentWanted``; without one that waits it does nothing."""
+
+    request_id: str
+    is_given: bool
+
+
 class Shutdown(msgspec.Struct, frozen=True, tag=True):
     pass
 
 
-Command = LoadModel | PutImage | DropImage | Measure | Generate | Score | Abort | Shutdown
+Command = LoadModel | PutImage | DropImage | Measure | Generate | Score | Abort | Consent | Shutdown
 
 
 # Events -----------------------------------------------------------------------------------------
@@ -213,7 +228,35 @@ class TextDelta(msgspec.Struct, frozen=True, tag=True):
 class Progress(msgspec.Struct, frozen=True, tag=True):
     request_id: str
     stage: str
-    """``images`` (being prepared) or ``prompt`` (being read)."""
+    """``images`` (being prepared), ``prompt`` (being read), or ``weights`` (the model is loaded
+    again, since the memory did not suffice)."""
+    done: int = 0
+    total: int = 0
+    """Bytes; 0 when the stage has no measure."""
+
+
+class Eased(msgspec.Struct, frozen=True, tag=True):
+    """The memory did not suffice, and something is done about it; the request goes on."""
+
+    request_id: str
+    rung: str
+    """Which step of ``inference.rungs`` it is."""
+    message: str
+    """For the user; empty where only ``model`` is told."""
+    model: ModelInfo | None = None
+    """What is loaded now, after the model was loaded again in another way."""
+
+
+class ConsentWanted(msgspec.Struct, frozen=True, tag=True):
+    """The memory would suffice for smaller images; the request waits for ``Consent``."""
+
+    request_id: str
+    question: str
+    """For the user, to be answered with yes or no."""
+    before: tuple[int, int]
+    after: tuple[int, int]
+    """(width, height) at which the model sees the largest image, and would see it."""
+    tokens_less: int
 
 
 class Finished(msgspec.Struct, frozen=True, tag=True):
@@ -278,6 +321,8 @@ Event = (
     | Measured
     | TextDelta
     | Progress
+    | Eased
+    | ConsentWanted
     | Finished
     | Scored
     | Failed

@@ -127,6 +127,9 @@ class ScriptedEngine(Engine):
         if task := self._playing.get(request_id):
             task.cancel()
 
+    async def consent(self, request_id: str, *, is_given: bool) -> None:
+        """A script never asks."""
+
     async def unload(self) -> None:
         await asyncio.sleep(0)
         playing = list(self._playing.values())

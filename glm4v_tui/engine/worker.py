@@ -28,6 +28,8 @@ from glm4v_tui.engine import wire
 from glm4v_tui.engine.protocol import (
     Abort,
     Command,
+    Consent,
+    ConsentWanted,
     DeviceMemory,
     DropImage,
     Event,
@@ -63,10 +65,11 @@ class Requests:
     """Which requests wait or run, and which of them are to end. For several threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._waiting: set[str] = set()
         self._running: str | None = None
         self._is_aborted = False
+        self._consent: bool | None = None
 
     def put(self, request_id: str) -> None:
         with self._lock:
@@ -90,12 +93,30 @@ class Requests:
         with self._lock:
             if request_id == self._running:
                 self._is_aborted = True
+                self._lock.notify_all()
             was_waiting = request_id in self._waiting
             self._waiting.discard(request_id)
             return was_waiting
 
     def should_stop(self) -> bool:
         return self._is_aborted
+
+    def expect_consent(self) -> None:
+        """What was answered before is of no account for what is asked now."""
+        with self._lock:
+            self._consent = None
+
+    def take_consent(self, request_id: str, *, is_given: bool) -> None:
+        with self._lock:
+            if request_id == self._running:
+                self._consent = is_given
+                self._lock.notify_all()
+
+    def consent(self) -> bool:
+        """Wait for the answer; an abort is a no."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._is_aborted or self._consent is not None)
+            return bool(self._consent) and not self._is_aborted
 
 
 class Worker:
@@ -151,6 +172,8 @@ class Worker:
             case Abort(request_id):
                 if self._requests.abort(request_id):
                     self._emit(Finished(request_id, FinishReason.ABORT))
+            case Consent(request_id, is_given):
+                self._requests.take_consent(request_id, is_given=is_given)
             case Measure():
                 self._measures.put(command)
             case Shutdown():
@@ -211,9 +234,9 @@ class Worker:
         should_stop = self._requests.should_stop
         try:
             if isinstance(request, Generate):
-                ended: Event = self._backend.generate(request, self._emit, should_stop)
+                ended: Event = self._backend.generate(request, self._emit, should_stop, self._ask)
             else:
-                ended = self._backend.score(request, self._emit, should_stop)
+                ended = self._backend.score(request, self._emit, should_stop, self._ask)
         except Exception as error:  # noqa: BLE001 - the libraries raise anything
             self._requests.end()
             self._fail(error, "answering", request.request_id)
@@ -222,6 +245,11 @@ class Worker:
             self._emit(ended)
             return
         self._backend.recover()
+
+    def _ask(self, wanted: ConsentWanted) -> bool:
+        self._requests.expect_consent()
+        self._emit(wanted)
+        return self._requests.consent()
 
     def _fail(self, error: Exception, doing: str, request_id: str | None) -> None:
         trace = "".join(traceback.format_exception(error))

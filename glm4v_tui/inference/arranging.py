@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from glm4v_tui.inference.layout import Layout
+    from glm4v_tui.inference.layout import Layout, Vision
     from glm4v_tui.precision import Rule
 
 CPU = torch.device("cpu")
@@ -77,13 +77,8 @@ class Arrangement:
         return tuple(name for tower in self.parts.towers for name in self.parts.layers(tower))
 
     def _arrange_tower(self, model: Any, layout: Layout) -> None:
-        device = gpu_device(layout.gpu)
-        for tower in self.parts.towers if layout.vision != "resident" else ():
-            if layout.vision == "parked":
-                Parked(model.get_submodule(tower), device)
-            else:
-                layers = [model.get_submodule(name) for name in self.parts.layers(tower)]
-                Streamed(layers, device, is_endless=False)
+        if layout.vision != "resident":
+            move_towers(model, layout.vision, layout.gpu)
 
     def _arrange_layers(self, model: Any, layout: Layout, spool: Path) -> None:
         places = dict(zip(self._layers, layout.layers, strict=False))
@@ -101,6 +96,27 @@ class Arrangement:
                     _run_on(model.get_submodule(name), gpu_device(place))
             for module in _after_the_layers(model.get_submodule(self.parts.language)):
                 _run_on(module, gpu_device(layout.gpu))
+
+
+def tower_ids(model: Any) -> frozenset[int]:
+    """``id`` of all modules of the vision towers."""
+    towers = [model.get_submodule(name) for name in Parts(model).towers]
+    return frozenset(id(module) for tower in towers for module in tower.modules())
+
+
+def move_towers(model: Any, vision: Vision, gpu: int) -> None:
+    """Let the vision towers of a loaded model leave the GPU, where they were until now.
+
+    Args:
+        vision: ``parked`` or ``streamed``.
+    """
+    parts, device = Parts(model), gpu_device(gpu)
+    for tower in parts.towers:
+        if vision == "parked":
+            Parked(model.get_submodule(tower), device)
+        else:
+            layers = [model.get_submodule(name) for name in parts.layers(tower)]
+            Streamed(layers, device, is_endless=False)
 
 
 class HostEmbedding(nn.Module):

@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import gc
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import msgspec
 
 from glm4v_tui.checkpoint import inspect_checkpoint, resolve_model
 from glm4v_tui.engine.protocol import (
     DeviceMemory,
+    Eased,
     Finished,
     FinishReason,
     Generate,
@@ -29,7 +33,11 @@ from glm4v_tui.engine.protocol import (
 )
 from glm4v_tui.errors import CheckpointError, EngineError, NoModelError
 from glm4v_tui.inference.image_store import ImageStore
+from glm4v_tui.inference.ladder import Climb, climb
 from glm4v_tui.inference.read_ahead import read_ahead
+from glm4v_tui.inference.rungs import RUNGS
+from glm4v_tui.inference.savings import Kept, Savings
+from glm4v_tui.inference.smaller_images import SmallerImages
 from glm4v_tui.plan import shape_of
 
 if TYPE_CHECKING:
@@ -38,13 +46,38 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from glm4v_tui.checkpoint import CheckpointReport
-    from glm4v_tui.engine.protocol import Event
+    from glm4v_tui.engine.protocol import ConsentWanted, Event
     from glm4v_tui.inference.decoding import Answered, Decoder
     from glm4v_tui.inference.image_cost import ImageCost
-    from glm4v_tui.inference.prompt import Prompt, PromptWriter
+    from glm4v_tui.inference.ladder import Ask
+    from glm4v_tui.inference.layout import Layout, Sizes
+    from glm4v_tui.inference.likelihood import Likelihood
+    from glm4v_tui.inference.prompt import Prompt
+    from glm4v_tui.inference.smaller_images import Proposal
     from glm4v_tui.plan import Shape
 
     Emit = Callable[[Event], None]
+    OnBytes = Callable[[int, int], None]
+
+
+class _Chosen(NamedTuple):
+    """What was loaded last; loaded again where the memory does not suffice."""
+
+    command: LoadModel
+    name: str
+    report: CheckpointReport
+
+
+class State(NamedTuple):
+    """What was given up for want of memory."""
+
+    savings: Savings
+    has_kv_in_host: bool
+    smaller_images: SmallerImages
+
+
+def _nobody(_: ConsentWanted) -> bool:
+    return False
 
 
 class Backend:
@@ -52,12 +85,36 @@ class Backend:
 
     def __init__(self) -> None:
         self._images = ImageStore()
-        self._writer: PromptWriter | None = None
         self._decoder: Decoder | None = None
         self._cost: ImageCost | None = None
         self._gpus: tuple[int, ...] = ()
         self._weight_bytes = 0
         self._kv_bytes = 0
+        self._chosen: _Chosen | None = None
+        self.info: ModelInfo | None = None
+        """Of the model that was loaded last, also while it is loaded again."""
+        self.layout: Layout | None = None
+        self.sizes: Sizes | None = None
+        self.tower_ids: frozenset[int] = frozenset()
+        """``id`` of all modules of the vision towers."""
+        self.savings = Savings()
+        self._has_kv_in_host = False
+        self.smaller_images = SmallerImages()
+        self.kept: list[Kept] = [
+            Kept(
+                "the pixels of images",
+                is_on_gpu=False,
+                nbytes=lambda: self._images.held_bytes,
+                release=self._images.spill,
+            ),
+            Kept(
+                "what was read before",
+                is_on_gpu=True,
+                nbytes=lambda: self._decoder.kept_bytes if self._decoder else 0,
+                release=lambda: self._decoder.release() if self._decoder else None,
+            ),
+        ]
+        """What may be let go of when the memory does not suffice."""
 
     # Loading --------------------------------------------------------------------------------
 
@@ -70,6 +127,8 @@ class Backend:
         """
         started = time.monotonic()
         self.unload()
+        self._chosen, self.savings, self._has_kv_in_host = None, Savings(), False
+        self.smaller_images = SmallerImages()
         source = resolve_model(command.model)
         folder = source.folder
         if folder is None:
@@ -78,30 +137,52 @@ class Backend:
         report = inspect_checkpoint(Path(folder))
         report.require_loadable()
         read_ahead(Path(folder) / name for name in report.files)
-        info = self._load(command, report, emit)
-        return ModelInfo(
-            name=source.short_name,
-            model_type=report.model_type,
-            precision=info[0],
-            device=info[1],
-            parameters=info[2],
-            weight_bytes=self._weight_bytes,
-            context_length=report.context_length,
-            load_s=time.monotonic() - started,
-        )
+        chosen = _Chosen(command, source.short_name, report)
+        self._load(chosen, lambda done, total: emit(Loading("weights", done, total)))
+        emit(Loading("prepare"))
+        if self._gpus:
+            self._warm_up()
+        self._chosen = chosen
+        assert self.info is not None
+        self.info = msgspec.structs.replace(self.info, load_s=time.monotonic() - started)
+        return self.info
+
+    def reload(self, savings: Savings, on_bytes: OnBytes) -> ModelInfo:
+        """Load the same model in another way; images stay.
+
+        When that fails there is no model, and the next request loads it as it was before.
+        """
+        before, self.savings = self.savings, savings
+        try:
+            return self._load_again(on_bytes)
+        except BaseException:
+            self.savings = before
+            raise
+
+    def _load_again(self, on_bytes: OnBytes) -> ModelInfo:
+        assert self._chosen is not None
+        self.unload()
+        gc.collect()
+        try:
+            self._load(self._chosen, on_bytes)
+        except BaseException:
+            self.unload()
+            raise
+        assert self.info is not None
+        return self.info
 
     def unload(self) -> None:
         """Give back the model's memory; images stay."""
-        self._writer = self._decoder = self._cost = None
+        self._decoder = self._cost = None
+        self.tower_ids = frozenset()
         self._weight_bytes = self._kv_bytes = 0
         if self._gpus:
             self.recover()
         self._gpus = ()
 
-    def _load(
-        self, command: LoadModel, report: CheckpointReport, emit: Emit
-    ) -> tuple[str, str, int]:
+    def _load(self, chosen: _Chosen, on_bytes: OnBytes) -> None:
         from glm4v_tui.inference import loading
+        from glm4v_tui.inference.arranging import tower_ids
         from glm4v_tui.inference.decoding import Decoder
         from glm4v_tui.inference.environment import compute_threads, give_way
         from glm4v_tui.inference.image_cost import ImageCost
@@ -109,34 +190,42 @@ class Backend:
         from glm4v_tui.inference.prepared_images import remember_images
         from glm4v_tui.inference.prompt import PromptWriter
 
+        started = time.monotonic()
+        command, name, report = chosen
         loading.use_threads(compute_threads(report.parameters))
+        precision = self.savings.precision or command.precision
         placement = choose_placement(
-            command.precision, command.device, report.bytes_as, _shape_of(report.folder)
+            precision, command.device, report.bytes_as, _shape_of(report.folder)
         )
+        placement = self.savings.applied(placement)
         if placement.device == "cpu":
             give_way()
         else:
             self._gpus = tuple(range(loading.gpu_count()))
         processor = loading.load_processor(report.folder)
-        loaded = loading.load(
-            report.folder,
-            placement,
-            lambda done, total: emit(Loading("weights", done, total)),
-            keep=command.keep_quantized,
-        )
+        loaded = loading.load(report.folder, placement, on_bytes, keep=command.keep_quantized)
         model = loaded.model
-        emit(Loading("prepare"))
         image_token_id = _image_token_id(processor, model.config)
         self._weight_bytes, parameters = loading.count_weights(model)
-        self._writer = PromptWriter(processor, image_token_id)
         self._decoder = Decoder(model, processor.tokenizer, report.context_length)
+        self._decoder.keeps_kv_in_host = self._has_kv_in_host
         self._cost = ImageCost(processor, image_token_id)
+        self.smaller_images.use(processor, PromptWriter(processor, image_token_id), self._cost)
         if self._decoder.own is not None:
             remember_images(processor.image_processor)
         self._decoder.prepare_forms()
-        if self._gpus:
-            self._warm_up()
-        return placement.precision, loaded.device, parameters
+        self.layout, self.sizes = loaded.layout, loaded.sizes
+        self.tower_ids = tower_ids(model)
+        self.info = ModelInfo(
+            name=name,
+            model_type=report.model_type,
+            precision=placement.precision,
+            device=loaded.device,
+            parameters=parameters,
+            weight_bytes=self._weight_bytes,
+            context_length=report.context_length,
+            load_s=time.monotonic() - started,
+        )
 
     def _warm_up(self) -> None:
         """Answer about a blank picture, so that the first question does not pay for CUDA's setup.
@@ -147,12 +236,11 @@ class Backend:
 
         from glm4v_tui.chat import Attachment, Message, Role
 
-        assert self._writer is not None
         assert self._decoder is not None
         blank = Image.new("RGB", (448, 448))
         message = Message(Role.USER, "?", (Attachment("", "blank", *blank.size),))
         with contextlib.suppress(Exception):
-            prompt = self._writer.write((message,), lambda _: blank)
+            prompt = self.smaller_images.write((message,), lambda _: blank, for_all=False)
             two = Sampling(max_new_tokens=2, temperature=0)
             self._decoder.answer(prompt, two, lambda *_: None, lambda: False)
         self.recover()
@@ -176,51 +264,156 @@ class Backend:
         costs = [self._cost.measure(size) for size in sizes]
         return Measured(sizes, tuple(seen for seen, _ in costs), tuple(cost for _, cost in costs))
 
-    def generate(self, request: Generate, emit: Emit, should_stop: Callable[[], bool]) -> Finished:
-        """Answer a conversation; text goes to ``emit`` as it comes."""
+    def generate(
+        self,
+        request: Generate,
+        emit: Emit,
+        should_stop: Callable[[], bool],
+        ask: Ask = _nobody,
+    ) -> Finished:
+        """Answer a conversation; text goes to ``emit`` as it comes.
+
+        Args:
+            ask: Whether images may be read smaller; waits for the user.
+        """
+        from glm4v_tui.inference.decoding import Draft
+
         started = time.monotonic()
-        prompt, decoder = self._written(request, emit)
-        name = request.request_id
-        answered = decoder.answer(
-            prompt,
-            request.sampling,
-            lambda text, tokens: emit(TextDelta(name, text, tokens)),
-            should_stop,
-            request.form,
-        )
+        name, draft = request.request_id, Draft()
+        one = Climb(self, request, emit, should_stop, ask)
+
+        def answer() -> tuple[Prompt, Answered]:
+            prompt, decoder = self._written(one)
+            answered = decoder.answer(
+                prompt,
+                request.sampling,
+                lambda text, tokens: emit(TextDelta(name, text, tokens)),
+                should_stop,
+                request.form,
+                draft,
+            )
+            decoder.run.cache = None
+            return prompt, answered
+
+        try:
+            ended = climb(answer, one, RUNGS)
+        finally:
+            draft.finish()
+        if ended is None:
+            return Finished(name, FinishReason.ABORT, Usage(0, 0, len(draft.tokens)))
+        prompt, answered = ended
         self._kv_bytes = answered.kv_bytes
-        decoder.run.cache = None
         return _finished(name, prompt, answered, started)
 
     def score(
-        self, request: Score, emit: Emit, should_stop: Callable[[], bool]
+        self,
+        request: Score,
+        emit: Emit,
+        should_stop: Callable[[], bool],
+        ask: Ask = _nobody,
     ) -> Scored | Finished:
         """How probable each of several answers is; ``Finished`` when it was stopped before."""
         from glm4v_tui.inference.likelihood import likelihoods_of
 
         started = time.monotonic()
-        prompt, decoder = self._written(request, emit)
-        found = likelihoods_of(decoder, prompt, request.answers, should_stop)
-        self._kv_bytes = decoder.run.kv_bytes()
-        decoder.run.cache = None
+        one = Climb(self, request, emit, should_stop, ask)
+
+        def read() -> list[Likelihood] | None:
+            prompt, decoder = self._written(one)
+            found = likelihoods_of(decoder, prompt, request.answers, should_stop)
+            self._kv_bytes = decoder.run.kv_bytes()
+            decoder.run.cache = None
+            return found
+
+        found = climb(read, one, RUNGS)
         if found is None:
             return Finished(request.request_id, FinishReason.ABORT)
         totals = tuple(one.total for one in found)
         tokens = tuple(one.tokens for one in found)
         return Scored(request.request_id, totals, tokens, time.monotonic() - started)
 
-    def _written(self, request: Generate | Score, emit: Emit) -> tuple[Prompt, Decoder]:
+    def _written(self, one: Climb) -> tuple[Prompt, Decoder]:
         """The prompt of a request, and what reads it."""
-        if self._writer is None or self._decoder is None:
+        request, emit = one.request, one.emit
+        if self._decoder is None and self._chosen is not None:  # it was to be loaded otherwise
+            emit(Eased(request.request_id, "loaded", "", self._load_again(one.tell_bytes)))
+        if self._decoder is None:
             raise NoModelError(
                 "No model is loaded", "Loading it failed or was never asked for.", ""
             )
         self._reset_peak()
         if any(message.attachments for message in request.messages):
             emit(Progress(request.request_id, "images"))
-        prompt = self._writer.write(request.messages, self._picture)
+        prompt = self.smaller_images.write(
+            request.messages, self._picture, for_all=one.reads_all_smaller
+        )
+        if not one.tried and (note := self.smaller_images.tells_of(request.messages)):
+            emit(Eased(request.request_id, "smaller images", note))
         emit(Progress(request.request_id, "prompt"))
         return prompt, self._decoder
+
+    # What the ladder does -------------------------------------------------------------------
+
+    @property
+    def is_on_gpu(self) -> bool:
+        return self.info is not None and self.info.device != "cpu"
+
+    @property
+    def can_quantize(self) -> bool:
+        """False for weights that are stored quantized."""
+        return self._chosen is not None and not (self.is_on_gpu and self.layout is None)
+
+    @property
+    def state(self) -> State:
+        """What has been given up so far."""
+        return State(self.savings, self._has_kv_in_host, self.smaller_images.copy())
+
+    def take_back(self, state: State) -> None:
+        """Nothing is gained by what was given up since: the next request begins as this one did."""
+        parked = msgspec.structs.replace(state.savings, vision=self.savings.vision)
+        if self.savings != parked:
+            self.unload()
+            gc.collect()
+            parked = state.savings
+        self.savings, self.smaller_images = parked, state.smaller_images
+        self.keeps_kv_in_host = state.has_kv_in_host
+
+    @property
+    def releasable(self) -> list[Kept]:
+        return [one for one in self.kept if one.is_on_gpu == self.is_on_gpu and one.nbytes()]
+
+    @property
+    def keeps_kv_in_host(self) -> bool:
+        return self._has_kv_in_host
+
+    @keeps_kv_in_host.setter
+    def keeps_kv_in_host(self, value: bool) -> None:
+        self._has_kv_in_host = value
+        if self._decoder is not None:
+            self._decoder.keeps_kv_in_host = value
+
+    def propose_smaller(self, one: Climb) -> Proposal | None:
+        """How the images of a request could be read smaller."""
+        return self.smaller_images.propose(
+            one.request.messages, self._images.size, for_all=one.reads_all_smaller
+        )
+
+    def move_towers(self, vision: Literal["parked", "streamed"]) -> None:
+        """Let the vision towers leave the GPU, where they are now."""
+        from glm4v_tui.inference.arranging import move_towers
+
+        assert self._decoder is not None
+        assert self.layout is not None
+        assert self.info is not None
+        try:
+            move_towers(self._decoder.model, vision, self.layout.gpu)
+        except Exception:
+            self.unload()  # a part may have left already; the next request loads all of it again
+            raise
+        self.layout = replace(self.layout, vision=vision)
+        self.info = msgspec.structs.replace(self.info, device=self.layout.name)
+        self.savings = msgspec.structs.replace(self.savings, vision=vision)
+        self.recover()
 
     def recover(self) -> None:
         """After a failure: give back what the failed step held. Call outside its ``except``."""

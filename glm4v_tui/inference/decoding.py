@@ -83,6 +83,27 @@ class AnswerRun:
         )
 
 
+@dataclass
+class Draft:
+    """An answer on its way: when its decoding fails, another attempt goes on from what is there.
+
+    It holds nothing of the model, which may be loaded anew in between.
+    """
+
+    sink: TokenSink | None = None
+    mask: ResultMask | None = None
+    """It has taken in every token that was chosen, so it is at the right place for the next."""
+
+    @property
+    def tokens(self) -> list[int]:
+        return self.sink.tokens if self.sink is not None else []
+
+    def finish(self) -> None:
+        """Hand on what text is left, where no more comes."""
+        if self.sink is not None:
+            self.sink.finish()
+
+
 class Decoder:
     """Writes answers with one model."""
 
@@ -102,6 +123,8 @@ class Decoder:
         self._binder: FormBinder | None = None
         self.own = own_loop(model)
         """None for a model that only transformers can run."""
+        self.keeps_kv_in_host = False
+        """Keys and values of a layer come to the GPU while it computes; the tokens are the same."""
         self.run = AnswerRun()
 
     def answer(
@@ -111,6 +134,7 @@ class Decoder:
         on_text: OnText,
         should_stop: ShouldStop,
         form: ResultForm | None = None,
+        draft: Draft | None = None,
     ) -> Answered:
         """Write one answer.
 
@@ -118,24 +142,30 @@ class Decoder:
             on_text: Told (text, tokens behind it), the first token's at once.
             should_stop: Asked before every step; True ends the answer with what is written.
             form: What the answer is bound to; None for free text.
+            draft: What an attempt before has written, to be gone on with: nothing of it is
+                written or told again.
 
         Raises:
             UsageError: the prompt does not fit the model's context.
             EngineError: the form cannot be used.
         """
-        config = self._config(sampling, self._room(prompt, sampling.max_new_tokens), form)
-        text = TextStream(self._decode, self._hidden)
-        mask = self._mask(form, prompt)
-        sink = TokenSink(text, on_text, _THINK if prompt.opens_thinking else "")
-        if mask is not None:
-            sink.on_token = mask.take
+        draft = draft or Draft()
+        room = self._room(prompt, sampling.max_new_tokens, len(draft.tokens))
+        config = self._config(sampling, room, form)
+        if draft.sink is None:
+            _seed(sampling.seed)
+            self._begin(draft, prompt, on_text, form)
+        elif draft.tokens:
+            _go_on(config, len(draft.tokens))
+        sink = draft.sink
+        assert sink is not None
         self.run = run = AnswerRun(sink.tokens)
-        settings = settings_of(config, sampling.seed) if self.own is not None else None
+        settings = settings_of(config, sampling.seed) if self._may_write() else None
         if self.own is not None and settings is not None:
             run.cache = self.own.cache
-            self._write(prompt, settings, config.max_new_tokens, mask, sink, should_stop)
+            self._write(prompt, settings, room, draft, should_stop)
         else:
-            self._generate(prompt, sampling, config, mask, sink, should_stop)
+            self._generate(prompt, config, draft, should_stop)
         sink.finish()
         return Answered(
             reason=self._reason(run.tokens, should_stop),
@@ -145,51 +175,63 @@ class Decoder:
             kv_bytes=run.kv_bytes(),
         )
 
+    def _may_write(self) -> bool:
+        """Whether this program's own loop is to be used: its cache is where the model is."""
+        return self.own is not None and not self.keeps_kv_in_host
+
     def _write(
         self,
         prompt: Prompt,
         settings: Settings,
         limit: int,
-        mask: ResultMask | None,
-        sink: TokenSink,
+        draft: Draft,
         should_stop: ShouldStop,
     ) -> None:
-        """On the loop of this program."""
+        """On the loop of this program.
+
+        Args:
+            limit: Of tokens that are still to come.
+        """
+        sink = draft.sink
         assert self.own is not None
+        assert sink is not None
         begun: Begun | None = None
         with self._stoppable(should_stop), contextlib.suppress(Stopped):
-            begun = self.own.begin(prompt, limit, should_stop)
+            begun = self.own.begin(prompt, limit, should_stop, sink.tokens)
         if begun is None or should_stop():
             return
-        before = prompt.inputs["input_ids"][0].tolist()
-        for token in self.own.tokens(begun, settings, before, limit, mask):
+        before = [*prompt.inputs["input_ids"][0].tolist(), *sink.tokens]
+        for token in self.own.tokens(begun, settings, before, limit, draft.mask, len(sink.tokens)):
             sink.take(token)
             if token in self._stop_ids or should_stop():
                 break
 
-    def _generate(
-        self,
-        prompt: Prompt,
-        sampling: Sampling,
-        config: Any,
-        mask: ResultMask | None,
-        sink: TokenSink,
-        should_stop: ShouldStop,
-    ) -> None:
+    def _generate(self, prompt: Prompt, config: Any, draft: Draft, should_stop: ShouldStop) -> None:
         """On transformers' loop."""
-        _seed(sampling.seed)
+        sink, mask = draft.sink, draft.mask
+        assert sink is not None
         with (
             torch.inference_mode(),
             contextlib.suppress(_Stopped),
-            self._watched(self.run, should_stop) as sink.on_first_token,
+            self._watched(self.run, should_stop) as forget_hooks,
+            _told(sink, forget_hooks),
         ):
             self._model.generate(
-                **self._inputs(prompt),
+                **extended(self._inputs(prompt), sink.tokens),
                 generation_config=config,
                 streamer=sink,
                 logits_processor=LogitsProcessorList([] if mask is None else [mask]),
                 stopping_criteria=StoppingCriteriaList([_StopWhen(should_stop)]),
             )
+
+    def _begin(
+        self, draft: Draft, prompt: Prompt, on_text: OnText, form: ResultForm | None
+    ) -> None:
+        text = TextStream(_decoding(self._tokenizer), self._hidden)
+        draft.mask = self._mask(form, prompt)
+        draft.sink = TokenSink(text, on_text, _THINK if prompt.opens_thinking else "")
+        if draft.mask is not None:
+            draft.sink.on_token = draft.mask.take
 
     def read(self, prompt: Prompt, room: int, should_stop: ShouldStop) -> torch.Tensor | None:
         """Read a prompt; its keys and values are in ``run.cache`` then.
@@ -261,12 +303,26 @@ class Decoder:
         return None
 
     @property
+    def model(self) -> Any:
+        return self._model
+
+    @property
     def device(self) -> torch.device:
         return cast(torch.device, self._model.device)
 
     @property
     def tokenizer(self) -> Any:
         return self._tokenizer
+
+    @property
+    def kept_bytes(self) -> int:
+        """Of keys, values and image features that are kept for the next question."""
+        return self.own.kept_bytes if self.own is not None else 0
+
+    def release(self) -> None:
+        """Give those back."""
+        if self.own is not None:
+            self.own.release()
 
     def _mask(self, form: ResultForm | None, prompt: Prompt) -> ResultMask | None:
         if form is None:
@@ -291,17 +347,12 @@ class Decoder:
             inputs.pop("token_type_ids", None)
         return inputs
 
-    def _decode(self, ids: list[int]) -> str:
-        text: str = self._tokenizer.decode(
-            ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
-        )
-        return text
-
-    def _room(self, prompt: Prompt, wanted: int) -> int:
+    def _room(self, prompt: Prompt, wanted: int, written: int = 0) -> int:
         """New tokens that fit: what was asked for, or what the context leaves."""
+        wanted -= written
         if self._context_length is None:
             return wanted
-        room = self._context_length - prompt.tokens
+        room = self._context_length - prompt.tokens - written
         if room < 1:
             raise _too_long(prompt, self._context_length)
         return min(wanted, room)
@@ -317,6 +368,8 @@ class Decoder:
         if config.pad_token_id is None:
             config.pad_token_id = config.eos_token_id[0] if config.eos_token_id else 0
         set_sampling(config, sampling)
+        if self.keeps_kv_in_host:
+            config.cache_implementation = "offloaded"
         if form is not None:
             leave_to_the_form(config)
         return config
@@ -378,6 +431,8 @@ def extended(inputs: dict[str, Any], ids: list[int]) -> dict[str, Any]:
 
     What has a value for each token (``attention_mask``, ``mm_token_type_ids``) grows with it.
     """
+    if not ids:
+        return inputs
     before = inputs["input_ids"]
     more = torch.tensor([ids], device=before.device, dtype=before.dtype)
     grown = {"input_ids": torch.cat((before, more), dim=1)}
@@ -390,6 +445,33 @@ def extended(inputs: dict[str, Any], ids: list[int]) -> dict[str, Any]:
 
 class _Stopped(Exception):  # noqa: N818 - not an error
     """Leaves the reading of the prompt."""
+
+
+@contextlib.contextmanager
+def _told(sink: TokenSink, on_first_token: Callable[[], None]) -> Iterator[None]:
+    """One run of ``generate``; afterwards the sink remembers nothing of the model."""
+    sink.begin(on_first_token)
+    try:
+        yield
+    finally:
+        sink.begin(lambda: None)
+
+
+def _go_on(config: Any, written: int) -> None:
+    """What counts from the end of the prompt counts from where the answer began."""
+    config.begin_suppress_tokens = config.forced_bos_token_id = None
+    if config.min_new_tokens is not None:
+        config.min_new_tokens = max(0, config.min_new_tokens - written)
+
+
+def _decoding(tokenizer: Any) -> Callable[[list[int]], str]:
+    def decode(ids: list[int]) -> str:
+        text: str = tokenizer.decode(
+            ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
+        )
+        return text
+
+    return decode
 
 
 class _StopWhen(StoppingCriteria):  # type: ignore[misc]

@@ -38,17 +38,32 @@ class ImageStore:
         if key not in self._spilled:
             self._held[key] = image
         while len(self._held) > 1 and self.held_bytes > self._memory_bytes:
-            oldest = next(iter(self._held))
-            try:
-                self._spilled[oldest] = self._write(self._held[oldest])
-            except OSError:  # a full disk: better too much memory than a lost image
+            if not self._spill_oldest():
                 return
-            del self._held[oldest]
+
+    def spill(self) -> None:
+        """Give the memory back: all images go to the file."""
+        while self._held and self._spill_oldest():
+            pass
+
+    def _spill_oldest(self) -> bool:
+        oldest = next(iter(self._held))
+        try:
+            self._spilled[oldest] = self._write(self._held[oldest])
+        except OSError:  # a full disk: better too much memory than a lost image
+            return False
+        del self._held[oldest]
+        return True
 
     def drop(self, key: str) -> None:
         """Let go of an image. Its place in the file is not used again."""
         self._held.pop(key, None)
         self._spilled.pop(key, None)
+
+    def size(self, key: str) -> tuple[int, int] | None:
+        """(width, height) of an image that was put."""
+        image = self._held.get(key) or self._spilled.get(key)
+        return None if image is None else (image.width, image.height)
 
     def get(self, key: str) -> RgbImage | None:
         """The image that was put under the key; None when none was, or its file is lost."""

@@ -94,6 +94,16 @@ def lay_out(
     return Layout(gpu, last, _streamed(sizes, room, last, gpu, free))
 
 
+def room_for(sizes: Sizes, vision: Vision, on_gpu: int) -> int:
+    """The free memory of a GPU for which :func:`lay_out` leaves so much of the layers there.
+
+    Args:
+        on_gpu: Bytes of language layers that stay; the others are streamed.
+    """
+    moving = 2 * max(sizes.layers, default=0)
+    return _needed(sizes, Room((), 0), vision, on_gpu + moving)
+
+
 def _needed(sizes: Sizes, room: Room, vision: Vision, on_gpu: int | None = None) -> int:
     """The peak of the GPU's memory; ``on_gpu`` are the language layers' bytes there."""
     others = sizes.rest + (sum(sizes.layers) if on_gpu is None else on_gpu)

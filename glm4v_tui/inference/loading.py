@@ -50,6 +50,10 @@ class Loaded:
     """Its packed weights were there already."""
     save_s: float = 0.0
     """Seconds that keeping its packed weights took."""
+    layout: Layout | None = None
+    """Where its parts went; None on the CPU, and where transformers has placed them."""
+    sizes: Sizes | None = None
+    """Of the parts that ``layout`` has placed."""
 
 
 def load_processor(folder: str) -> Any:
@@ -110,9 +114,10 @@ class _Load:
         self._conveyor = Conveyor()
         self._arrangement: Arrangement | None = None
         self._layout: Layout | None = None
+        self._part_sizes: Sizes | None = None
         self._shapes: dict[str, torch.Size] = {}
         self._done, self._next_report = 0, 0.0
-        self._problem: CheckpointError | None = None
+        self._problem: Exception | None = None
         """What transformers will tell of as "some issues"."""
 
     def run(self, *, keep: bool) -> Loaded:
@@ -131,7 +136,10 @@ class _Load:
         total = sum(self._sizes.values())
         self._on_bytes(total, total)
         layout = self._layout
-        return Loaded(model.eval(), layout.name if layout else "cpu", self._is_packed, save_s)
+        name = layout.name if layout else "cpu"
+        return Loaded(
+            model.eval(), name, self._is_packed, save_s, layout=layout, sizes=self._part_sizes
+        )
 
     def _load_weights(self) -> Any:
         rules = RulesConfig(
@@ -175,8 +183,9 @@ class _Load:
             return None
         layers, tower, tower_layers, rest = measure_parts(model, placement.rules, in_host=True)
         host = read_host()
+        self._part_sizes = Sizes(layers, tower, tower_layers, rest)
         return lay_out(
-            Sizes(layers, tower, tower_layers, rest),
+            self._part_sizes,
             Room(placement.gpus, host.available if host else 0),
             placement.vision,
             may_park=any(rule.place is Place.PARKED for rule in placement.rules),
@@ -192,7 +201,11 @@ class _Load:
         device = gpu_device(self._layout.gpu) if self._layout else place
         if place.type == "cuda":
             device = place
-        packed = layer.pack(self._conveyor.send(value, device))
+        try:
+            packed = layer.pack(self._conveyor.send(value, device))
+        except torch.OutOfMemoryError as error:
+            self._problem = error
+            raise
         self._count(value)
         return {key: tensor.to(place) for key, tensor in packed.items()}
 

@@ -35,6 +35,11 @@ def remember_images(image_processor: Any, budget: int = _BUDGET) -> None:
     image_processor.preprocess = _Remembering(image_processor.preprocess, budget)
 
 
+def forget_images(copied: Any) -> None:
+    """Let the copy of such a processor make all images itself: its settings may change."""
+    vars(copied).pop("preprocess", None)
+
+
 class _Remembering:
     """In place of the processor's ``preprocess``."""
 
@@ -50,7 +55,8 @@ class _Remembering:
             return self._preprocess(images, *args, **kwargs)
         how = repr(sorted(kwargs.items()))
         parts = [
-            self._one(f"{key} {how}", image, kwargs) for key, image in zip(keys, flat, strict=True)
+            self._one(f"{key} {image.size} {how}", image, kwargs)
+            for key, image in zip(keys, flat, strict=True)
         ]
         if len(parts) == 1:
             return type(parts[0])(dict(parts[0]))

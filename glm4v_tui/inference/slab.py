@@ -32,7 +32,6 @@ class Slab:
             device: Where they are used.
             spool: A folder of the disk to keep them in; None for host memory.
         """
-        self._device = device
         self._entries: list[tuple[nn.Module, str, int, torch.Tensor]] = []
         end = 0
         for owner in module.modules():
@@ -41,6 +40,11 @@ class Slab:
                     self._entries.append((owner, name, end, tensor))
                     end += -(-tensor.nbytes // _ALIGNED) * _ALIGNED
         self.nbytes = end
+        # Made before anything is taken: there may be no memory even for this.
+        self._nothing = {
+            tensor.dtype: torch.empty((), dtype=tensor.dtype, device=device)
+            for _, _, _, tensor in self._entries
+        }
         self._memory = _memory(end, spool)
         for _, _, start, tensor in self._entries:
             self._memory[start : start + tensor.nbytes] = (
@@ -65,8 +69,7 @@ class Slab:
 
     def leave(self) -> None:
         for owner, name, _, like in self._entries:
-            nothing = torch.empty((), dtype=like.dtype, device=self._device)
-            _set(owner, name, nothing.expand(like.shape))
+            _set(owner, name, self._nothing[like.dtype].expand(like.shape))
 
     def close(self) -> None:
         """Give the pinning back; the memory goes with the slab."""

@@ -38,11 +38,16 @@ class TokenSink(BaseStreamer):  # type: ignore[misc]
         self._pending_tokens = 0
         self._told_at = 0.0
         self._has_seen_prompt = False
-        self.on_first_token: Callable[[], None] = lambda: None
+        self._on_first_token: Callable[[], None] = _nothing
         self.on_token: Callable[[int], None] = lambda _: None
         """Told every id the moment it is chosen."""
         self.first_token_at: float | None = None
         self.last_token_at: float | None = None
+
+    def begin(self, on_first_token: Callable[[], None]) -> None:
+        """Before each run of ``generate``: a run that failed is followed by one that goes on."""
+        self._has_seen_prompt = False
+        self._on_first_token = on_first_token
 
     def put(self, value: torch.Tensor) -> None:
         if not self._has_seen_prompt:  # generate hands over the prompt's ids first
@@ -64,7 +69,8 @@ class TokenSink(BaseStreamer):  # type: ignore[misc]
         now = time.monotonic()
         if self.first_token_at is None:
             self.first_token_at = now
-            self.on_first_token()
+        self._on_first_token()
+        self._on_first_token = _nothing
         self.last_token_at = now
         self.on_token(token)
         self.tokens.append(token)
@@ -76,3 +82,7 @@ class TokenSink(BaseStreamer):  # type: ignore[misc]
     def _tell(self, now: float) -> None:
         self._on_text(self._pending, self._pending_tokens)
         self._pending, self._pending_tokens, self._told_at = "", 0, now
+
+
+def _nothing() -> None:
+    pass

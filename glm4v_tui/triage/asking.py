@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glm4v_tui.engine.engine import Engine
+    from glm4v_tui.engine.protocol import SmallerImages
     from glm4v_tui.store.database import Database
     from glm4v_tui.tasks.asking import TaskQuestion
     from glm4v_tui.tasks.outcome import Outcome
@@ -77,6 +78,7 @@ class Asker:
         wants_result: False asks for the labels alone, which is faster.
         ready: Awaited before the model is asked about an image: a model that is loaded there is
             not loaded where the store knows everything.
+        smaller_images: Whether the model may read them smaller when the memory does not suffice.
 
     Raises:
         PluginError: the task's own code or form is at fault.
@@ -94,6 +96,7 @@ class Asker:
         sampling: Sampling = Sampling(),
         wants_result: bool = True,
         ready: Callable[[], Awaitable[None]] | None = None,
+        smaller_images: SmallerImages = "never",
     ) -> None:
         self.model_key = model_key
         self._engine = engine
@@ -106,7 +109,7 @@ class Asker:
         self._asked = asked_key(task, options, language, sampling)
         self._preparation = preparation_of(task, options)
         self._files = Files(database, is_private=task.is_private)
-        self._requests = Requests(engine)
+        self._requests = Requests(engine, smaller_images)
         self._turn = asyncio.Lock()
         self._ready = ready
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from glm4v_tui.chat import Attachment, Message
     from glm4v_tui.engine.engine import Engine
-    from glm4v_tui.engine.protocol import ResultForm, RgbImage, Sampling
+    from glm4v_tui.engine.protocol import ResultForm, RgbImage, Sampling, SmallerImages
 
 
 class Withdrawn(Exception):  # noqa: N818 - not an error: somebody asked for it
@@ -58,8 +58,9 @@ class Requests:
     process keeps what conversations show, and a folder of 100,000 images must not fill it.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, smaller_images: SmallerImages = "never") -> None:
         self._engine = engine
+        self._smaller_images = smaller_images
         self._waiting: dict[str, _Waiting] = {}
         self.generation = 0
         """Grows with every :meth:`withdraw`."""
@@ -99,7 +100,7 @@ class Requests:
             Withdrawn: by :meth:`withdraw`.
         """
         name = uuid.uuid4().hex
-        ended, _ = await self._end_of(image, Score(name, messages, answers))
+        ended, _ = await self._end_of(image, Score(name, messages, answers, self._smaller_images))
         assert isinstance(ended, Scored)
         return ended
 
@@ -117,7 +118,9 @@ class Requests:
             Withdrawn: by :meth:`withdraw`.
         """
         name = uuid.uuid4().hex
-        ended, text = await self._end_of(image, Generate(name, messages, sampling, form))
+        ended, text = await self._end_of(
+            image, Generate(name, messages, sampling, form, self._smaller_images)
+        )
         assert isinstance(ended, Finished)
         return text, ended
 

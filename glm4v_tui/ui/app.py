@@ -74,6 +74,7 @@ class Glm4vApp(App[None]):
             opener,
             sampling=launch.sampling,
             system_prompt=generation.system_prompt,
+            smaller_images=launch.settings.model.smaller_images,
         )
         self.route = EventRoute()
         self._notices = list(launch.notices)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from textual.message import Message
 
 from glm4v_tui.engine.protocol import (
+    Eased,
     Failed,
     Loaded,
     Loading,
@@ -40,6 +41,13 @@ class MemoryRead(Message):
 @dataclass
 class ImagesMeasured(Message):
     measured: Measured
+
+
+@dataclass
+class MemoryEased(Message):
+    """Something was done because the memory did not suffice; the chat tells it in its turn."""
+
+    words: str
 
 
 @dataclass
@@ -86,6 +94,9 @@ def _messages_of(event: Event) -> list[Message]:
     match event:
         case Loading() | Loaded() | Failed(request_id=None):
             return [ModelChanged()]
+        case Eased(message=words, model=model):
+            told: list[Message] = [MemoryEased(words)] if words else []
+            return [*told, ModelChanged()] if model is not None else told
         case WorkerExited():
             return [MemoryRead(None), ModelChanged()]
         case MemoryReading():

@@ -56,18 +56,20 @@ DEADLINE_S = 60.0
 class WorkerUnderTest:
     """A worker process and this side of its socket."""
 
-    def __init__(self, log: Path | None = None) -> None:
+    def __init__(
+        self, log: Path | None = None, module: str = "glm4v_tui.engine.worker", **env: str
+    ) -> None:
         self.sock, theirs = socket.socketpair()
         self.sock.settimeout(DEADLINE_S)
         output = open(log or os.devnull, "ab")  # noqa: SIM115, PTH123 - closed below
         with theirs, output:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "glm4v_tui.engine.worker", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", module, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)} | env,
             )
         self._reader = wire.event_reader()
         self._events: list[Event] = []
@@ -255,6 +257,7 @@ def test_memory_running_out_fails_one_request_only(worker: WorkerUnderTest) -> N
     assert isinstance(failed, Failed)
     assert failed.kind is FailureKind.OUT_OF_MEMORY, failed
     assert failed.remedy
+    assert "Tried in vain" in failed.body
     worker.send(Generate("after", (ATTACHED,), SHORT))
     assert isinstance(worker.wait_for(Finished, Failed, request_id="after"), Finished)
 

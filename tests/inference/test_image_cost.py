@@ -10,7 +10,7 @@ SIZES = [(200, 120), (28, 28), (1, 1), (57, 901), (1920, 1080), (640, 640)]
 
 @pytest.mark.parametrize("size", SIZES)
 def test_arithmetic_agrees_with_the_image_processor(glm4v: Answers, size: tuple[int, int]) -> None:
-    processor = glm4v.backend._writer._processor  # type: ignore[union-attr]
+    processor = glm4v.backend._cost._processor  # type: ignore[union-attr]
     by_rule = ImageCost(processor, processor.image_token_id)
     assert by_rule._resize is not None
     by_picture = ImageCost(processor, processor.image_token_id)
@@ -34,7 +34,7 @@ def test_a_size_is_worked_out_once(glm4v: Answers, monkeypatch: pytest.MonkeyPat
 
 
 def test_no_rule_where_a_family_has_none(family: Answers) -> None:
-    processor = family.backend._writer._processor  # type: ignore[union-attr]
+    processor = family.backend._cost._processor  # type: ignore[union-attr]
     assert (_resize_rule(processor.image_processor) is None) == (family.info.model_type == "llava")
 
 

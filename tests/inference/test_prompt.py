@@ -11,8 +11,8 @@ from tests.inference.conftest import PICTURES, Answers, assistant, system, user
 
 
 def writer_of(answers: Answers) -> PromptWriter:
-    assert answers.backend._writer is not None
-    return answers.backend._writer
+    assert answers.backend.smaller_images.writer is not None
+    return answers.backend.smaller_images.writer
 
 
 def rendered(writer: PromptWriter, *messages: Any) -> str:

@@ -25,6 +25,8 @@ _NOTHING = {0, 1.0}
 
 
 _FEW = 512
+_STRIDE = 0x9E3779B97F4A7C15
+"""Between the seeds of tokens: far apart, so that neighboring seeds share none."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,19 @@ class Chooser:
     """
 
     def __init__(
-        self, settings: Settings, vocabulary: int, before: Sequence[int], device: torch.device
+        self,
+        settings: Settings,
+        vocabulary: int,
+        before: Sequence[int],
+        device: torch.device,
+        written: int = 0,
     ) -> None:
-        """Begin an answer.
+        """Begin an answer, or go on with one.
 
         Args:
-            before: The prompt's ids; the repetition penalty counts them as said.
+            before: The ids of the prompt and of what is written; the repetition penalty counts
+                them as said.
+            written: Tokens of the answer that are there already.
         """
         self._settings = settings
         self._said: torch.Tensor | None = None
@@ -79,10 +88,8 @@ class Chooser:
             spoken = torch.tensor(sorted(set(before)), dtype=torch.int64, device=device)
             self._said[spoken] = True
         self._generator = torch.Generator(device)
-        if settings.seed is None:
-            self._generator.seed()
-        else:
-            self._generator.manual_seed(settings.seed)
+        self._seed = self._generator.seed() if settings.seed is None else settings.seed
+        self._count = written
 
     def choose(self, logits: torch.Tensor, mask: Mask | None = None) -> torch.Tensor:
         """The next token.
@@ -106,6 +113,7 @@ class Chooser:
         token = scores.argmax(-1, keepdim=True) if self._is_greedy else self._draw(scores)
         if self._said is not None:
             self._said.index_fill_(0, token, True)
+        self._count += 1
         return token
 
     @property
@@ -129,6 +137,8 @@ class Chooser:
         return ids[self._drawn(shares)]
 
     def _drawn(self, shares: torch.Tensor) -> torch.Tensor:
+        # Anew for each token: an answer that is gone on with draws as if it never had stopped.
+        self._generator.manual_seed((self._seed + self._count * _STRIDE) % (1 << 63))
         noise = torch.empty_like(shares).exponential_(generator=self._generator)
         return (shares / noise).argmax(-1, keepdim=True)
 

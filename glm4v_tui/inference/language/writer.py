@@ -21,7 +21,7 @@ from glm4v_tui.inference.language.replay import KernelStep
 from glm4v_tui.inference.language.step import PlainStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from glm4v_tui.inference.language.choice import Settings
     from glm4v_tui.inference.language.prefix import Slot
@@ -63,6 +63,11 @@ class Writer:
         else:
             self._plain = PlainStep(stack)
 
+    @property
+    def kept_bytes(self) -> int:
+        """What :meth:`release` gives back."""
+        return self.cache.nbytes + self.features.nbytes
+
     def release(self) -> None:
         """Give back what only makes later questions faster."""
         if self._fast is not None:
@@ -88,26 +93,41 @@ class Writer:
         return step
 
     @torch.inference_mode()
-    def begin(self, prompt: Prompt, room: int, should_stop: Callable[[], bool]) -> Begun:
+    def begin(
+        self,
+        prompt: Prompt,
+        room: int,
+        should_stop: Callable[[], bool],
+        written: Sequence[int] = (),
+    ) -> Begun:
         """Read what the cache does not hold yet.
 
         Args:
             room: Tokens that may come after it.
+            written: Tokens of the answer that are there already, to be gone on from.
 
         Raises:
             Stopped: it was to stop.
+            torch.OutOfMemoryError: what was held is held on, unless the cache had to grow.
         """
-        ids = prompt.inputs["input_ids"][0]
+        ids = torch.cat((prompt.inputs["input_ids"][0], torch.tensor(written, dtype=torch.int64)))
         spans = self._sight.spans(prompt)
         slots = slots_of(ids.tolist(), spans)
         # The last token is read anew where all are held: its logits are what is wanted.
         start = min(common(self._held, slots, spans), len(slots) - 1)
-        positions = self._sight.positions(prompt)
+        positions = _with_text(self._sight.positions(prompt), len(written))
         self._held = self._held[:start]
-        self.cache.make_room(len(slots) + room, kept=start)
+        self._make_room(len(slots) + room)
         logits = self._read(prompt, ids, spans, start, positions, should_stop)
         self._held = slots
         return Begun(logits, len(slots), int(positions.max()) + 1, len(slots) - start)
+
+    def _make_room(self, tokens: int) -> None:
+        try:
+            self.cache.make_room(tokens, kept=len(self._held))
+        except BaseException:
+            self._held = []
+            raise
 
     def _read(
         self,
@@ -135,7 +155,13 @@ class Writer:
 
     @torch.inference_mode()
     def tokens(
-        self, begun: Begun, settings: Settings, before: list[int], limit: int, mask: Mask | None
+        self,
+        begun: Begun,
+        settings: Settings,
+        before: Sequence[int],
+        limit: int,
+        mask: Mask | None,
+        written: int = 0,
     ) -> Iterator[int]:
         """The answer's tokens as they are chosen. Leaving the iterator ends the answer.
 
@@ -143,13 +169,14 @@ class Writer:
         for what is done with one.
 
         Args:
-            before: The prompt's ids.
+            before: Ids of the prompt, and of what is written.
+            written: Tokens of the answer before these; a seed counts from its beginning.
             limit: Of tokens, at least 1.
             mask: Makes impossible what may not come; asked before each choice, when all tokens
                 before have been handed over.
         """
         stack = self._stack
-        chooser = Chooser(settings, stack.vocabulary, before, stack.device)
+        chooser = Chooser(settings, stack.vocabulary, before, stack.device, written)
         is_ahead = stack.device.type != "cpu"
         logits = begun.logits
         for count in range(limit):
@@ -187,6 +214,12 @@ class Writer:
 
     def _encode(self, prompt: Prompt, span: Span) -> Any:
         return self._sight.encode(prompt, span.number).to(self._stack.device, self._stack.dtype)
+
+
+def _with_text(positions: torch.Tensor, tokens: int) -> torch.Tensor:
+    """Positions of a prompt and of text after it, (axes, tokens)."""
+    after = int(positions.max()) + 1 + torch.arange(tokens)
+    return torch.cat((positions, after.expand(len(positions), -1)), dim=1)
 
 
 def _has_kernels(stack: Stack) -> bool:

@@ -8,9 +8,9 @@ from textual.containers import Horizontal
 
 from glm4v_tui.plain import plain_text
 from glm4v_tui.ui.bridge import carry_events, route_of
+from glm4v_tui.ui.chat.consent_part import ConsentPart
 from glm4v_tui.ui.chat.model_part import ModelPart
 from glm4v_tui.ui.chat.task_part import TaskPart
-from glm4v_tui.ui.chat.turn_part import TurnPart
 from glm4v_tui.ui.collector import spare_collector
 from glm4v_tui.ui.widgets.model_bar import ModelBar
 from glm4v_tui.ui.widgets.question_area import QuestionArea
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from glm4v_tui.ui.task_desk import TaskDesk
 
 
-class ChatScreen(ModelPart, TaskPart, TurnPart):
+class ChatScreen(ModelPart, TaskPart, ConsentPart):
     """Puts the parts together and brings up the screen: the first frame, then the rest."""
 
     def __init__(

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from glm4v_tui.engine.protocol import MemoryReading
     from glm4v_tui.tasks.outcome import Outcome
     from glm4v_tui.triage.look_ahead import Opinion
-    from glm4v_tui.ui.bridge import MemoryRead, WorkerFellSilent
+    from glm4v_tui.ui.bridge import MemoryEased, MemoryRead, WorkerFellSilent
     from glm4v_tui.ui.screens.model import ChosenModel
 
 
@@ -69,6 +69,7 @@ class ModelPart(TriageBase):
             plan.language,
             key,
             sampling=self._launch.sampling,
+            smaller_images=self._launch.settings.model.smaller_images_unasked,
         )
         route_of(self.app).takers.append(self._asker.handle)
         self._ahead = LookAhead(self._asker, self._review, self._take_judged)
@@ -122,6 +123,10 @@ class ModelPart(TriageBase):
         self._memory = message.reading
         self._silent_s = 0.0
         self._show_model()
+
+    def on_memory_eased(self, message: MemoryEased) -> None:
+        if not self._is_in_side_chat:
+            self.notify(plain_line(message.words), markup=False)
 
     def on_worker_fell_silent(self, message: WorkerFellSilent) -> None:
         self._silent_s = message.seconds

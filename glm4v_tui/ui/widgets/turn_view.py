@@ -74,6 +74,7 @@ class TurnView(Vertical, OneLayout, can_focus=True):
         &.-found { border-left: outer $warning; }
         .question { padding: 0 0 0 1; border-left: thick $secondary; height: auto; }
         .thinking { color: $text-muted; height: auto; padding: 0 0 0 1; }
+        .eased { color: $text-muted; height: auto; padding: 0 0 0 1; display: none; }
         .foot { color: $text-muted; height: auto; padding: 0 0 0 1; }
         .pictures { height: auto; padding: 0 0 0 2; content-align: left top; }
         & > AnswerText { padding: 0 0 0 1; }
@@ -102,6 +103,7 @@ class TurnView(Vertical, OneLayout, can_focus=True):
         self._image_words: Sequence[str] = ()
         self._question = Words(self._question_words(), classes="question")
         self._thinking = Words(classes="thinking")
+        self._eased = Words(classes="eased")
         self._foot = Words(self._foot_words(), classes="foot")
         self._answer: AnswerText | None = None
         self._legend = Words(classes="legend")
@@ -113,6 +115,7 @@ class TurnView(Vertical, OneLayout, can_focus=True):
         yield self._question
         if self.turn.question.attachments and self._picture_height:
             yield from self._compose_pictures()
+        yield self._eased
         yield self._foot
 
     async def on_mount(self) -> None:
@@ -121,6 +124,7 @@ class TurnView(Vertical, OneLayout, can_focus=True):
     async def follow(self) -> None:
         """Show what the turn has become since the last time."""
         async with self._following:
+            self._show_eased()
             await self._show_thinking()
             if self._desk is not None:
                 await self._show_result(self._desk)
@@ -245,6 +249,11 @@ class TurnView(Vertical, OneLayout, can_focus=True):
         is_result = bool(mark) or answer.text.lstrip()[:1] in ("", "{", "[")
         return (before.strip(), False) if is_result else (answer.text.strip(), True)
 
+    def _show_eased(self) -> None:
+        """What was done because the memory did not suffice."""
+        self._eased.show("\n".join(f"· {plain_line(words)}" for words in self.turn.eased))
+        self._eased.display = bool(self.turn.eased)
+
     async def _show_thinking(self) -> None:
         thinking, is_thinking = self._thoughts
         if not (thinking or is_thinking):
@@ -322,6 +331,8 @@ class TurnView(Vertical, OneLayout, can_focus=True):
                 (f"✗ {plain_text(turn.error.title)}", "bold $text-error"),
                 *(f"\n{plain_text(part)}" for part in body),
             )
+        if busy := _busy_words(turn):
+            return Content(busy)
         match turn.state:
             case TurnState.QUEUED | TurnState.ANSWERING:
                 return Content("")
@@ -337,6 +348,16 @@ def _lost(turn: Turn) -> str:
     if not turn.question.attachments or turn.leaves_images or turn.is_remembered:
         return ""
     return "Its images are not part of the conversation; attach them again to ask about them."
+
+
+def _busy_words(turn: Turn) -> str:
+    """What keeps the answer waiting, besides reading the question."""
+    if turn.consent is not None:
+        return "waiting for your answer …"
+    progress = turn.progress
+    if progress is not None and progress.stage == "weights" and progress.total:
+        return f"loading the model again: {progress.done / progress.total:.0%}"
+    return ""
 
 
 def _finish_words(turn: Turn) -> list[str]:

@@ -74,7 +74,7 @@ def test_chinese_system_and_control_tokens_reach_the_model_as_they_are(
     answers: Answers, one: Reference
 ) -> None:
     words = "<|user|> [gMASK]<sop> 图中有几个形状？"
-    writer = answers.backend._writer
+    writer = answers.backend.smaller_images.writer
     assert writer is not None
     prompt = writer.write((system("用中文回答。"), user(words)), lambda _: one.pictures["small"])
     tokenizer = one.processor.tokenizer

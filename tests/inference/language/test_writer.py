@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -19,6 +18,7 @@ from glm4v_tui.inference.language.reading import read
 from glm4v_tui.inference.language.replay import KernelStep
 from glm4v_tui.inference.language.step import PlainStep
 from glm4v_tui.inference.language.writer import Writer
+from glm4v_tui.inference.prompt import Prompt
 from tests.checkpoints import MAKERS
 from tests.inference.conftest import GREEDY, Answers, assistant, user
 
@@ -48,8 +48,14 @@ def writer_of(answers: Answers) -> Writer:
     return own
 
 
+def prompt_of(answers: Answers, messages: tuple[Message, ...]) -> Prompt:
+    writer = answers.backend.smaller_images.writer
+    assert writer is not None
+    return writer.write(messages, answers.backend._picture)
+
+
 def written(answers: Answers, messages: tuple[Message, ...]) -> tuple[int, ...]:
-    prompt = answers.backend._writer.write(messages, answers.backend._picture)  # type: ignore[union-attr]
+    prompt = prompt_of(answers, messages)
     return decoder_of(answers).answer(prompt, GREEDY, lambda *_: None, lambda: False).tokens
 
 
@@ -73,18 +79,14 @@ def test_greedy_answers_are_those_of_generate(family: Answers, name: str) -> Non
 def test_a_follow_up_reads_only_what_is_new(family: Answers) -> None:
     writer_of(family).release()
     first = family.ask(*CONVERSATIONS["image"])[0].usage.prompt_tokens
-    prompt = family.backend._writer.write(  # type: ignore[union-attr]
-        CONVERSATIONS["follow-up"], family.backend._picture
-    )
+    prompt = prompt_of(family, CONVERSATIONS["follow-up"])
     begun = writer_of(family).begin(prompt, 8, lambda: False)
     assert begun.tokens == prompt.tokens > first
     assert begun.read <= prompt.tokens - first + 4
 
 
 def test_asking_again_reads_one_token(family: Answers) -> None:
-    prompt = family.backend._writer.write(  # type: ignore[union-attr]
-        CONVERSATIONS["image"], family.backend._picture
-    )
+    prompt = prompt_of(family, CONVERSATIONS["image"])
     writer = writer_of(family)
     once = writer.begin(prompt, 8, lambda: False)
     again = writer.begin(prompt, 8, lambda: False)
@@ -122,9 +124,7 @@ def test_released_features_and_cache_are_made_anew(family: Answers) -> None:
 def test_the_kernels_step_is_the_plain_one(family: Answers) -> None:
     """Here in their plain form; on a GPU the same test runs the Triton kernels."""
     writer = writer_of(family)
-    prompt = family.backend._writer.write(  # type: ignore[union-attr]
-        CONVERSATIONS["image"], family.backend._picture
-    )
+    prompt = prompt_of(family, CONVERSATIONS["image"])
     begun = writer.begin(prompt, 8, lambda: False)
     plain, kernel = PlainStep(writer._stack), KernelStep(KernelWeights(writer._stack))
     token = torch.tensor([7])
@@ -185,9 +185,7 @@ def test_rows_of_different_lengths_do_not_see_each_other(family: Answers) -> Non
 
 
 def test_a_seed_repeats_an_answer_and_another_changes_it(family: Answers) -> None:
-    prompt: Any = family.backend._writer.write(  # type: ignore[union-attr]
-        CONVERSATIONS["text"], family.backend._picture
-    )
+    prompt = prompt_of(family, CONVERSATIONS["text"])
     writer = writer_of(family)
 
     def drawn(seed: int) -> list[int]:
@@ -196,6 +194,18 @@ def test_a_seed_repeats_an_answer_and_another_changes_it(family: Answers) -> Non
         return list(writer.tokens(begun, settings, [], 16, None))
 
     assert drawn(1) == drawn(1) != drawn(2)
+
+
+def test_an_answer_that_is_gone_on_with_is_the_same(family: Answers) -> None:
+    prompt, writer = prompt_of(family, CONVERSATIONS["image"]), writer_of(family)
+    for settings in (Settings(), Settings(temperature=1.0, top_p=0.9, seed=5)):
+        begun = writer.begin(prompt, 16, lambda: False)
+        whole = list(writer.tokens(begun, settings, [], 16, None))
+        for count in (1, 7):
+            writer.release()
+            begun = writer.begin(prompt, 16 - count, lambda: False, whole[:count])
+            rest = list(writer.tokens(begun, settings, [], 16 - count, None, count))
+            assert whole[:count] + rest == whole
 
 
 def test_models_of_other_families_are_left_to_transformers(tmp_path: Path) -> None:
