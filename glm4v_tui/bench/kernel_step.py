@@ -30,7 +30,8 @@ class Part(NamedTuple):
     launches: int
     bytes: float
     """That one launch reads and writes, or must."""
-    plain: Callable[[], object] | None = None
+    library: Callable[[], object] | None = None
+    """The same by torch."""
 
 
 def parts() -> list[Part]:

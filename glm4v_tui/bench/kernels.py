@@ -122,8 +122,8 @@ def _library_us(
 def _part(part: Part, copied: float, tell: Tell) -> float:
     took = graph_us(part.launch, part.launches)
     row = {"kernel": part.kernel, "shape": part.name, **_speed(took, part.bytes, copied)}
-    if part.plain is not None:
-        row["plain_us"] = round(graph_us(part.plain, part.launches), 2)
+    if part.library is not None:
+        row |= {"library": "torch", "library_us": round(graph_us(part.library, part.launches), 2)}
     tell(row)
     return took
 

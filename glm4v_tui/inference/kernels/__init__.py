@@ -3,7 +3,8 @@
 Each is a Triton kernel where :func:`has_triton` says so, and else plain torch of the same meaning.
 All of them can be captured in a CUDA graph once they have been called with the same shapes: they
 read back nothing, and what changes from step to step (``length``) is read on the device. dtypes are
-bfloat16 or float16 throughout; inside, sums are float32. Tensors are contiguous.
+bfloat16 or float16 throughout; inside, sums are float32. Tensors are contiguous. Weights must not
+be written by the kernel just before the product that reads them, see ``early``.
 
 - ``has_triton(device) -> bool``
 - ``linear(x, weight, bias=None, out=None) -> out``: (n, columns) to (n, rows). ``weight`` is a

@@ -14,8 +14,9 @@ from glm4v_tui.inference.kernels.early import early
 from glm4v_tui.inference.kernels.launches import power_of_two
 
 _PROGRAMS = 128
-"""Parts times key heads times rows: about one for each multiprocessor."""
-_BLOCK_KEYS = 32
+"""Parts times key heads times rows: about one for each multiprocessor, two for a long cache."""
+_LONG = 8192
+_BLOCK_KEYS = 64
 _WARPS = 4
 
 
@@ -48,14 +49,10 @@ def decode_attention(
     length: torch.Tensor,
     scale: float,
     out: torch.Tensor,
-    *,
-    splits: int | None = None,
-    block_keys: int = _BLOCK_KEYS,
-    warps: int = _WARPS,
 ) -> None:
     batch, heads, dim = q.shape
-    kv_heads = k_cache.shape[1]
-    splits = splits or splits_of(batch * kv_heads)
+    kv_heads, capacity = k_cache.shape[1:3]
+    splits = splits_of(batch * kv_heads, capacity)
     parts = torch.empty(batch, heads, splits, dim, dtype=torch.float32, device=q.device)
     weights = torch.empty(batch, heads, splits, dtype=torch.float32, device=q.device)
     block_d = max(16, power_of_two(dim))
@@ -63,19 +60,20 @@ def decode_attention(
     attention_kernel[(splits, kv_heads, batch)](
         *(q, k_cache, v_cache, length, parts, weights, scale),
         *(k_cache.stride(0), k_cache.stride(1), kv_heads, heads // kv_heads, dim),
-        *(max(16, power_of_two(heads // kv_heads)), block_d, block_keys, splits),
+        *(max(16, power_of_two(heads // kv_heads)), block_d, _BLOCK_KEYS, splits),
         is_early,
-        num_warps=warps,
+        num_warps=_WARPS,
         num_stages=2,
         **early(is_early),
     )
     combine_kernel[(heads, batch)](
-        *(parts, weights, length, out, heads, dim, block_d, block_keys, splits, is_early),
+        *(parts, weights, length, out, heads, dim, block_d, _BLOCK_KEYS, splits, is_early),
         num_warps=4,
         **early(is_early),
     )
 
 
-def splits_of(key_heads: int) -> int:
+def splits_of(key_heads: int, capacity: int) -> int:
     """Parts for so many key heads of all rows together: a power of two."""
-    return max(1, min(64, power_of_two(_PROGRAMS // key_heads)))
+    programs = _PROGRAMS * (2 if capacity > _LONG else 1)
+    return max(1, min(128, power_of_two(programs // key_heads)))

@@ -1,7 +1,9 @@
 """Programmatic dependent launch: a kernel starts while the one before it ends.
 
-What does not depend on the kernel before (weights) may be read before :func:`wait`, all else only
-after it. Devices before Hopper and Triton's interpreter have nothing of the kind: EARLY is False.
+What no kernel just before has written (weights) may be read before :func:`wait`, all else only
+after it. Weights that are copied in while a model runs need a synchronized stream, or any operation
+of torch's, between the copy and the first product. Devices before Hopper and Triton's interpreter
+have nothing of the kind: EARLY is False.
 """
 
 from __future__ import annotations

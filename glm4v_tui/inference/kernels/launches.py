@@ -18,6 +18,8 @@ class Launch(NamedTuple):
     stages: int = 1
     programs: int = 0
     """Of those that stay (NF4, one token); 0: as many as there are blocks of rows."""
+    shifted: Literal[0, 4] = 4
+    """Of eight NF4 weights those that byte permutes unpack; shuffles unpack the others."""
 
 
 Shape = tuple[Kind, int, int, bool]
@@ -34,7 +36,11 @@ _VECTOR: dict[Shape, Launch] = {
     ("int8", 27392, 4096, True): Launch(2, 4096, 4),
     ("int8", 4096, 13696, False): Launch(2, 2048, 4),
     ("int8", 151552, 4096, False): Launch(2, 4096, 8),
-    # NF4 VECTOR
+    ("nf4", 4608, 4096, False): Launch(4, 4096, 4, programs=528),
+    ("nf4", 4096, 4096, False): Launch(4, 4096, 4, programs=528),
+    ("nf4", 27392, 4096, True): Launch(4, 2048, 2),
+    ("nf4", 4096, 13696, False): Launch(1, 16384, 16, programs=264, shifted=0),
+    ("nf4", 151552, 4096, False): Launch(2, 4096, 4, programs=660),
 }
 _TILE: dict[Shape, Launch] = {
     ("int8", 4608, 4096, False): Launch(16, 128, 2, 5),
@@ -42,7 +48,9 @@ _TILE: dict[Shape, Launch] = {
     ("int8", 27392, 4096, True): Launch(32, 256, 4, 3),
     ("int8", 4096, 13696, False): Launch(32, 128, 4, 4),
     ("int8", 151552, 4096, False): Launch(32, 256, 4, 3),
-    # NF4 TILE
+    ("nf4", 27392, 4096, True): Launch(32, 128, 4, 3),
+    ("nf4", 4096, 13696, False): Launch(64, 256, 4, 2),
+    ("nf4", 151552, 4096, False): Launch(128, 128, 4, 3),
 }
 
 

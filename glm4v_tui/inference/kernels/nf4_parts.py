@@ -85,15 +85,15 @@ def block_sums(
 
 @triton.jit
 def shift_of(
-    x0: tl.tensor, x1: tl.tensor, x2: tl.tensor, x3: tl.tensor,
-    x4: tl.tensor, x5: tl.tensor, x6: tl.tensor, x7: tl.tensor,
+    x0: tl.tensor,
+    x1: tl.tensor,
+    x2: tl.tensor,
+    x3: tl.tensor,
     WORDS: tl.constexpr,
     SHIFTED: tl.constexpr,
-) -> tl.tensor:  # fmt: skip
+) -> tl.tensor:
     """What :func:`block_sums` is too large by, (1, blocks): BETA times the inputs concerned."""
     shift = tl.zeros((WORDS,), tl.float32)
-    if SHIFTED >= 4:
+    if SHIFTED == 4:
         shift = x0 + x1 + x2 + x3
-    if SHIFTED == 8:
-        shift += x4 + x5 + x6 + x7
     return tl.sum(tl.reshape(shift, (WORDS // 8, 8)), axis=1)[None, :] * BETA

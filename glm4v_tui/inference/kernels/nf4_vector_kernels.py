@@ -58,7 +58,7 @@ def nf4_vector_kernel(
         x0, x1, x2, x3, x4, x5, x6, x7 = eights(
             x_ptr, start, COLUMNS, WORDS, out_ptr.dtype.element_ty
         )
-        shift = shift_of(x0, x1, x2, x3, x4, x5, x6, x7, WORDS, SHIFTED)
+        shift = shift_of(x0, x1, x2, x3, WORDS, SHIFTED)
         scale = tl.load(scale_code_ptr + kept.to(tl.int32)) * outer + mean
         sums = block_sums(
             weight, x0, x1, x2, x3, x4, x5, x6, x7, values_ptr, BLOCK_N, WORDS, SHIFTED
@@ -111,7 +111,7 @@ def nf4_stream_kernel(
     mean = tl.load(scales_mean_ptr)
     wait(EARLY)
     x0, x1, x2, x3, x4, x5, x6, x7 = eights(x_ptr, 0, COLUMNS, WORDS, out_ptr.dtype.element_ty)
-    shift = shift_of(x0, x1, x2, x3, x4, x5, x6, x7, WORDS, SHIFTED)
+    shift = shift_of(x0, x1, x2, x3, WORDS, SHIFTED)
     for first in range(begin, rows, step):
         row = tl.minimum(first + step + tl.arange(0, BLOCK_N), rows - 1).to(tl.int64)
         next_weight, next_kept, next_outer = _tile(
@@ -186,7 +186,7 @@ def _write(
     ups = sums
     if SWIGLU:
         ups = tl.sum(up, axis=1)
-    if SHIFTED >= 4:
+    if SHIFTED == 4:
         sums /= ALPHA
         ups /= ALPHA
     place = first + tl.arange(0, BLOCK_N)

@@ -1,7 +1,7 @@
 """NF4 out of packed words: eight weights of 4 bits in 32, the upper half of a byte first.
 
 A decode step unpacks every weight for one product, so unpacking one may cost about three
-instructions. A GPU has two units that can look a value up, and each alone is too slow:
+instructions. A GPU has two units that can look a value up; both together are fastest:
 
 - Shuffles: lane n of each half of a warp holds value n, and the weight's bits name the lane. Of the
   index a shuffle of width 16 (0x101f) reads the lower four bits only, so that nothing is masked.
@@ -42,23 +42,23 @@ _SHUFFLE = """
     shfl.sync.idx.b32 ${place}, own, bits, 0x101f, 0xffffffff;
 """
 _PERMUTE = """
-    xor.b32 turned, {word}, 0x8888;
-    prmt.b32 high, h0, h1, {word};
+    xor.b32 turned, $8, 0x8888;
+    prmt.b32 high, h0, h1, $8;
     prmt.b32 other, h2, h3, turned;
     xor.b32 high, high, other;
-    prmt.b32 low, l0, l1, {word};
+    prmt.b32 low, l0, l1, $8;
     prmt.b32 other, l2, l3, turned;
     xor.b32 low, low, other;
     prmt.b32 other, low, high, 0x5140;
     prmt.b32 float, other, 0x4300, 0x5324;
-    mov.b32 ${0}, float;
+    mov.b32 $0, float;
     prmt.b32 float, other, 0x4300, 0x5104;
-    mov.b32 ${1}, float;
+    mov.b32 $1, float;
     prmt.b32 other, low, high, 0x7362;
     prmt.b32 float, other, 0x4300, 0x5324;
-    mov.b32 ${2}, float;
+    mov.b32 $2, float;
     prmt.b32 float, other, 0x4300, 0x5104;
-    mov.b32 ${3}, float;
+    mov.b32 $3, float;
 """
 _SHIFTS = (4, 0, 12, 8, 20, 16, 28, 24)
 """Where the eight weights are, in order."""
@@ -67,7 +67,7 @@ _BYTES = """
     ld.global.nc.v4.b32 {h0, h1, h2, h3}, [$9 + 64];
     ld.global.nc.v4.b32 {l0, l1, l2, l3}, [$9 + 80];
 """
-_BYTE_TABLES = (
+BYTE_TABLES = (
     *(0x28201604, 0x403A352F, 0x534E4944, 0x7B6A615A),
     *(0xAFFFE4F3, 0x01A11835, 0x09757D4B, 0x0F4C3B08),
 )
@@ -79,17 +79,7 @@ def _shuffles(*places: int) -> str:
 
 
 _BY_SHUFFLES = tl.constexpr("{" + _OWN + _shuffles(*range(8)) + "}")
-_BY_BOTH = tl.constexpr(
-    "{" + _OWN + _BYTES + _PERMUTE.format(0, 1, 2, 3, word="$8") + _shuffles(4, 5, 6, 7) + "}"
-)
-_BY_PERMUTES = tl.constexpr(
-    "{"
-    + _BYTES
-    + ".reg .b32 upper;\nshr.u32 upper, $8, 16;"
-    + _PERMUTE.format(0, 1, 2, 3, word="$8")
-    + _PERMUTE.format(4, 5, 6, 7, word="upper")
-    + "}"
-)
+_BY_BOTH = tl.constexpr("{" + _OWN + _BYTES + _PERMUTE + _shuffles(4, 5, 6, 7) + "}")
 _REGISTERS = tl.constexpr("=&f,=&f,=&f,=&f,=&f,=&f,=&f,=&f,r,l")
 
 
@@ -97,8 +87,9 @@ _REGISTERS = tl.constexpr("=&f,=&f,=&f,=&f,=&f,=&f,=&f,=&f,r,l")
 def unpack_word(words: tl.tensor, values_ptr: tl.tensor, SHIFTED: tl.constexpr) -> tl.tensor:
     """int32 words of any shape to the eight weights in each, float32, in order.
 
-    ``values_ptr`` are the values that weights stand for; but of the first SHIFTED weights, 4 or 8,
-    the result is ``ALPHA * value + BETA`` whatever is there. 0: all by shuffles; -1: all by loads.
+    ``values_ptr`` are the values that weights stand for. With SHIFTED = 4 the first four of a word
+    are ``ALPHA * value + BETA`` whatever is there, by permutes; with 0 all are by shuffles, with -1
+    all are loaded, which the interpreter can do, too.
     """
     if SHIFTED == -1:
         return (
@@ -113,7 +104,7 @@ def unpack_word(words: tl.tensor, values_ptr: tl.tensor, SHIFTED: tl.constexpr) 
         )
     else:
         return tl.inline_asm_elementwise(
-            _BY_SHUFFLES if SHIFTED == 0 else (_BY_BOTH if SHIFTED == 4 else _BY_PERMUTES),
+            _BY_BOTH if SHIFTED == 4 else _BY_SHUFFLES,
             _REGISTERS,
             [words, values_ptr.to(tl.int64)],
             dtype=(tl.float32,) * 8,
@@ -127,5 +118,5 @@ def nf4_values(device: torch.device, factor: float = 1.0) -> torch.Tensor:
     """The sixteen values times a factor, and the tables of bytes behind them; float32 (24,)."""
     with torch.inference_mode(mode=False):
         values = torch.tensor(NF4_VALUES, dtype=torch.float32, device=device) * factor
-        tables = torch.tensor(_BYTE_TABLES, dtype=torch.int64, device=device)
+        tables = torch.tensor(BYTE_TABLES, dtype=torch.int64, device=device)
         return torch.cat((values, tables.to(torch.int32).view(torch.float32)))

@@ -189,26 +189,23 @@ def _unpacked(
     kept = tl.load(scales_ptr + block, mask=inside, other=0).to(tl.int32)
     outer = tl.load(scales_scale_ptr + block // 256, mask=inside, other=0)
     scale = tl.load(scale_code_ptr + kept) * outer + tl.load(scales_mean_ptr)
-    if SHIFTED >= 4:
+    if SHIFTED == 4:
         scale /= ALPHA
     wide = tl.broadcast_to(scale[:, :, None], (BLOCK_N, BLOCK_K // 64, 8))
     wide = tl.reshape(wide, (BLOCK_N, BLOCK_K // 8))
     shift = wide * 0
-    if SHIFTED >= 4:
+    if SHIFTED == 4:
         shift = wide * BETA
-    later = wide * 0
-    if SHIFTED == 8:
-        later = shift
     v0, v1, v2, v3, v4, v5, v6, v7 = unpack_word(packed, values_ptr, SHIFTED)
     return (
         (v0 * wide - shift).to(DTYPE),
         (v1 * wide - shift).to(DTYPE),
         (v2 * wide - shift).to(DTYPE),
         (v3 * wide - shift).to(DTYPE),
-        (v4 * wide - later).to(DTYPE),
-        (v5 * wide - later).to(DTYPE),
-        (v6 * wide - later).to(DTYPE),
-        (v7 * wide - later).to(DTYPE),
+        (v4 * wide).to(DTYPE),
+        (v5 * wide).to(DTYPE),
+        (v6 * wide).to(DTYPE),
+        (v7 * wide).to(DTYPE),
     )
 
 
