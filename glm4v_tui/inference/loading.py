@@ -183,7 +183,7 @@ class _Load:
         )
 
     def _pack(self, layer: QuantizedLayer, name: str, value: torch.Tensor) -> dict[str, Any]:
-        """Quantize a matrix on the GPU, wherever it stays afterwards."""
+        """Quantize a matrix on the GPU, piece by piece, wherever it stays afterwards."""
         if value.shape != (layer.rows, layer.columns):
             self._problem = _wrong_shape(self._source, name, value.shape)
             raise self._problem
@@ -192,7 +192,7 @@ class _Load:
         device = gpu_device(self._layout.gpu) if self._layout else place
         if place.type == "cuda":
             device = place
-        packed = layer.pack(self._conveyor.send(value, device))
+        packed = layer.pack(value, lambda piece: self._conveyor.send(piece, device))
         self._count(value)
         return {key: tensor.to(place) for key, tensor in packed.items()}
 

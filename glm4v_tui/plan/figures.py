@@ -45,6 +45,9 @@ INT8_INPUTS_AT_ONCE = 1024
 NF4_WEIGHTS_AT_ONCE = 1 << 24
 """Weights that this program's NF4 layers make whole at a time."""
 
+PACKED_AT_ONCE = 1 << 24
+"""Weights that are quantized at a time while a checkpoint is loaded."""
+
 # Speed ------------------------------------------------------------------------------------------
 
 DECODE_STEP_S = {
