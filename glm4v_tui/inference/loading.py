@@ -6,6 +6,7 @@ import gc
 import json
 import tempfile
 import time
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,13 +25,14 @@ from glm4v_tui.inference.glm4v_9b import MODEL_TYPE, register
 from glm4v_tui.inference.layout import Layout, Room, Sizes, lay_out
 from glm4v_tui.inference.quantized import saved
 from glm4v_tui.inference.quantized.layers import QuantizedLayer
+from glm4v_tui.inference.quantized.packed import load_packed
 from glm4v_tui.inference.quantized.quantizer import RulesConfig
 from glm4v_tui.inference.quantized.replace import split_tied_head
 from glm4v_tui.inference.transfer import Conveyor, gpu_device
 from glm4v_tui.precision import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from glm4v_tui.inference.placement import Placement
 
@@ -117,6 +119,10 @@ class _Load:
 
     def run(self, *, keep: bool) -> Loaded:
         self._tell(0)
+        with _no_garbage_sought() if self._is_packed else nullcontext():
+            return self._run(keep=keep)
+
+    def _run(self, *, keep: bool) -> Loaded:
         model = self._load_weights()
         try:
             assert self._arrangement is not None
@@ -134,9 +140,19 @@ class _Load:
         return Loaded(model.eval(), layout.name if layout else "cpu", self._is_packed, save_s)
 
     def _load_weights(self) -> Any:
-        rules = RulesConfig(
-            self._placement.rules, self._on_skeleton, self._pack, is_packed=self._is_packed
-        )
+        if self._is_packed:
+            model, lacking = load_packed(
+                Path(self._folder), self._placement.dtype, self._placement.rules, self._on_skeleton
+            )
+        else:
+            model, lacking = self._load_originals()
+        _require_all_weights(self._source, lacking)
+        self._require_shapes(model)
+        return model
+
+    def _load_originals(self) -> tuple[Any, list[str]]:
+        """The model, its matrices packed on the way, and the names of tensors that lack."""
+        rules = RulesConfig(self._placement.rules, self._on_skeleton, self._pack)
         transformers_logging.set_tqdm_hook(
             lambda factory, args, kwargs: factory(*args, **(kwargs | {"disable": True}))
         )
@@ -157,9 +173,7 @@ class _Load:
             raise
         finally:
             transformers_logging.set_tqdm_hook(None)
-        _require_all_weights(self._source, sorted(notes["missing_keys"]))
-        self._require_shapes(model)
-        return model
+        return model, sorted(notes["missing_keys"])
 
     # While it loads -------------------------------------------------------------------------
 
@@ -221,7 +235,8 @@ class _Load:
         spool.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=spool) as folder:
             self._arrangement.finish(model, Path(folder))
-        gc.collect()
+        if not self._is_packed:
+            gc.collect()  # what conversions left in circles
         if device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -231,6 +246,19 @@ class _Load:
             owner = model.get_submodule(name.rpartition(".")[0])
             if not isinstance(owner, QuantizedLayer) and tensor.shape != self._shapes[name]:
                 raise _wrong_shape(self._source, name, tensor.shape)
+
+
+@contextmanager
+def _no_garbage_sought() -> Iterator[None]:
+    """Thousands of new objects of which none is garbage: looking through all of them takes as long
+    as building the model."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _make_known(folder: str) -> None:
