@@ -154,7 +154,9 @@ def calibration(images: int, first: int, is_spoiled: bool, as_json: bool) -> Non
 @click.option(
     "--saved", multiple=True, default=("int4",), help="Keep and reload at this precision."
 )
-@click.option("--cap", type=float, metavar="GIB", help="Cap every row; 0 for none.")
+@click.option(
+    "--card", type=float, metavar="GIB", help="Run every row as on such a card; 0 for no cap."
+)
 @click.option("--device", type=click.Choice(["cuda", "cpu"]), default="cuda", show_default=True)
 @click.option("--pixels", type=int, default=1120, show_default=True, help="Side of the image.")
 @click.option("--text", type=int, default=1000, show_default=True, help="Tokens beside the image.")

@@ -7,7 +7,7 @@ import json
 import tempfile
 import time
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +29,16 @@ from glm4v_tui.inference.quantized.packed import load_packed
 from glm4v_tui.inference.quantized.quantizer import RulesConfig
 from glm4v_tui.inference.quantized.replace import split_tied_head
 from glm4v_tui.inference.transfer import Conveyor, gpu_device
+from glm4v_tui.plan import shape_of
+from glm4v_tui.plan.beside import beside_weights
+from glm4v_tui.plan.rules import precision_from
 from glm4v_tui.precision import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from glm4v_tui.inference.placement import Placement
+    from glm4v_tui.plan.beside import Beside
 
     OnBytes = Callable[[int, int], None]
 
@@ -52,6 +56,8 @@ class Loaded:
     """Its packed weights were there already."""
     save_s: float = 0.0
     """Seconds that keeping its packed weights took."""
+    layout: Layout | None = None
+    """Where its parts are; None on a CPU."""
 
 
 def load_processor(folder: str) -> Any:
@@ -137,7 +143,8 @@ class _Load:
         total = sum(self._sizes.values())
         self._on_bytes(total, total)
         layout = self._layout
-        return Loaded(model.eval(), layout.name if layout else "cpu", self._is_packed, save_s)
+        name = layout.name if layout else "cpu"
+        return Loaded(model.eval(), name, self._is_packed, save_s, layout)
 
     def _load_weights(self) -> Any:
         if self._is_packed:
@@ -189,12 +196,23 @@ class _Load:
             return None
         layers, tower, tower_layers, rest = measure_parts(model, placement.rules, in_host=True)
         host = read_host()
+        room = Room(placement.gpus, host.available if host else 0)
+        if (beside := self._beside_weights()) is not None:
+            room = replace(room, beside=beside)
         return lay_out(
             Sizes(layers, tower, tower_layers, rest),
-            Room(placement.gpus, host.available if host else 0),
+            room,
             placement.vision,
             may_park=any(rule.place is Place.PARKED for rule in placement.rules),
         )
+
+    def _beside_weights(self) -> tuple[Beside, ...] | None:
+        """What the memory plan says; None for a model that it cannot be made for."""
+        precision = precision_from(self._placement.precision, self._placement.rules)
+        try:
+            return beside_weights(shape_of(Path(self._source)), precision)
+        except (CheckpointError, ValueError):
+            return None
 
     def _pack(self, layer: QuantizedLayer, name: str, value: torch.Tensor) -> dict[str, Any]:
         """Quantize a matrix on the GPU, piece by piece, wherever it stays afterwards."""

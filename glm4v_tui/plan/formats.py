@@ -5,8 +5,11 @@ from __future__ import annotations
 from glm4v_tui.plan.figures import (
     ALLOCATION,
     INT8_INPUTS_AT_ONCE,
+    LARGE_ALLOCATION,
+    LEAST_REST,
     NF4_WEIGHTS_AT_ONCE,
     PACKED_AT_ONCE,
+    SEGMENT,
 )
 from glm4v_tui.precision import NF4_BLOCK, NF4_SCALES_BLOCK, Format
 
@@ -18,7 +21,11 @@ def itemsize(form: Format) -> int:
 
 def rounded(size: int) -> int:
     """As the allocator hands it out."""
-    return -(-size // ALLOCATION) * ALLOCATION
+    size = -(-size // ALLOCATION) * ALLOCATION
+    if size < LARGE_ALLOCATION:
+        return size
+    segment = -(-size // SEGMENT) * SEGMENT
+    return segment if segment - size <= LEAST_REST else size
 
 
 def matrix_bytes(rows: int, columns: int, form: Format) -> int:

@@ -89,14 +89,14 @@ def test_rows_are_told_one_by_one_and_failures_too(
 
     def run(row: Row, _: Path) -> dict[str, Any]:
         asked.append(row)
-        return {"failed": "OutOfMemoryError"} if row.cap else {"load_s": 1.0}
+        return {"failed": "OutOfMemoryError"} if row.card else {"load_s": 1.0}
 
     told: list[dict[str, Any]] = []
     monkeypatch.setattr(memory, "_run", run)
     monkeypatch.setattr(memory, "_make", lambda *_: {"made": True})
     wishes = Wishes(("glm-4v-9b",), ("int4-compact streamed", "bf16 @8"), folder=str(tiny.parent))
     measure_memory(wishes, told.append)
-    assert [(row.precision, row.vision, row.cap, row.new) for row in asked] == [
+    assert [(row.precision, row.vision, row.card, row.new) for row in asked] == [
         ("int4-compact", "streamed", 6, 128),
         ("int4-compact", "streamed", None, 128),
         ("bf16", "auto", 8, 16),
@@ -104,6 +104,12 @@ def test_rows_are_told_one_by_one_and_failures_too(
     ]
     assert told[0] == {"made": True}
     assert len(told) == 5
+
+
+def test_a_card_leaves_less_to_torch_than_it_has() -> None:
+    """Else a row would be said to fit a card that CUDA itself takes a part of."""
+    assert memory_row.room_of(6) == pytest.approx(5.46 * memory_row.GIB, rel=0.01)
+    assert memory_row.cap_of(6) == pytest.approx(5.21 * memory_row.GIB, rel=0.01)
 
 
 def test_no_row_begins_after_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from glm4v_tui.errors import OutOfMemoryError
 from glm4v_tui.inference.layout import GIB, Layout, Room, Sizes, lay_out
+from glm4v_tui.plan.beside import Beside
 
 MIB = 1 << 20
 # GLM-4V-9B in int4-compact: 40 layers, 63 layers of the tower, head and adapter.
@@ -33,7 +34,8 @@ def test_the_tower_is_streamed_where_it_does_not_fit() -> None:
 
 
 def test_the_tower_is_parked_where_only_keys_and_values_need_its_room() -> None:
-    room = Room(((0, int(7.5 * GIB)),), 64 * GIB, decode=2 * GIB)
+    beside = Beside(encode=3 * GIB // 4, decode=2 * GIB)
+    room = Room(((0, int(7.5 * GIB)),), 64 * GIB, (beside,))
     assert lay_out(COMPACT, room, "auto", may_park=True).vision == "parked"
 
 
@@ -50,6 +52,20 @@ def test_layers_are_streamed_from_the_host_and_no_more_than_needed() -> None:
     assert set(layout.layers[: 40 - streamed]) == {0}
     needed = 400 * MIB + 58 * MIB + (40 - streamed + 2) * 101 * MIB + 68 * MIB + 768 * MIB
     assert needed <= 4 * GIB < needed + 101 * MIB
+
+
+def test_a_shorter_context_goes_before_layers_that_are_streamed() -> None:
+    room = Room(((0, 5 * GIB),), 64 * GIB, (Beside(GIB, 3 * GIB), Beside(GIB // 2, GIB // 4)))
+    layout = lay_out(COMPACT, room, "auto", may_park=True)
+    assert (layout.vision, set(layout.layers)) == ("streamed", {0})
+
+
+def test_what_streaming_itself_takes_is_kept_free() -> None:
+    def streamed(more: int) -> int:
+        room = Room(((0, 4 * GIB),), 64 * GIB, (Beside(GIB // 2, GIB // 4, streaming=more),))
+        return lay_out(COMPACT, room, "auto", may_park=True).layers.count("host")
+
+    assert streamed(202 * MIB) == streamed(0) + 2
 
 
 def test_what_the_host_has_no_room_for_comes_from_disk() -> None:
