@@ -185,7 +185,10 @@ def memory(out: str | None, shapes: tuple[str, ...], **wanted: Any) -> None:
 @bench.command()
 @click.argument("rows", type=click.File(encoding="utf-8"))
 def forecast(rows: TextIO) -> None:
-    """The memory plan's forecasts beside ROWS, a file that ``bench memory --out`` wrote."""
+    """The memory plan's forecasts beside ROWS, a file that ``bench memory --out`` wrote, and the
+    rows as tables."""
     from glm4v_tui.bench.forecast import compare, table
+    from glm4v_tui.bench.memory_table import measured_table
 
-    click.echo(table(compare(rows)))
+    lines = rows.readlines()
+    click.echo(f"{table(compare(lines))}\n\n{measured_table(lines)}")

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from glm4v_tui.bench.forecast import compare, table
+from glm4v_tui.bench.memory_table import measured_table
 
 ROW = {
     "shape": "glm-4.1v", "precision": "bf16", "vision": "auto", "device": "cuda", "on": "cuda:0",
@@ -62,3 +63,19 @@ def test_a_row_whose_layers_were_streamed_is_forecast_as_such(told):
     assert found.weights_error == pytest.approx(0, abs=0.01)
     assert found.peak_error == pytest.approx(0, abs=0.01)
     assert "bf16 streamed, 31 layers streamed" in table([found])
+
+
+def test_rows_are_told_as_a_table_of_their_shape():
+    rows = [
+        ROW | {"load_s": 1.73, "card": 24.0, "load_peak_gib": 20.0, "logits_error": 0.0321},
+        ROW
+        | {"load_s": 0.9, "from_saved": True, "tower": "parked", "layers_here": 30, "layers": 40},
+        ROW | {"shape": "glm-4v-9b", "load_s": 2.5},
+        {"shape": "glm-4.1v", "failed": "x"},
+    ]
+    first, second = measured_table(map(json.dumps, rows)).split("\n\n")
+    heading, _, whole, kept = first.splitlines()
+    assert heading.startswith("| glm-4.1v | card | peak |")
+    assert whole == "| bf16 | 24 | 20.00 | 20.30 | 1.7 s |  |  | 3.2% |"
+    assert kept.startswith("| bf16, vision parked, 10 layers streamed, kept weights |  | 19.55 |")
+    assert second.startswith("| glm-4v-9b | card |")
