@@ -288,6 +288,15 @@ def test_a_changed_checkpoint_is_quantized_anew(tiny_glm4v: Path, tmp_path: Path
     assert load(folder, "int4").from_saved is False
 
 
+def test_another_transformers_makes_its_own(
+    tiny_glm4v: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have other names for the same tensors."""
+    load(tiny_glm4v, "int4", keep=True)
+    monkeypatch.setattr(saved.transformers, "__version__", "99.0")
+    assert load(tiny_glm4v, "int4").from_saved is False
+
+
 def test_a_save_that_fails_leaves_nothing(
     tiny_glm4v: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
