@@ -21,7 +21,7 @@ Vision = Literal["resident", "parked", "streamed"]
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What a model's weights take, in bytes."""
+    """What a model's weights take, and what is needed beside them, in bytes."""
 
     layers: tuple[int, ...]
     """Of the language model, in their order."""
@@ -30,6 +30,9 @@ class Sizes:
     """Those of the tower's bytes that are in its layers."""
     rest: int = 0
     """Embedding, head, adapter, norms."""
+    beside: tuple[Beside, ...] = _GUESSED
+    """What is kept free, from the longest context that is wished for to the shortest that will do.
+    """
 
     @property
     def total(self) -> int:
@@ -44,8 +47,6 @@ class Room:
     """(index, free) of every GPU that may be used."""
     host: int
     """Free host memory."""
-    beside: tuple[Beside, ...] = _GUESSED
-    """What is kept free, of the longest context that is wished for to the shortest that will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def lay_out(
         wanted = (vision,)
     elif not may_park or not sizes.tower:
         wanted = ("resident",)
-    for beside in room.beside:
+    for beside in sizes.beside:
         for one in wanted:
             if _needed(sizes, beside, one) <= free:
                 return Layout(gpu, one, here)
@@ -94,6 +95,15 @@ def lay_out(
             return Layout(gpu, "resident", spread)
     last = "streamed" if vision == "auto" and sizes.tower else wanted[-1]
     return Layout(gpu, last, _streamed(sizes, room, last, gpu, free))
+
+
+def room_for(sizes: Sizes, vision: Vision, on_gpu: int) -> int:
+    """The free memory of a GPU for which :func:`lay_out` leaves no more of the layers there.
+
+    Args:
+        on_gpu: Bytes of language layers that stay at the shortest context; the others are streamed.
+    """
+    return _for_one_layer(sizes, sizes.beside[-1], vision) + on_gpu
 
 
 def _needed(sizes: Sizes, beside: Beside, vision: Vision) -> int:
@@ -135,10 +145,10 @@ def _streamed(
     sizes: Sizes, room: Room, vision: Vision, gpu: int, free: int
 ) -> tuple[int | Literal["host", "disk"], ...]:
     """As many of the last layers as it takes, from host memory while there is any."""
-    found = (_how_many_stay(sizes, beside, vision, free) for beside in room.beside)
+    found = (_how_many_stay(sizes, beside, vision, free) for beside in sizes.beside)
     stays = next((count for count in found if count is not None), None)
     if stays is None:
-        needed = _for_one_layer(sizes, room.beside[-1], vision)
+        needed = _for_one_layer(sizes, sizes.beside[-1], vision)
         raise _too_large(needed, free, "of GPU memory are needed for one layer at a time")
     parked = sizes.tower if vision != "resident" else 0
     host = room.host - parked - GIB

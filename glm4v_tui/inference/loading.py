@@ -57,7 +57,9 @@ class Loaded:
     save_s: float = 0.0
     """Seconds that keeping its packed weights took."""
     layout: Layout | None = None
-    """Where its parts are; None on a CPU."""
+    """Where its parts went; None on the CPU, and where transformers has placed them."""
+    sizes: Sizes | None = None
+    """Of the parts that ``layout`` has placed."""
 
 
 def load_processor(folder: str) -> Any:
@@ -118,6 +120,7 @@ class _Load:
         self._conveyor = Conveyor()
         self._arrangement: Arrangement | None = None
         self._layout: Layout | None = None
+        self._part_sizes: Sizes | None = None
         self._shapes: dict[str, torch.Size] = {}
         self._done, self._next_report = 0, 0.0
         self._problem: CheckpointError | None = None
@@ -144,7 +147,7 @@ class _Load:
         self._on_bytes(total, total)
         layout = self._layout
         name = layout.name if layout else "cpu"
-        return Loaded(model.eval(), name, self._is_packed, save_s, layout)
+        return Loaded(model.eval(), name, self._is_packed, save_s, layout, self._part_sizes)
 
     def _load_weights(self) -> Any:
         if self._is_packed:
@@ -196,12 +199,13 @@ class _Load:
             return None
         layers, tower, tower_layers, rest = measure_parts(model, placement.rules, in_host=True)
         host = read_host()
-        room = Room(placement.gpus, host.available if host else 0)
+        sizes = Sizes(layers, tower, tower_layers, rest)
         if (beside := self._beside_weights()) is not None:
-            room = replace(room, beside=beside)
+            sizes = replace(sizes, beside=beside)
+        self._part_sizes = sizes
         return lay_out(
-            Sizes(layers, tower, tower_layers, rest),
-            room,
+            sizes,
+            Room(placement.gpus, host.available if host else 0),
             placement.vision,
             may_park=any(rule.place is Place.PARKED for rule in placement.rules),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -38,9 +39,10 @@ def sizes_of(name: str, precision: str) -> Sizes:
 def laid_out(name: str, precision: str, free: int) -> Layout:
     shape = known_shape(NAMES[name])
     assert shape is not None
-    room = Room(((0, free),), HOST, beside_weights(shape, PRECISIONS[precision]))
+    beside = beside_weights(shape, PRECISIONS[precision])
+    sizes = replace(sizes_of(name, precision), beside=beside)
     may_park = PRECISIONS[precision].may_park_vision
-    return lay_out(sizes_of(name, precision), room, "auto", may_park=may_park)
+    return lay_out(sizes, Room(((0, free),), HOST), "auto", may_park=may_park)
 
 
 def planned(name: str, precision: str, free: int) -> Deployment:
