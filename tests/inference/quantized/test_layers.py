@@ -16,7 +16,7 @@ from glm4v_tui.inference.quantized.layers import (
     QuantizedLayer,
     QuantizedLinear,
 )
-from glm4v_tui.plan.formats import packing_bytes
+from glm4v_tui.plan.formats import matrix_bytes, packing_bytes
 from tests.plan.allocations import Allocations
 
 kernels.require_kernels()
@@ -96,6 +96,35 @@ def test_packing_needs_little_beside_the_result(
         kept = kind(one).pack(one.weight.detach(), torch.clone)
     beside = counted.peak - one.weight.nbytes - sum(tensor.nbytes for tensor in kept.values())
     assert beside <= packing_bytes(4096, 512, kind.format, at_once=1 << 14)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_large_matrix_is_packed_on_the_gpu_with_little_beside_the_result(
+    kind: type[QuantizedLinear],
+) -> None:
+    """And NF4's bytes are those that bitsandbytes makes of the whole."""
+    from bitsandbytes.functional import quantize_4bit
+
+    rows, columns = 40_000, 4096
+    weight = torch.randn(4000, columns).to(torch.bfloat16).repeat(10, 1)
+    layer = kind(nn.Linear(columns, rows, bias=False, device="meta"))
+    layer.pack(weight[:64], lambda piece: piece.cuda())  # makes what is made once
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    kept = layer.pack(weight, lambda piece: piece.cuda())
+    peak = torch.cuda.max_memory_allocated() - before
+    limit = matrix_bytes(rows, columns, kind.format) + packing_bytes(rows, columns, kind.format)
+    assert peak <= limit + (4 << 20)
+    if kind is Nf4Linear:
+        whole, state = quantize_4bit(
+            weight.cuda(), blocksize=64, compress_statistics=True, quant_type="nf4"
+        )
+        assert torch.equal(kept["weight"], whole.view(-1))
+        assert torch.equal(kept["scales"], state.absmax)
+        assert torch.equal(kept["scales_scale"], state.state2.absmax)
 
 
 def test_importing_the_kernels_does_not_load_a_compiler() -> None:
