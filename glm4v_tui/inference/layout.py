@@ -16,6 +16,8 @@ from glm4v_tui.plan.beside import Beside
 GIB = 1 << 30
 _GUESSED = (Beside(encode=3 * GIB // 4, decode=GIB // 2),)
 """For a model that cannot be planned for."""
+_STREAMING_SHARE = 20
+"""No more than a twentieth of the layers is kept free for streaming them."""
 Vision = Literal["resident", "parked", "streamed"]
 
 
@@ -171,8 +173,12 @@ def _how_many_stay(sizes: Sizes, beside: Beside, vision: Vision, free: int) -> i
 
 
 def _for_one_layer(sizes: Sizes, beside: Beside, vision: Vision) -> int:
-    """What is needed where all layers are streamed: two of them, one on its way."""
-    more = 0 if vision == "streamed" else beside.streaming
+    """What is needed where all layers are streamed: two of them, one on its way.
+
+    What streaming itself takes was measured on large models; small ones have small buffers.
+    """
+    more = min(beside.streaming, sum(sizes.layers) // _STREAMING_SHARE)
+    more = 0 if vision == "streamed" else more
     return _others(sizes, beside, vision) + more + 2 * max(sizes.layers, default=0)
 
 

@@ -80,6 +80,13 @@ def test_room_is_told_for_so_many_layers(stays: int) -> None:
     assert _here(longer, room_for(longer, "streamed", stays * 101 * MIB)) <= stays
 
 
+@pytest.mark.parametrize("stays", [0, 3])
+def test_layers_of_a_tiny_model_can_be_sent_away(stays: int) -> None:
+    sizes = Sizes((MIB,) * 6, MIB, (), MIB, (Beside(GIB, GIB, streaming=200 * MIB),))
+    room = Room(((0, room_for(sizes, "parked", stays * MIB)),), 64 * GIB)
+    assert lay_out(sizes, room, "parked", may_park=True).layers.count("host") == 6 - stays
+
+
 def _here(sizes: Sizes, free: int) -> int:
     layout = lay_out(sizes, Room(((0, free),), 64 * GIB), "streamed", may_park=True)
     return layout.layers.count(0)
