@@ -51,8 +51,11 @@ class Shortage:
         model = backend._decoder.model
         parts = Parts(model)
         owner = parts.towers[0] if self.part == "vision" else parts.language
-        layer = model.get_submodule(parts.layers(owner)[-1])
-        layer.register_forward_pre_hook(self._meet, with_kwargs=True)
+        layer: Any = model.get_submodule(parts.layers(owner)[-1])
+        # The program's own loop calls what is in a layer of the language model, not the layer.
+        met = layer if self.part == "vision" else layer.self_attn.o_proj
+        met.register_forward_pre_hook(self._meet, with_kwargs=True)
+        backend._decoder.release()  # so that the next question reads its prompt and sees its images
 
     def _meet(self, _: Any, args: Any, kwargs: Any) -> None:
         hidden = args[0] if args else kwargs["hidden_states"]

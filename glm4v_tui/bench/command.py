@@ -172,7 +172,9 @@ def calibration(images: int, first: int, is_spoiled: bool, as_json: bool) -> Non
 @click.option(
     "--saved", multiple=True, default=("int4",), help="Keep and reload at this precision."
 )
-@click.option("--cap", type=float, metavar="GIB", help="Cap every row; 0 for none.")
+@click.option(
+    "--card", type=float, metavar="GIB", help="Run every row as on such a card; 0 for no cap."
+)
 @click.option("--device", type=click.Choice(["cuda", "cpu"]), default="cuda", show_default=True)
 @click.option("--pixels", type=int, default=1120, show_default=True, help="Side of the image.")
 @click.option("--text", type=int, default=1000, show_default=True, help="Tokens beside the image.")
@@ -213,10 +215,13 @@ def speed(out: str | None, **wanted: Any) -> None:
 @bench.command()
 @click.argument("rows", type=click.File(encoding="utf-8"))
 def forecast(rows: TextIO) -> None:
-    """The memory plan's forecasts beside ROWS, a file that ``bench memory --out`` wrote."""
+    """The memory plan's forecasts beside ROWS, a file that ``bench memory --out`` wrote, and the
+    rows as tables."""
     from glm4v_tui.bench.forecast import compare, table
+    from glm4v_tui.bench.memory_table import measured_table
 
-    click.echo(table(compare(rows)))
+    lines = rows.readlines()
+    click.echo(f"{table(compare(lines))}\n\n{measured_table(lines)}")
 
 
 @bench.command()

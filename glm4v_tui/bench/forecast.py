@@ -14,6 +14,8 @@ from glm4v_tui.plan.memory import Room, plan_for
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from glm4v_tui.plan import Shape
+
 _SHAPES = {"glm-4v-9b": "zai-org/glm-4v-9b", "glm-4.1v": "zai-org/GLM-4.1V-9B-Thinking"}
 _PLENTY = 1 << 50
 
@@ -24,6 +26,8 @@ class Compared(msgspec.Struct, frozen=True):
     shape: str
     precision: str
     tower: Tower
+    away: int
+    """Layers of the language model that were streamed."""
     weights: float
     weights_forecast: float
     peak: float
@@ -43,7 +47,7 @@ class Compared(msgspec.Struct, frozen=True):
 
 
 def compare(lines: Iterable[str]) -> Iterator[Compared]:
-    """Compare every row that answered with all layers on one GPU; others are passed over.
+    """Compare every row that answered on one GPU and without a disk; others are passed over.
 
     Args:
         lines: As ``bench memory`` prints them, a JSON object each.
@@ -58,16 +62,18 @@ def compare(lines: Iterable[str]) -> Iterator[Compared]:
 def _compared(row: dict[str, Any], name: str) -> Compared:
     shape = known_shape(_SHAPES[name])
     assert shape is not None
-    tower = _tower(row)
+    tower, here = _tower(row), _layers_here(row, shape)
     pixels, prompt = int(row["pixels"]), int(row["prompt_tokens"])
     load = Load(((pixels, pixels),), context=prompt + int(row["new"]), prompt=prompt)
-    plan = plan_for(shape, PRECISIONS[row["precision"]], Room(_PLENTY), load, tower)
+    precision = PRECISIONS[row["precision"]]
+    plan = plan_for(shape, precision, Room(_PLENTY), load, tower, layers_here=here)
     peak, reserved = float(row["answer_peak_gib"]), row.get("answer_reserved_gib")
     process = row.get("answer_gpu_process_gib")
     return Compared(
         shape=name,
         precision=str(row["precision"]),
         tower=tower,
+        away=shape.language.layers - here,
         weights=float(row["resident_gib"]),
         weights_forecast=plan.resident / GIB,
         peak=max(peak, float(row.get("load_peak_gib", 0))),
@@ -78,9 +84,27 @@ def _compared(row: dict[str, Any], name: str) -> Compared:
 
 
 def _tower(row: dict[str, Any]) -> Tower:
+    """As the row tells; older ones only tell that something was in host memory."""
+    if "tower" in row:
+        return Tower(row["tower"])
     if row.get("vision", "auto") != "auto":
         return Tower(row["vision"])
-    return Tower.PARKED if "host" in str(row.get("on")) else Tower.RESIDENT
+    if "host" not in str(row.get("on")):
+        return Tower.RESIDENT
+    return Tower.PARKED if PRECISIONS[row["precision"]].may_park_vision else Tower.STREAMED
+
+
+def _layers_here(row: dict[str, Any], shape: Shape) -> int:
+    """As the row tells; for older ones, as many as the memory that was measured holds."""
+    layers = shape.language.layers
+    if "layers_here" in row:
+        return int(row["layers_here"])
+    if _tower(row) is not Tower.STREAMED or row.get("vision", "auto") != "auto":
+        return layers
+    room, load = Room(_PLENTY), Load()
+    plan = plan_for(shape, PRECISIONS[row["precision"]], room, load, Tower.STREAMED)
+    missing = plan.resident - float(row["resident_gib"]) * GIB
+    return layers - round(missing / (plan.weights.language / layers))
 
 
 def table(rows: Iterable[Compared]) -> str:
@@ -92,6 +116,7 @@ def table(rows: Iterable[Compared]) -> str:
     ]
     for row in rows:
         where = "" if row.tower is Tower.RESIDENT else f" {row.tower}"
+        where += f", {row.away} layers streamed" if row.away else ""
         weights = f"{row.weights_forecast:.2f}; {row.weights:.2f}; {row.weights_error:+.1%}"
         peak = f"{row.peak_forecast:.2f}; {row.peak:.2f}; {row.peak_error:+.1%}"
         beside = "" if row.beside is None else f"{row.beside:.2f}"

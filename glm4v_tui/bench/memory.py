@@ -1,8 +1,9 @@
 """What every precision takes: memory, seconds to load, seconds to the first token, tokens a second.
 
 Each row runs in a fresh process and is told as soon as it is measured, one JSON object a line. A
-row that claims to fit a card runs with the allocator capped at that card's size; when it fails
-there it runs again without the cap, so that the figure is known.
+row that claims to fit a card runs as on that card: its parts are placed for the memory that the
+card has free, and the allocator is capped at the card's size less what CUDA takes itself. When it
+fails there it runs again without the cap, so that the figure is known.
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ class Wishes(msgspec.Struct, frozen=True):
     """As in :data:`CARDS`; all of its rows when empty."""
     saved: tuple[str, ...] = ("int4",)
     """Precisions whose weights are kept and loaded again."""
-    cap: float | None = None
-    """GiB for every row in place of the cards'; 0 for no cap."""
+    card: float | None = None
+    """GiB of the card that every row is to run on, in place of its own; 0 for no cap."""
     device: str = "cuda"
     pixels: int = 1120
     text: int = 1000
@@ -90,19 +91,19 @@ def _measure_shape(shape: str, folder: Path, wishes: Wishes, end: float, tell: T
                 continue
             facts = _run(row, folder)
             tell(facts)
-            if "failed" in facts and row.cap is not None:
-                tell(_run(msgspec.structs.replace(row, cap=None), folder))
+            if "failed" in facts and row.card is not None:
+                tell(_run(msgspec.structs.replace(row, card=None), folder))
 
 
 def _rows(shape: str, what: str, folder: Path, wishes: Wishes) -> Sequence[Row]:
     precision, _, how = what.partition(" ")
-    cap = wishes.cap if wishes.cap is not None else CARDS.get(shape, {}).get(what)
+    card = wishes.card if wishes.card is not None else CARDS.get(shape, {}).get(what)
     vision, new = how or "auto", wishes.new
     if how.startswith("@"):
-        vision, cap, new = "auto", float(how[1:]), min(new, _OFFLOADED_TOKENS)
+        vision, card, new = "auto", float(how[1:]), min(new, _OFFLOADED_TOKENS)
     first = Row(
         shape, str(folder), precision, vision,  # type: ignore[arg-type]
-        cap=cap or None,
+        card=card or None,
         device=wishes.device,  # type: ignore[arg-type]
         pixels=wishes.pixels, text=wishes.text, new=new,
         keep=precision in wishes.saved and not how,

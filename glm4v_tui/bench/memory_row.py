@@ -10,11 +10,16 @@ import sys
 import time
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from glm4v_tui.inference.environment import prepare_environment
+from glm4v_tui.plan.cards import free_of
+from glm4v_tui.plan.figures import CUDA_CONTEXT, CUDA_KERNELS, CUDA_KERNELS_MORE
+
+if TYPE_CHECKING:
+    from glm4v_tui.inference.layout import Layout
 
 GIB = 1 << 30
 _EVERY_S = 0.02
@@ -29,8 +34,8 @@ class Row(msgspec.Struct, frozen=True):
     folder: str
     precision: str
     vision: Literal["auto", "resident", "parked", "streamed"] = "auto"
-    cap: float | None = None
-    """GiB that torch may take of the GPU."""
+    card: float | None = None
+    """GiB of the card that it must fit."""
     device: Literal["cuda", "cpu"] = "cuda"
     pixels: int = 1120
     text: int = 1000
@@ -95,9 +100,10 @@ def _measure(row: Row, facts: dict[str, Any]) -> None:
     torch.set_num_threads(compute_threads(10**10))
     if row.device == "cuda":
         facts["gpu"] = torch.cuda.get_device_name()
-        if row.cap is not None:
+        if row.card is not None:
+            facts["cap"] = round(cap_of(row.card) / GIB, 3)
             total = torch.cuda.get_device_properties(0).total_memory
-            torch.cuda.set_per_process_memory_fraction(min(1.0, row.cap * GIB / total))
+            torch.cuda.set_per_process_memory_fraction(min(1.0, cap_of(row.card) / total))
         torch.zeros(1, device="cuda")
     model = _load(row, facts)
     if row.answer:
@@ -112,6 +118,8 @@ def _load(row: Row, facts: dict[str, Any]) -> Any:
 
     placement = choose_placement(row.precision, row.device, lambda itemsize: itemsize)
     placement = msgspec.structs.replace(placement, vision=row.vision)
+    if row.card is not None:
+        placement = msgspec.structs.replace(placement, gpus=((0, room_of(row.card)),))
     _reset()
     with Peaks(gpu=row.device == "cuda") as peaks:
         started = time.monotonic()
@@ -122,6 +130,7 @@ def _load(row: Row, facts: dict[str, Any]) -> Any:
     nbytes, parameters = loading.count_weights(loaded.model)
     facts |= {
         "on": loaded.device,
+        **_places(loaded.layout),
         "from_saved": loaded.from_saved,
         "parameters": parameters,
         "weights_gib": _gib(nbytes),
@@ -131,6 +140,23 @@ def _load(row: Row, facts: dict[str, Any]) -> Any:
         "resident_gib": _gib(torch.cuda.memory_allocated()) if row.device == "cuda" else None,
     }
     return loaded.model
+
+
+def room_of(card: float) -> int:
+    """Bytes that a card of so many GiB has free for a process whose CUDA context is there."""
+    return free_of(int(card * GIB)) - CUDA_CONTEXT
+
+
+def cap_of(card: float) -> int:
+    """Bytes that torch may take of it when the kernels are loaded as well."""
+    return room_of(card) - CUDA_KERNELS - CUDA_KERNELS_MORE
+
+
+def _places(layout: Layout | None) -> dict[str, Any]:
+    if layout is None:
+        return {}
+    here = sum(not isinstance(place, str) for place in layout.layers)
+    return {"tower": layout.vision, "layers_here": here, "layers": len(layout.layers)}
 
 
 def _answer(row: Row, model: Any, facts: dict[str, Any]) -> None:

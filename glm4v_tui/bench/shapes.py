@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,7 @@ def write_checkpoint(folder: Path, name: str, device: str) -> int:
     """Make a folder of random bfloat16 weights, unless it is there; the parameters in it.
 
     Matrices are normal with the deviation that keeps the size of what passes through, norms are
-    ones, biases are small.
+    ones, biases are small. What a layer adds to the stream is made small, see :func:`_share`.
     """
     config = config_of(name)
     table = table_of(config)
@@ -67,7 +68,7 @@ def write_checkpoint(folder: Path, name: str, device: str) -> int:
     files = [f"model-{n:05d}-of-{len(shards):05d}.safetensors" for n in range(1, len(shards) + 1)]
     with ThreadPoolExecutor(_WRITERS) as pool:
         jobs = [
-            pool.submit(_write_shard, folder / file, shard, device, seed)
+            pool.submit(_write_shard, folder / file, shard, config, device, seed)
             for seed, (file, shard) in enumerate(zip(files, shards, strict=True))
         ]
         for job in jobs:
@@ -92,7 +93,7 @@ def _shards(table: Table) -> Iterator[Table]:
     yield shard
 
 
-def _write_shard(file: Path, shard: Table, device: str, seed: int) -> None:
+def _write_shard(file: Path, shard: Table, config: dict[str, Any], device: str, seed: int) -> None:
     """By hand, tensor by tensor: a thread a shard writes faster than one library call for all."""
     import torch
 
@@ -107,18 +108,46 @@ def _write_shard(file: Path, shard: Table, device: str, seed: int) -> None:
     with file.open("wb", buffering=0) as stream:
         stream.write(struct.pack("<Q", len(words)) + words)
         for name, shape in shard.items():
-            stream.write(_bytes_of(_random(name, shape, generator)))
+            stream.write(_bytes_of(_random(name, shape, _share(name, config), generator)))
 
 
-def _random(name: str, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+_LAST_OF_A_LAYER = re.compile(
+    r"vision\.transformer\.layers\.\d+\.(input|post_attention)_layernorm\.weight$"
+    r"|encoder\.layers\.\d+\.(self_attention\.dense|mlp\.dense_4h_to_h)\.weight$"
+    r"|(post_self_attn|post_mlp)_layernorm\.weight$"
+    r"|blocks\.\d+\.(attn\.proj|mlp\.down_proj)\.weight$"
+)
+"""What attention and feed-forward part end with: a norm in the tower of GLM-4V-9B and in GLM-4.1V's
+language model, else a matrix."""
+
+
+def _share(name: str, config: dict[str, Any]) -> float:
+    """What a tensor's values are multiplied by: with all ones, each of 63 layers doubles the error
+    of the one before, and no two precisions have anything in common at the end. Trained layers add
+    a little to the stream; here each of 2 n parts adds 1 / sqrt(2 n) of what it began with."""
+    if not _LAST_OF_A_LAYER.search(name):
+        return 1.0
+    vision = config["vision_config"]
+    if ".vision" in name or "visual." in name:
+        layers = vision.get("num_hidden_layers") or vision["depth"]
+    else:
+        layers = config.get("num_layers") or config["text_config"]["num_hidden_layers"]
+    return 1 / math.sqrt(2 * layers)
+
+
+def _random(
+    name: str, shape: tuple[int, ...], share: float, generator: torch.Generator
+) -> torch.Tensor:
     import torch
 
     made = torch.empty(shape, dtype=torch.bfloat16, device=generator.device)
     if "norm" in name and name.endswith("weight"):
-        return made.fill_(1.0)
+        return made.fill_(share)
     if len(shape) < 2:
         return made.normal_(0, 0.02, generator=generator)
-    deviation = 0.02 if "embed" in name else 1 / math.sqrt(math.prod(shape[1:]))
+    if name.endswith(("embed_tokens.weight", "word_embeddings.weight")):
+        return made.normal_(generator=generator)
+    deviation = 0.02 if "embed" in name else share / math.sqrt(math.prod(shape[1:]))
     return made.normal_(0, deviation, generator=generator)
 
 

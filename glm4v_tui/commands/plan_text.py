@@ -128,7 +128,8 @@ def _card_row(card: CardPlan) -> tuple[str, ...]:
 
 
 def _notes(report: PlanReport) -> Iterator[str]:
-    yield "at work: the widest moment beyond weights, keys and values. CUDA: its own needs."
+    yield "at work: the widest moment beyond weights, keys and values."
+    yield "CUDA: its own needs, and what its allocator holds without using it."
     yield "tok/s: expected, no faster than transformers' own loop was measured on an H100."
     yield "limit: tokens/s if reading the weights were all there is to do (90 % of the bandwidth)."
     if report.is_rough:

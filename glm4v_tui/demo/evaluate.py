@@ -71,11 +71,18 @@ def main() -> None:
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument(
+        "--logits",
+        type=Path,
+        help="a file for the logits of 24 answers: written when it is not there, else compared",
+    )
     parser.add_argument("--wrong", action="store_true", help="print every wrong answer")
     options = parser.parse_args()
     processor = AutoProcessor.from_pretrained(options.checkpoint)
     model = _load(options.checkpoint, options.precision, options.device)
     asked = list(islice(questions(options.fonts, options.first_seed), options.questions))
+    if options.logits is not None:
+        _tell_logits(options.logits, torch.cat(list(_logits(model, processor, asked[:24]))))
     begun = time.monotonic()
     results: dict[str, list[bool]] = defaultdict(list)
     needless = 0
@@ -188,6 +195,28 @@ def _answers(
             out[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True
         )
         yield from zip(batch, texts, strict=True)
+
+
+@torch.inference_mode()
+def _logits(model: Any, processor: Any, asked: Iterable[Asked]) -> Iterator[torch.Tensor]:
+    """Of every token of the expected answers, (tokens, vocabulary)."""
+    for question in asked:
+        prompt = processor.apply_chat_template(_conversation(question), add_generation_prompt=True)
+        answer = question.last.answer
+        inputs = processor(
+            text=[prompt + answer], images=list(question.images) or None, return_tensors="pt"
+        ).to(model.device, dtype=model.dtype)
+        tokens = len(processor.tokenizer(answer)["input_ids"])
+        yield model(**inputs).logits[0, -tokens - 1 : -1].float().cpu()
+
+
+def _tell_logits(file: Path, logits: torch.Tensor) -> None:
+    """How far they are from those of the file: the norm of the difference over theirs."""
+    if not file.is_file():
+        torch.save(logits, file)
+        return
+    exact = torch.load(file, weights_only=True)
+    print(f"logits off by {(logits - exact).norm() / exact.norm():.2%}", flush=True)
 
 
 def _conversation(asked: Asked) -> list[dict[str, object]]:

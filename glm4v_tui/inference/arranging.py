@@ -13,6 +13,7 @@ from glm4v_tui.inference.quantized.parts import Parts
 from glm4v_tui.inference.quantized.replace import is_tied
 from glm4v_tui.inference.slab import Parked, Streamed
 from glm4v_tui.inference.transfer import gpu_device
+from glm4v_tui.plan.formats import matrix_bytes, rounded
 from glm4v_tui.precision import PLAIN, Part, Place, format_of
 
 if TYPE_CHECKING:
@@ -157,7 +158,10 @@ def measure_parts(
 
 
 def bytes_of(module: nn.Module) -> int:
-    """Of parameters and buffers, quantized ones as they will be; a shared tensor counts once."""
+    """Of parameters and buffers, quantized ones as they will be; a shared tensor counts once.
+
+    As a GPU's allocator rounds them up.
+    """
     seen: set[int] = set()
     total = 0
     for owner in module.modules():
@@ -168,9 +172,9 @@ def bytes_of(module: nn.Module) -> int:
             is_weight = isinstance(owner, QuantizedLayer) and name == "weight"
             if is_weight and tensor.is_floating_point():
                 assert isinstance(owner, QuantizedLayer)
-                total += owner.packed_bytes
+                total += matrix_bytes(owner.rows, owner.columns, owner.format)
             else:
-                total += tensor.nbytes
+                total += rounded(tensor.nbytes)
     return total
 
 

@@ -11,14 +11,19 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from glm4v_tui.errors import OutOfMemoryError
+from glm4v_tui.plan.beside import Beside
 
 GIB = 1 << 30
+_GUESSED = (Beside(encode=3 * GIB // 4, decode=GIB // 2),)
+"""For a model that cannot be planned for."""
+_STREAMING_SHARE = 20
+"""No more than a twentieth of the layers is kept free for streaming them."""
 Vision = Literal["resident", "parked", "streamed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What a model's weights take, in bytes."""
+    """What a model's weights take, and what is needed beside them, in bytes."""
 
     layers: tuple[int, ...]
     """Of the language model, in their order."""
@@ -27,6 +32,9 @@ class Sizes:
     """Those of the tower's bytes that are in its layers."""
     rest: int = 0
     """Embedding, head, adapter, norms."""
+    beside: tuple[Beside, ...] = _GUESSED
+    """What is kept free, from the longest context that is wished for to the shortest that will do.
+    """
 
     @property
     def total(self) -> int:
@@ -41,10 +49,6 @@ class Room:
     """(index, free) of every GPU that may be used."""
     host: int
     """Free host memory."""
-    encode: int = 3 * GIB // 4
-    """Kept free for the work on an image and on a long prompt."""
-    decode: int = GIB // 2
-    """Kept free for keys and values while it answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,43 +89,47 @@ def lay_out(
         wanted = (vision,)
     elif not may_park or not sizes.tower:
         wanted = ("resident",)
-    for one in wanted:
-        if _needed(sizes, room, one) <= free:
-            return Layout(gpu, one, here)
-    if len(room.gpus) > 1 and (spread := _spread(sizes, room, gpu)) is not None:
-        return Layout(gpu, "resident", spread)
+    for beside in sizes.beside:
+        for one in wanted:
+            if _needed(sizes, beside, one) <= free:
+                return Layout(gpu, one, here)
+        if len(room.gpus) > 1 and (spread := _spread(sizes, room, beside, gpu)) is not None:
+            return Layout(gpu, "resident", spread)
     last = "streamed" if vision == "auto" and sizes.tower else wanted[-1]
     return Layout(gpu, last, _streamed(sizes, room, last, gpu, free))
 
 
 def room_for(sizes: Sizes, vision: Vision, on_gpu: int) -> int:
-    """The free memory of a GPU for which :func:`lay_out` leaves so much of the layers there.
+    """The free memory of a GPU for which :func:`lay_out` leaves no more of the layers there.
 
     Args:
-        on_gpu: Bytes of language layers that stay; the others are streamed.
+        on_gpu: Bytes of language layers that stay at the shortest context; the others are streamed.
     """
-    moving = 2 * max(sizes.layers, default=0)
-    return _needed(sizes, Room((), 0), vision, on_gpu + moving)
+    return _for_one_layer(sizes, sizes.beside[-1], vision) + on_gpu
 
 
-def _needed(sizes: Sizes, room: Room, vision: Vision, on_gpu: int | None = None) -> int:
-    """The peak of the GPU's memory; ``on_gpu`` are the language layers' bytes there."""
-    others = sizes.rest + (sum(sizes.layers) if on_gpu is None else on_gpu)
+def _needed(sizes: Sizes, beside: Beside, vision: Vision) -> int:
+    """The peak of the GPU's memory with all layers of the language model on it."""
+    return sum(sizes.layers) + _others(sizes, beside, vision)
+
+
+def _others(sizes: Sizes, beside: Beside, vision: Vision) -> int:
+    """The same without these layers."""
     match vision:
         case "resident":
-            return others + sizes.tower + max(room.encode, room.decode)
+            return sizes.rest + sizes.tower + max(beside.encode, beside.decode)
         case "parked":
-            return max(others + sizes.tower + room.encode, others + room.decode)
+            return sizes.rest + max(sizes.tower + beside.encode, beside.decode)
         case "streamed":
-            stays = sizes.tower - sum(sizes.tower_layers)
+            stays = sizes.rest + sizes.tower - sum(sizes.tower_layers) + beside.streaming
             moving = 2 * max(sizes.tower_layers, default=0)
-            return others + stays + max(moving + room.encode, room.decode)
+            return stays + max(moving + beside.encode, beside.decode)
 
 
-def _spread(sizes: Sizes, room: Room, first: int) -> tuple[int, ...] | None:
+def _spread(sizes: Sizes, room: Room, beside: Beside, first: int) -> tuple[int, ...] | None:
     """Layers over all GPUs, the first filled first; None when they do not fit."""
     order = sorted(room.gpus, key=lambda one: one[0] != first)
-    left = [free - max(room.encode, room.decode) for _, free in order]
+    left = [free - max(beside.encode, beside.decode) for _, free in order]
     left[0] -= sizes.rest + sizes.tower
     places: list[int] = []
     at = 0
@@ -139,12 +147,10 @@ def _streamed(
     sizes: Sizes, room: Room, vision: Vision, gpu: int, free: int
 ) -> tuple[int | Literal["host", "disk"], ...]:
     """As many of the last layers as it takes, from host memory while there is any."""
-    moving = 2 * max(sizes.layers, default=0)
-    stays = len(sizes.layers)
-    while stays and _needed(sizes, room, vision, sum(sizes.layers[:stays]) + moving) > free:
-        stays -= 1
-    needed = _needed(sizes, room, vision, moving)
-    if needed > free:
+    found = (_how_many_stay(sizes, beside, vision, free) for beside in sizes.beside)
+    stays = next((count for count in found if count is not None), None)
+    if stays is None:
+        needed = _for_one_layer(sizes, sizes.beside[-1], vision)
         raise _too_large(needed, free, "of GPU memory are needed for one layer at a time")
     parked = sizes.tower if vision != "resident" else 0
     host = room.host - parked - GIB
@@ -153,6 +159,27 @@ def _streamed(
         host -= size
         places.append("host" if host > 0 else "disk")
     return tuple(places)
+
+
+def _how_many_stay(sizes: Sizes, beside: Beside, vision: Vision, free: int) -> int | None:
+    """Layers for which there is room; None where there is not even for one that is streamed."""
+    if _needed(sizes, beside, vision) <= free:
+        return len(sizes.layers)
+    left = free - _for_one_layer(sizes, beside, vision)
+    stays = len(sizes.layers) - 1
+    while stays and sum(sizes.layers[:stays]) > left:
+        stays -= 1
+    return stays if left >= 0 else None
+
+
+def _for_one_layer(sizes: Sizes, beside: Beside, vision: Vision) -> int:
+    """What is needed where all layers are streamed: two of them, one on its way.
+
+    What streaming itself takes was measured on large models; small ones have small buffers.
+    """
+    more = min(beside.streaming, sum(sizes.layers) // _STREAMING_SHARE)
+    more = 0 if vision == "streamed" else more
+    return _others(sizes, beside, vision) + more + 2 * max(sizes.layers, default=0)
 
 
 def _too_large(needed: int, free: int, what: str) -> OutOfMemoryError:

@@ -6,7 +6,8 @@ import gc
 import json
 import tempfile
 import time
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +25,20 @@ from glm4v_tui.inference.glm4v_9b import MODEL_TYPE, register
 from glm4v_tui.inference.layout import Layout, Room, Sizes, lay_out
 from glm4v_tui.inference.quantized import saved
 from glm4v_tui.inference.quantized.layers import QuantizedLayer
+from glm4v_tui.inference.quantized.packed import load_packed
 from glm4v_tui.inference.quantized.quantizer import RulesConfig
 from glm4v_tui.inference.quantized.replace import split_tied_head
 from glm4v_tui.inference.transfer import Conveyor, gpu_device
+from glm4v_tui.plan import shape_of
+from glm4v_tui.plan.beside import beside_weights
+from glm4v_tui.plan.rules import precision_from
 from glm4v_tui.precision import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from glm4v_tui.inference.placement import Placement
+    from glm4v_tui.plan.beside import Beside
 
     OnBytes = Callable[[int, int], None]
 
@@ -122,6 +128,10 @@ class _Load:
 
     def run(self, *, keep: bool) -> Loaded:
         self._tell(0)
+        with _no_garbage_sought() if self._is_packed else nullcontext():
+            return self._run(keep=keep)
+
+    def _run(self, *, keep: bool) -> Loaded:
         model = self._load_weights()
         try:
             assert self._arrangement is not None
@@ -137,14 +147,22 @@ class _Load:
         self._on_bytes(total, total)
         layout = self._layout
         name = layout.name if layout else "cpu"
-        return Loaded(
-            model.eval(), name, self._is_packed, save_s, layout=layout, sizes=self._part_sizes
-        )
+        return Loaded(model.eval(), name, self._is_packed, save_s, layout, self._part_sizes)
 
     def _load_weights(self) -> Any:
-        rules = RulesConfig(
-            self._placement.rules, self._on_skeleton, self._pack, is_packed=self._is_packed
-        )
+        if self._is_packed:
+            model, lacking = load_packed(
+                Path(self._folder), self._placement.dtype, self._placement.rules, self._on_skeleton
+            )
+        else:
+            model, lacking = self._load_originals()
+        _require_all_weights(self._source, lacking)
+        self._require_shapes(model)
+        return model
+
+    def _load_originals(self) -> tuple[Any, list[str]]:
+        """The model, its matrices packed on the way, and the names of tensors that lack."""
+        rules = RulesConfig(self._placement.rules, self._on_skeleton, self._pack)
         transformers_logging.set_tqdm_hook(
             lambda factory, args, kwargs: factory(*args, **(kwargs | {"disable": True}))
         )
@@ -165,9 +183,7 @@ class _Load:
             raise
         finally:
             transformers_logging.set_tqdm_hook(None)
-        _require_all_weights(self._source, sorted(notes["missing_keys"]))
-        self._require_shapes(model)
-        return model
+        return model, sorted(notes["missing_keys"])
 
     # While it loads -------------------------------------------------------------------------
 
@@ -183,16 +199,27 @@ class _Load:
             return None
         layers, tower, tower_layers, rest = measure_parts(model, placement.rules, in_host=True)
         host = read_host()
-        self._part_sizes = Sizes(layers, tower, tower_layers, rest)
+        sizes = Sizes(layers, tower, tower_layers, rest)
+        if (beside := self._beside_weights()) is not None:
+            sizes = replace(sizes, beside=beside)
+        self._part_sizes = sizes
         return lay_out(
-            self._part_sizes,
+            sizes,
             Room(placement.gpus, host.available if host else 0),
             placement.vision,
             may_park=any(rule.place is Place.PARKED for rule in placement.rules),
         )
 
+    def _beside_weights(self) -> tuple[Beside, ...] | None:
+        """What the memory plan says; None for a model that it cannot be made for."""
+        precision = precision_from(self._placement.precision, self._placement.rules)
+        try:
+            return beside_weights(shape_of(Path(self._source)), precision)
+        except (CheckpointError, ValueError):
+            return None
+
     def _pack(self, layer: QuantizedLayer, name: str, value: torch.Tensor) -> dict[str, Any]:
-        """Quantize a matrix on the GPU, wherever it stays afterwards."""
+        """Quantize a matrix on the GPU, piece by piece, wherever it stays afterwards."""
         if value.shape != (layer.rows, layer.columns):
             self._problem = _wrong_shape(self._source, name, value.shape)
             raise self._problem
@@ -202,7 +229,7 @@ class _Load:
         if place.type == "cuda":
             device = place
         try:
-            packed = layer.pack(self._conveyor.send(value, device))
+            packed = layer.pack(value, lambda piece: self._conveyor.send(piece, device))
         except torch.OutOfMemoryError as error:
             self._problem = error
             raise
@@ -234,7 +261,8 @@ class _Load:
         spool.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=spool) as folder:
             self._arrangement.finish(model, Path(folder))
-        gc.collect()
+        if not self._is_packed:
+            gc.collect()  # what conversions left in circles
         if device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -244,6 +272,19 @@ class _Load:
             owner = model.get_submodule(name.rpartition(".")[0])
             if not isinstance(owner, QuantizedLayer) and tensor.shape != self._shapes[name]:
                 raise _wrong_shape(self._source, name, tensor.shape)
+
+
+@contextmanager
+def _no_garbage_sought() -> Iterator[None]:
+    """Thousands of new objects of which none is garbage: looking through all of them takes as long
+    as building the model."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def make_known(folder: str) -> None:

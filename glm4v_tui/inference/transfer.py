@@ -6,6 +6,8 @@ import torch
 
 _PIECE = 64 << 20
 """Bytes that are on their way at once; two such buffers take turns."""
+_SMALL = 1 << 20
+"""Bytes up to which the driver's own way is taken."""
 
 
 def gpu_device(index: int) -> torch.device:
@@ -28,7 +30,7 @@ class Conveyor:
         """The tensor on ``device``; itself where it is there already."""
         if tensor.device == device:
             return tensor
-        if device.type != "cuda" or tensor.device.type != "cpu" or tensor.nbytes < _PIECE // 8:
+        if device.type != "cuda" or tensor.device.type != "cpu" or tensor.nbytes < _SMALL:
             return tensor.to(device)
         arrived = torch.empty(tensor.shape, dtype=tensor.dtype, device=device)
         source = tensor.contiguous().view(-1).view(torch.uint8)

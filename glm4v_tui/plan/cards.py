@@ -6,18 +6,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from glm4v_tui.plan.choosing import recommended
-from glm4v_tui.plan.figures import CARDS, DRIVER_RESERVED, Card
+from glm4v_tui.plan.choosing import loads_tried, recommended
+from glm4v_tui.plan.figures import CARDS, DRIVER_SHARE, Card
 from glm4v_tui.plan.memory import Load, Plan, plans
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from glm4v_tui.plan.shape import Shape
-
-
-_CONTEXTS = (4096, 2560)
-"""Tried in turn where the context asked for does not fit; an image takes 1,600."""
 
 
 class CardPlan(msgspec.Struct, frozen=True):
@@ -38,16 +34,18 @@ def card_plans(
     return tuple(_on_card(shape, load, card) for card in cards)
 
 
+def free_of(memory: int) -> int:
+    """Bytes that a card with nothing else on it has for a program."""
+    return int(memory * (1 - DRIVER_SHARE))
+
+
 def _on_card(shape: Shape, load: Load, card: Card) -> CardPlan:
-    if (plan := _best(shape, load, card)) is not None:
-        return CardPlan(card, plan, load.context)
-    for context in (size for size in _CONTEXTS if size < load.context):
-        less = msgspec.structs.replace(load, context=context)
-        if (plan := _best(shape, less, card)) is not None:
-            return CardPlan(card, plan, context, is_reduced=True)
+    for one in loads_tried(load):
+        if (plan := _best(shape, one, card)) is not None:
+            return CardPlan(card, plan, one.context, is_reduced=one.context < load.context)
     return CardPlan(card, None, load.context)
 
 
 def _best(shape: Shape, load: Load, card: Card) -> Plan | None:
-    free = card.memory - DRIVER_RESERVED
+    free = free_of(card.memory)
     return recommended(plans(shape, gpu_free=free, load=load, bandwidth=card.bandwidth))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from glm4v_tui.plan.figures import CUDA_CONTEXT
-from glm4v_tui.plan.memory import Load, Plan, plans
+from glm4v_tui.plan.memory import Load, Plan, Room, plan_for, plans
 from glm4v_tui.plan.rules import PRECISIONS
 from glm4v_tui.plan.split import CPU, Gpu, Split, offloaded, on_one, spread
+from glm4v_tui.plan.weights import Tower
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,15 +36,25 @@ class Deployment:
     fits: bool
     """False when it is slow (offloaded) or will not work at all; ``why`` says which."""
     why: str
+    context: int = 0
+    """Tokens that the plan is for; fewer than were asked for where only these fit."""
 
 
 _USUAL_CONTEXT = 8192
+_LESS_CONTEXT = (4096, 2560)
+"""Tried in turn where the context asked for does not fit; an image takes 1,600."""
 
 
 def usual_load(shape: Shape, sizes: tuple[tuple[int, int], ...] = ((1120, 1120),)) -> Load:
     """A large image and a context of 8,192 tokens, or as many as the model reads."""
     most = shape.language.max_context or _USUAL_CONTEXT
     return Load(sizes, min(_USUAL_CONTEXT, most))
+
+
+def loads_tried(load: Load) -> tuple[Load, ...]:
+    """A load, and with less context for memory that is too small for it."""
+    less = (context for context in _LESS_CONTEXT if context < load.context)
+    return (load, *(msgspec.structs.replace(load, context=context) for context in less))
 
 
 def recommended(choices: Sequence[Plan], *, has_bf16: bool = True) -> Plan | None:
@@ -98,8 +111,9 @@ def _on_cpu(
     best = recommended(choices) or next((plan for plan in choices if plan.fits), choices[-1])
     split = on_one(best, shape.language.layers, CPU)
     if best.fits:
-        return Deployment(best, split, True, "There is no GPU in use.")
-    return Deployment(best, split, False, "The free host memory is too little for it.")
+        return Deployment(best, split, True, "There is no GPU in use.", load.context)
+    why = "The free host memory is too little for it."
+    return Deployment(best, split, False, why, load.context)
 
 
 @dataclass(frozen=True)
@@ -119,39 +133,73 @@ class _Case:
         has_bf16 = all(gpu.has_bf16 for gpu in self.gpus)
         return tuple(n for n in ON_GPU if n in self.precisions and (has_bf16 or n != "bf16"))
 
-    def plan(self, name: str, gpu: Gpu) -> Plan:
+    @property
+    def roomiest(self) -> Gpu:
+        return max(self.gpus, key=lambda gpu: gpu.free)
+
+    def plan(self, name: str, load: Load) -> Plan:
+        """On the roomiest GPU."""
         return plans(
             self.shape,
-            gpu_free=gpu.free,
+            gpu_free=self.roomiest.free,
             host_free=self.host_free,
-            load=self.load,
-            bandwidth=gpu.bandwidth,
+            load=load,
+            bandwidth=self.roomiest.bandwidth,
             context=self.context,
             precisions=(self.precisions[name],),
         )[0]
 
+    def offloaded(self, name: str, load: Load, layers_here: int) -> Plan:
+        """With so many layers on the roomiest GPU, and the tower streamed to it as well."""
+        best = self.roomiest
+        room = Room(best.free, self.host_free, best.bandwidth, self.context)
+        tower = Tower.STREAMED if self.shape.vision else Tower.RESIDENT
+        precision = self.precisions[name]
+        return plan_for(self.shape, precision, room, load, tower, layers_here=layers_here)
+
 
 def _on_gpus(case: _Case) -> Deployment:
-    best = max(case.gpus, key=lambda gpu: gpu.free)
-    layers = case.shape.language.layers
-    for name in case.candidates:
-        plan = case.plan(name, best)
-        if plan.fits:
-            why = "It is the most exact that fits." if case.precision == "auto" else "It fits."
-            return Deployment(plan, on_one(plan, layers, best.device), True, why)
-        split = spread(plan, layers, case.gpus) if len(case.gpus) > 1 else None
-        if split is not None:
-            return Deployment(plan, split, True, "It fits the GPUs together, not one alone.")
-    return _offloaded(case, best)
+    for load in loads_tried(case.load):
+        for name in case.candidates:
+            if (found := _on_gpus_whole(case, name, load)) is not None:
+                return found
+    return _offloaded(case)
 
 
-def _offloaded(case: _Case, best: Gpu) -> Deployment:
-    plan = case.plan(_OFFLOADED if case.precision == "auto" else case.precision, best)
+def _on_gpus_whole(case: _Case, name: str, load: Load) -> Deployment | None:
+    """No layer streamed: all of it on one GPU, or its layers on several."""
     layers = case.shape.language.layers
-    split = offloaded(plan, layers, case.gpus, case.host_free)
-    if split is None:
-        why = "The free GPU memory does not even take what every token needs."
-        return Deployment(plan, on_one(plan, layers, best.device), False, why)
-    here = sum(device.startswith("cuda") for device in split.layers)
-    why = f"Only {here} of {layers} layers fit the GPU; the others are fetched for every token."
-    return Deployment(plan, split, False, why)
+    plan = case.plan(name, load)
+    less = "" if load is case.load else f" It does with a context of {load.context:,} tokens."
+    if plan.fits:
+        why = "It is the most exact that fits." if case.precision == "auto" else "It fits."
+        why = f"A context of {case.load.context:,} tokens does not fit.{less}" if less else why
+        split = on_one(plan, layers, case.roomiest.device)
+        return Deployment(plan, split, True, why, load.context)
+    split_ = spread(plan, layers, case.gpus) if len(case.gpus) > 1 else None
+    if split_ is not None:
+        why = f"It fits the GPUs together, not one alone.{less}"
+        return Deployment(plan, split_, True, why, load.context)
+    return None
+
+
+def _offloaded(case: _Case) -> Deployment:
+    """As many layers on the GPU as fit; with less context where not even one at a time does."""
+    name = _OFFLOADED if case.precision == "auto" else case.precision
+    layers, device = case.shape.language.layers, case.roomiest.device
+    for load in loads_tried(case.load):
+        for here in range(layers, -1, -1):
+            plan = case.offloaded(name, load, here)
+            if plan.needed <= case.roomiest.free:
+                split = offloaded(plan, layers, here, device, case.host_free)
+                why = _why_offloaded(here, layers)
+                return Deployment(plan, split, here == layers, why, load.context)
+    why = "The free GPU memory does not even take what every token needs."
+    plan = case.plan(name, case.load)
+    return Deployment(plan, on_one(plan, layers, device), False, why, case.load.context)
+
+
+def _why_offloaded(here: int, layers: int) -> str:
+    if here == layers:
+        return "It fits when the layers of its vision tower are fetched for every image."
+    return f"Only {here} of {layers} layers fit the GPU; the others are fetched for every token."

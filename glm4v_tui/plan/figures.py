@@ -1,7 +1,8 @@
 """Every measured or assumed number that a plan rests on, each with its source.
 
 Measured figures are of one NVIDIA H100 80GB HBM3, torch 2.11+cu130, transformers 5.17,
-bitsandbytes 0.50.2, GLM-4.1V-9B's shape with random weights. What is only assumed says so.
+bitsandbytes 0.50.2, random weights in the shapes of GLM-4.1V-9B and GLM-4V-9B. What is only assumed
+says so.
 """
 
 from __future__ import annotations
@@ -16,18 +17,33 @@ GIB = 1 << 30
 CUDA_CONTEXT = 520 * MIB
 """What NVML counts for a process with one small tensor; smaller GPUs need less."""
 
-DRIVER_RESERVED = 480 * MIB
-"""Of an idle card, held by the driver (NVML's second form of memory info)."""
+CUDA_KERNELS = 180 * MIB
+"""What it counts beside that and the allocator after an answer: the libraries' kernels, loaded when
+they are first used. 0.17 GiB in bf16 and NF4 (``bench memory``, NVML less reserved)."""
+
+CUDA_KERNELS_MORE = 68 * MIB
+"""And with INT8, or with layers that are streamed: 0.24 GiB together."""
+
+DRIVER_SHARE = 0.006
+"""Of a card, held by the driver: 480 MiB of 80 GiB (NVML's second form of memory info). Assumed to
+grow with the card."""
 
 CUBLAS_WORKSPACE = 32 * MIB
 """torch's default on Hopper (``:4096:8``), taken from its allocator; about 8 MiB on others."""
 
 ALLOCATION = 512
-"""The allocator rounds every tensor up to this many bytes."""
+"""The allocator rounds every tensor up to this many bytes,"""
 
-ALLOCATOR_SLACK = 0.015
-"""Share of the peak that torch reserves without using, because freed blocks do not fit anew.
-Assumed; not measured yet."""
+LARGE_ALLOCATION, SEGMENT, LEAST_REST = 10 * MIB, 2 * MIB, MIB
+"""and takes memory for large ones in steps of 2 MiB, of which it gives away no rest up to 1 MiB
+(torch, ``c10/cuda/CUDACachingAllocator.cpp``: kMinLargeAlloc, kRoundLarge, kSmallSize)."""
+
+ALLOCATOR_SLACK = 256 * MIB
+"""What torch reserves at the peak without using it, because freed blocks do not fit anew: 0.07 to
+0.25 GiB with bf16 and NF4 in nine rows of ``bench memory``, no more for larger models."""
+
+ALLOCATOR_SLACK_MORE = 112 * MIB
+"""And with INT8, or with layers that are streamed: 0.19 to 0.36 GiB in six."""
 
 WORKER_HOST = 3 * GIB // 2
 """Host memory of the worker before any weight: Python, torch, CUDA libraries. Assumed; the same
@@ -44,6 +60,9 @@ INT8_INPUTS_AT_ONCE = 1024
 
 NF4_WEIGHTS_AT_ONCE = 1 << 24
 """Weights that this program's NF4 layers make whole at a time."""
+
+PACKED_AT_ONCE = 1 << 24
+"""Weights that are quantized at a time while a checkpoint is loaded."""
 
 # Speed ------------------------------------------------------------------------------------------
 

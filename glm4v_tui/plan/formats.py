@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from glm4v_tui.plan.figures import ALLOCATION, INT8_INPUTS_AT_ONCE, NF4_WEIGHTS_AT_ONCE
+from glm4v_tui.plan.figures import (
+    ALLOCATION,
+    INT8_INPUTS_AT_ONCE,
+    LARGE_ALLOCATION,
+    LEAST_REST,
+    NF4_WEIGHTS_AT_ONCE,
+    PACKED_AT_ONCE,
+    SEGMENT,
+)
 from glm4v_tui.precision import NF4_BLOCK, NF4_SCALES_BLOCK, Format
 
 
@@ -13,7 +21,11 @@ def itemsize(form: Format) -> int:
 
 def rounded(size: int) -> int:
     """As the allocator hands it out."""
-    return -(-size // ALLOCATION) * ALLOCATION
+    size = -(-size // ALLOCATION) * ALLOCATION
+    if size < LARGE_ALLOCATION:
+        return size
+    segment = -(-size // SEGMENT) * SEGMENT
+    return segment if segment - size <= LEAST_REST else size
 
 
 def matrix_bytes(rows: int, columns: int, form: Format) -> int:
@@ -57,3 +69,19 @@ def product_bytes(inputs: int, rows: int, columns: int, form: Format, *, in_piec
         case _:
             beside = 0
     return result + beside
+
+
+def packing_bytes(rows: int, columns: int, form: Format, *, at_once: int = PACKED_AT_ONCE) -> int:
+    """Beside the result, while a matrix is quantized piece by piece: the piece as it comes, its
+    copy in float32 (INT8) or its four-bit values (NF4), and NF4's scales in float32, twice while
+    they are quantized."""
+    count = rows * columns
+    some = min(count, at_once)
+    match form:
+        case Format.INT8:
+            return some * (2 + 4) + 3 * ALLOCATION + 16 * rows
+        case Format.NF4:
+            scales = 4 * (count // NF4_BLOCK)
+            return max(some * 2 + some // 2 + scales, 2 * scales) + 8 * ALLOCATION
+        case _:
+            return 0

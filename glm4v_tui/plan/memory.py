@@ -17,16 +17,26 @@ from glm4v_tui.plan.activations import (
 from glm4v_tui.plan.configs import GLM_FAMILY
 from glm4v_tui.plan.figures import (
     ALLOCATOR_SLACK,
+    ALLOCATOR_SLACK_MORE,
     BANDWIDTH_SHARE,
     CUBLAS_WORKSPACE,
     CUDA_CONTEXT,
+    CUDA_KERNELS,
+    CUDA_KERNELS_MORE,
     DECODE_STEP_S,
     HOST_HEADROOM,
     WORKER_HOST,
 )
 from glm4v_tui.plan.formats import itemsize
 from glm4v_tui.plan.rules import PRECISIONS, Precision
-from glm4v_tui.plan.weights import PartBytes, Tower, largest_source, part_bytes
+from glm4v_tui.plan.weights import (
+    PartBytes,
+    Tower,
+    most_packing,
+    part_bytes,
+    tower_layers_bytes,
+)
+from glm4v_tui.precision import Format
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +48,7 @@ if TYPE_CHECKING:
 _STUDIED_LAYERS = 40
 """Of the model that decode steps were measured on; the launching grows with them."""
 _STREAMED_LAYERS = 2
-"""Of the vision tower that are on the GPU at once: one at work, the next on its way."""
+"""Of a stack that are on the GPU at once: one at work, the next on its way."""
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -85,7 +95,7 @@ class Plan(msgspec.Struct, frozen=True):
     peak: int
     """The most that the allocator gives out at once, loading included."""
     context: int
-    """What CUDA needs itself, outside of the allocator."""
+    """What CUDA needs itself, outside of the allocator: its context and the kernels."""
     slack: int
     """What the allocator holds without using it."""
     host: int
@@ -128,17 +138,34 @@ class Room(msgspec.Struct, frozen=True):
 
 
 def plan_for(
-    shape: Shape, precision: Precision, room: Room, load: Load, tower: Tower = Tower.RESIDENT
+    shape: Shape,
+    precision: Precision,
+    room: Room,
+    load: Load,
+    tower: Tower = Tower.RESIDENT,
+    *,
+    layers_here: int | None = None,
 ) -> Plan:
-    """One plan. Raises ValueError when an image has a size that the model cannot see."""
+    """One plan.
+
+    Args:
+        layers_here: How many of the language model's layers stay on the GPU, where the others are
+            streamed from host memory; None for all.
+
+    Raises:
+        ValueError: an image has a size that the model cannot see.
+    """
     on_gpu = room.device == "cuda"
     if not on_gpu:
         precision = msgspec.structs.replace(precision, in_pieces=False)
     work = _Work(shape, precision, load, tower)
+    if layers_here is not None and layers_here < shape.language.layers:
+        work.stream_layers(shape.language.layers, layers_here)
     peak = work.peak(workspace := CUBLAS_WORKSPACE if on_gpu else 0)
     roofline = _roofline(work, room)
-    context = room.context if on_gpu else 0
-    slack = int(peak * ALLOCATOR_SLACK) if on_gpu else 0
+    needs_more = work.is_streamed or _has_int8(precision)
+    context = room.context + CUDA_KERNELS + needs_more * CUDA_KERNELS_MORE if on_gpu else 0
+    slack = ALLOCATOR_SLACK + needs_more * ALLOCATOR_SLACK_MORE if on_gpu else 0
     host = WORKER_HOST + (work.in_host if on_gpu else peak)
     return Plan(
         precision=precision.name,
@@ -212,7 +239,7 @@ class _Work:
         self.weights = part_bytes(shape, precision)
         self.kv_per_token = shape.kv_per_token * itemsize(precision.compute) // 2
         self.kv = self.kv_per_token * load.context
-        self.loading = largest_source(shape, precision)
+        self.loading = most_packing(shape, precision)
         prompt = max(load.read_at_once, 1)
         vectors = prompt * shape.language.hidden * itemsize(precision.compute)
         tower_needs = vision_bytes(shape.vision, self.images, precision) if shape.vision else 0
@@ -233,14 +260,23 @@ class _Work:
         within = weights.adapter if shape.model_type in GLM_FAMILY else 0
         tower_bytes = weights.vision + within
         self.resident = weights.total - self.in_host
-        self.fetched = 0
+        self.fetched = self.moving = 0
+        self.is_streamed = tower is Tower.STREAMED
         if tower is Tower.RESIDENT:
             return
-        self.in_host += tower_bytes
-        self.resident -= tower_bytes
+        away = tower_layers_bytes(shape, precision) if self.is_streamed else tower_bytes
+        self.in_host += away
+        self.resident -= away
         layers = shape.vision.layers if shape.vision else 1
-        streamed = within + _STREAMED_LAYERS * weights.vision // layers
-        self.fetched = tower_bytes if tower is Tower.PARKED else min(streamed, tower_bytes)
+        self.fetched = min(away, _STREAMED_LAYERS * away // layers) if self.is_streamed else away
+
+    def stream_layers(self, layers: int, here: int) -> None:
+        """Let all but ``here`` layers of the language model wait in host memory."""
+        each = self.weights.language // layers
+        self.in_host += each * (layers - here)
+        self.resident -= each * (layers - here)
+        self.moving = _STREAMED_LAYERS * each
+        self.is_streamed = True
 
     @property
     def read_per_token(self) -> int:
@@ -249,18 +285,24 @@ class _Work:
         return self.weights.language + head + self.kv // 2
 
     def peak(self, workspace: int) -> int:
-        return self.resident + max(
-            self.loading,
-            workspace + self.fetched + self.vision,
-            workspace + self._prompt_kv + self.prefill,
-            workspace + self.kv + self.decode,
+        working = max(
+            self.fetched + self.vision,
+            self._prompt_kv + self.prefill,
+            self.kv + self.decode,
         )
+        return self.resident + max(self.loading, workspace + self.moving + working)
 
 
 def _fits(needed: int, host: int, room: Room) -> bool:
     if room.gpu_free is None:
         return room.host_free is None or host * HOST_HEADROOM <= room.host_free
     return needed <= room.gpu_free and (room.host_free is None or host <= room.host_free)
+
+
+def _has_int8(precision: Precision) -> bool:
+    """Whether products are made with INT8; rows of an embedding are only looked up."""
+    forms = (precision.language, precision.head, precision.vision, precision.adapter)
+    return Format.INT8 in forms
 
 
 def _roofline(work: _Work, room: Room) -> float | None:

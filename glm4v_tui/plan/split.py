@@ -8,7 +8,6 @@ import msgspec
 
 from glm4v_tui.plan.figures import WORKER_HOST
 from glm4v_tui.plan.rules import PRECISIONS
-from glm4v_tui.plan.weights import Tower
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,46 +56,45 @@ class Split(msgspec.Struct, frozen=True):
 
 def on_one(plan: Plan, layers: int, device: str) -> Split:
     """All on one device, but for what the precision keeps in host memory."""
-    waits = PRECISIONS[plan.precision].embedding_in_host if plan.precision in PRECISIONS else False
-    return Split((device,) * layers, CPU if waits else device, device, device)
+    return Split((device,) * layers, CPU if _embedding_waits(plan) else device, device, device)
+
+
+def offloaded(
+    plan: Plan, layers: int, layers_here: int, device: str, host_free: int | None
+) -> Split:
+    """The first layers on the GPU, the others in host memory, and what that cannot take on disk."""
+    each = plan.weights.language // layers
+    others = plan.host - WORKER_HOST - (layers - layers_here) * each
+    in_host = layers - layers_here
+    if host_free is not None:
+        in_host = max(0, min(in_host, (host_free - WORKER_HOST - others) // each))
+    on_disk = layers - layers_here - in_host
+    places = (device,) * layers_here + (CPU,) * in_host + (DISK,) * on_disk
+    return Split(places, CPU if _embedding_waits(plan) else device, device, device)
 
 
 def spread(plan: Plan, layers: int, gpus: Sequence[Gpu]) -> Split | None:
     """Over several GPUs, each filled in turn; None when they do not suffice together."""
-    return _filled(plan, layers, gpus, {})
-
-
-def offloaded(plan: Plan, layers: int, gpus: Sequence[Gpu], host_free: int | None) -> Split | None:
-    """What the GPUs hold on them, the rest in host memory, and what that cannot take on disk.
-
-    None when the GPUs cannot even hold what every token needs: tower, head, activations.
-    """
-    host = None if host_free is None else max(0, host_free - WORKER_HOST)
-    return _filled(plan, layers, gpus, {CPU: host, DISK: None})
-
-
-def _filled(
-    plan: Plan, layers: int, gpus: Sequence[Gpu], more: dict[str, int | None]
-) -> Split | None:
-    """Layers in order onto devices in order. A device with room None takes any number."""
     each = (plan.weights.language + plan.kv) // layers
-    streams = plan.tower is Tower.STREAMED
-    tower = plan.weights.adapter + (0 if streams else plan.weights.vision)
     first, last = gpus[0].device, gpus[-1].device
-    waits = plan.precision in PRECISIONS and PRECISIONS[plan.precision].embedding_in_host
+    waits = _embedding_waits(plan)
     room = {gpu.device: gpu.free - _overhead(plan) for gpu in gpus}
-    room[first] -= tower + (0 if waits else plan.weights.embedding)
+    room[first] -= plan.weights.adapter + plan.weights.vision
+    room[first] -= 0 if waits else plan.weights.embedding
     # Rows of the head are multiplied where it is; a tied one is the embedding again.
     room[last] -= plan.weights.head or (plan.weights.embedding if first != last else 0)
     if min(room.values()) < 0:
         return None
     placed: list[str] = []
-    for device, free in {**room, **more}.items():
-        left = layers - len(placed)
-        placed += [device] * (left if free is None else min(left, free // each))
+    for device, free in room.items():
+        placed += [device] * min(layers - len(placed), free // each)
     if len(placed) < layers:
         return None
     return Split(tuple(placed), CPU if waits else first, first, last)
+
+
+def _embedding_waits(plan: Plan) -> bool:
+    return plan.precision in PRECISIONS and PRECISIONS[plan.precision].embedding_in_host
 
 
 def _overhead(plan: Plan) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from glm4v_tui.plan.formats import itemsize, matrix_bytes, rounded
+from glm4v_tui.plan.formats import itemsize, matrix_bytes, packing_bytes, rounded
 from glm4v_tui.precision import Part
 
 if TYPE_CHECKING:
@@ -61,22 +61,29 @@ def part_bytes(shape: Shape, precision: Precision) -> PartBytes:
     return PartBytes(*(sizes[part] for part in Part))
 
 
-def largest_source(shape: Shape, precision: Precision) -> int:
-    """The largest tensor that is quantized while it is loaded, as it comes from the file: it and
-    its result are on the GPU at once. 0 when nothing is quantized.
+def tower_layers_bytes(shape: Shape, precision: Precision) -> int:
+    """Of the vision tower what is in its layers: tensors that are there once a layer."""
+    layers = shape.vision.layers if shape.vision else 0
+    return sum(
+        weight_bytes(weight, precision, shape)
+        for weight in shape.weights
+        if weight.part is Part.VISION and layers and weight.count % layers == 0
+    )
 
-    Head and embedding are left out: they are larger than anything else, and have to be quantized
-    first, while there is room for them.
-    """
+
+def most_packing(shape: Shape, precision: Precision) -> int:
+    """The most that quantizing one matrix takes while a checkpoint is loaded. Of one that does not
+    stay on the GPU, the result as well; embedding and head do, or are not brought there."""
     if shape.is_stored_quantized:
         return 0
-    return max(
-        (
-            rounded(prod(weight.shape) * itemsize(precision.compute))
-            for weight in shape.weights
-            if weight.is_matrix
-            and weight.part is not Part.HEAD
-            and precision.of(weight.part) != precision.compute
-        ),
-        default=0,
-    )
+    return max((_packing(weight, precision) for weight in shape.weights), default=0)
+
+
+def _packing(weight: Weight, precision: Precision) -> int:
+    form = precision.of(weight.part)
+    is_table = weight.part in (Part.EMBEDDING, Part.HEAD) and len(weight.shape) == 2
+    if form == precision.compute or not (weight.is_matrix or is_table):
+        return 0
+    rows, columns = weight.shape
+    work = packing_bytes(rows, columns, form)
+    return work if is_table else work + matrix_bytes(rows, columns, form)

@@ -102,6 +102,17 @@ def test_places_change_nothing_but_the_place(
     assert torch.equal(all_logits(loaded.model), reference(tiny_glm4v, precision))
 
 
+@pytest.mark.parametrize(("vision", "layers", "device"), PLACES)
+def test_kept_weights_go_to_the_same_places(
+    vision: str, layers: Any, device: str, tiny_glm4v: Path
+) -> None:
+    placement = choose_placement("int4-compact", "cpu", lambda itemsize: itemsize)
+    loading.load(str(tiny_glm4v), placement, lambda *_: None, keep=True)
+    loaded = on_gpus(tiny_glm4v, "int4-compact", vision, layers)
+    assert (loaded.from_saved, loaded.device) == (True, device)
+    assert torch.equal(all_logits(loaded.model), reference(tiny_glm4v, "int4-compact"))
+
+
 @pytest.mark.parametrize("name", sorted(MAKERS))
 def test_every_family_can_be_streamed(name: str, tmp_path: Path) -> None:
     folder = MAKERS[name](tmp_path / name)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from glm4v_tui.errors import OutOfMemoryError
-from glm4v_tui.inference.layout import GIB, Layout, Room, Sizes, lay_out
+from glm4v_tui.inference.layout import GIB, Layout, Room, Sizes, lay_out, room_for
+from glm4v_tui.plan.beside import Beside
 
 MIB = 1 << 20
 # GLM-4V-9B in int4-compact: 40 layers, 63 layers of the tower, head and adapter.
@@ -33,8 +36,10 @@ def test_the_tower_is_streamed_where_it_does_not_fit() -> None:
 
 
 def test_the_tower_is_parked_where_only_keys_and_values_need_its_room() -> None:
-    room = Room(((0, int(7.5 * GIB)),), 64 * GIB, decode=2 * GIB)
-    assert lay_out(COMPACT, room, "auto", may_park=True).vision == "parked"
+    beside = Beside(encode=3 * GIB // 4, decode=2 * GIB)
+    sizes = replace(COMPACT, beside=(beside,))
+    room = Room(((0, int(7.5 * GIB)),), 64 * GIB)
+    assert lay_out(sizes, room, "auto", may_park=True).vision == "parked"
 
 
 def test_a_precision_that_keeps_its_tower_streams_layers_only_when_it_must() -> None:
@@ -50,6 +55,41 @@ def test_layers_are_streamed_from_the_host_and_no_more_than_needed() -> None:
     assert set(layout.layers[: 40 - streamed]) == {0}
     needed = 400 * MIB + 58 * MIB + (40 - streamed + 2) * 101 * MIB + 68 * MIB + 768 * MIB
     assert needed <= 4 * GIB < needed + 101 * MIB
+
+
+def test_a_shorter_context_goes_before_layers_that_are_streamed() -> None:
+    sizes = replace(COMPACT, beside=(Beside(GIB, 3 * GIB), Beside(GIB // 2, GIB // 4)))
+    layout = lay_out(sizes, Room(((0, 5 * GIB),), 64 * GIB), "auto", may_park=True)
+    assert (layout.vision, set(layout.layers)) == ("streamed", {0})
+
+
+def test_what_streaming_itself_takes_is_kept_free() -> None:
+    def streamed(more: int) -> int:
+        sizes = replace(COMPACT, beside=(Beside(GIB // 2, GIB // 4, streaming=more),))
+        room = Room(((0, 4 * GIB),), 64 * GIB)
+        return lay_out(sizes, room, "auto", may_park=True).layers.count("host")
+
+    assert streamed(202 * MIB) == streamed(0) + 2
+
+
+@pytest.mark.parametrize("stays", [0, 20, 37])
+def test_room_is_told_for_so_many_layers(stays: int) -> None:
+    sizes = replace(COMPACT, beside=(Beside(GIB // 2, GIB, streaming=MIB),))
+    assert _here(sizes, room_for(sizes, "streamed", stays * 101 * MIB)) == stays
+    longer = replace(sizes, beside=(Beside(GIB, 2 * GIB), *sizes.beside))
+    assert _here(longer, room_for(longer, "streamed", stays * 101 * MIB)) <= stays
+
+
+@pytest.mark.parametrize("stays", [0, 3])
+def test_layers_of_a_tiny_model_can_be_sent_away(stays: int) -> None:
+    sizes = Sizes((MIB,) * 6, MIB, (), MIB, (Beside(GIB, GIB, streaming=200 * MIB),))
+    room = Room(((0, room_for(sizes, "parked", stays * MIB)),), 64 * GIB)
+    assert lay_out(sizes, room, "parked", may_park=True).layers.count("host") == 6 - stays
+
+
+def _here(sizes: Sizes, free: int) -> int:
+    layout = lay_out(sizes, Room(((0, free),), 64 * GIB), "streamed", may_park=True)
+    return layout.layers.count(0)
 
 
 def test_what_the_host_has_no_room_for_comes_from_disk() -> None:

@@ -206,6 +206,62 @@ def test_kept_weights_are_the_same_weights(precision: str, tiny_glm4v: Path) -> 
     assert torch.equal(logits(first.model), logits(second.model))
 
 
+@pytest.mark.parametrize("precision", ["mixed", "int4-compact"])
+@pytest.mark.parametrize("name", sorted(MAKERS))
+def test_a_model_of_kept_weights_is_the_same_in_all(
+    name: str, precision: str, tmp_path: Path
+) -> None:
+    """They pass transformers' loader by, and have all that it does for every family."""
+    folder = MAKERS[name](tmp_path / name)
+    first = load(folder, precision, keep=True).model
+    second = load(folder, precision)
+    assert second.from_saved
+    _require_same(second.model, first)
+    assert torch.equal(logits(second.model), logits(first))
+    backend = Backend()
+    backend.load(LoadModel(str(folder), precision, "cpu"), lambda event: None)
+    backend.put_image("wide", _pixels("wide"))
+    assert _ask(backend, "wide").usage.image_tokens > 0
+
+
+def _require_same(one: Any, other: Any) -> None:
+    """Every tensor, the settings, the dtype, and what is left to train."""
+    for found, expected in (
+        (dict(one.named_parameters()), dict(other.named_parameters())),
+        (dict(one.named_buffers()), dict(other.named_buffers())),
+    ):
+        assert found.keys() == expected.keys()
+        for name, tensor in expected.items():
+            assert found[name].dtype == tensor.dtype, name
+            assert torch.equal(found[name], tensor), name
+    assert _set_values(one.generation_config) == _set_values(other.generation_config)
+    assert one.config._attn_implementation == other.config._attn_implementation
+    assert (one.dtype, one.device, one.training) == (other.dtype, other.device, other.training)
+
+
+def _set_values(config: Any) -> dict[str, Any]:
+    return {name: value for name, value in config.to_dict().items() if value}
+
+
+def test_kept_weights_that_lack_a_tensor_are_told(tiny_glm4v: Path) -> None:
+    load(tiny_glm4v, "int4", keep=True)
+    file = Path(saved.saved_weights()[0].folder) / "model-00001-of-00001.safetensors"
+    tensors = load_file(file)
+    del tensors["lm_head.weight"]
+    save_file(tensors, file)
+    with pytest.raises(CheckpointError, match="lm_head"):
+        load(tiny_glm4v, "int4")
+
+
+def test_a_tied_model_of_kept_weights_is_tied(tmp_path: Path) -> None:
+    folder = _tied(tmp_path / "tied")
+    for precision in ("int4", "int4-compact"):
+        first = load(folder, precision, keep=True).model
+        second = load(folder, precision)
+        assert second.from_saved
+        assert torch.equal(logits(second.model), logits(first))
+
+
 def test_kept_weights_tell_their_size_and_can_be_removed(tiny_glm4v: Path, own_home: Path) -> None:
     load(tiny_glm4v, "int4", keep=True)
     load(tiny_glm4v, "int8", keep=True)
@@ -230,6 +286,15 @@ def test_a_changed_checkpoint_is_quantized_anew(tiny_glm4v: Path, tmp_path: Path
         metadata={"format": "pt"},
     )
     assert load(folder, "int4").from_saved is False
+
+
+def test_another_transformers_makes_its_own(
+    tiny_glm4v: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have other names for the same tensors."""
+    load(tiny_glm4v, "int4", keep=True)
+    monkeypatch.setattr(saved.transformers, "__version__", "99.0")
+    assert load(tiny_glm4v, "int4").from_saved is False
 
 
 def test_a_save_that_fails_leaves_nothing(

@@ -18,8 +18,8 @@ def gpus(*free):
 @pytest.mark.parametrize(
     ("free", "expected"),
     [
-        (80, "bf16"), (21, "bf16"), (20, "int8"), (12, "int8"), (10, "mixed"),
-        (7.4, "int4"), (6.5, "int4-compact"),
+        (80, "bf16"), (21, "bf16"), (20, "int8"), (12.1, "int8"), (10, "mixed"),
+        (7.7, "int4"), (6.5, "int4-compact"),
     ],
 )  # fmt: skip
 def test_auto_is_the_most_exact_that_fits(free, expected):
@@ -111,7 +111,7 @@ def test_the_tower_leaves_the_gpu_only_where_that_makes_it_fit():
         return plan.tower, plan.fits
 
     assert tower(24) == (Tower.RESIDENT, True)
-    assert tower(6) == (Tower.STREAMED, True)
+    assert tower(6.1) == (Tower.STREAMED, True)
     assert tower(4) == (Tower.STREAMED, False)
 
 
@@ -144,6 +144,20 @@ def test_larger_cards_are_never_given_less_exact_plans():
         cards = [Card(f"{gib}", gib * GIB, 1e12) for gib in (8, 12, 16, 24, 48, 80)]
         found = [names.index(card.plan.precision) for card in card_plans(shape, LOAD, cards)]
         assert found == sorted(found)
+
+
+def test_memory_that_is_too_small_for_the_context_gets_less():
+    chosen = choose(GLM_4V, gpus(6), load=Load())
+    assert (chosen.context, chosen.fits) == (2560, True)
+    assert chosen.plan.needed <= 6 * GIB
+    assert "2,560 tokens" in chosen.why
+    assert choose(GLM_4V, gpus(24), load=Load()).context == Load().context
+
+
+def test_a_tower_that_does_not_fit_is_streamed_before_layers_are():
+    chosen = choose(GLM_4V, gpus(8), load=LOAD, precision="int4")
+    assert (chosen.plan.tower, chosen.fits) == (Tower.STREAMED, True)
+    assert set(chosen.split.layers) == {"cuda:0"}
 
 
 def test_a_small_card_may_get_a_smaller_context():

@@ -69,7 +69,7 @@ def test_what_is_promised_is_not_more_than_the_plan_says(shape, text, precision,
     prompt = 1600 + shape.vision.extra_tokens + text
     load = Load(context=prompt + 128, prompt=prompt)
     plan = plan_for(shape, PRECISIONS[precision], Room(80 * GIB), load)
-    assert plan.peak / GIB <= limit
+    assert round(plan.peak / GIB, 1) <= limit
 
 
 def test_streaming_the_tower_makes_glm_4v_fit_six_gib():

@@ -78,7 +78,7 @@ def test_json_has_all_of_it():
         "fp32", "bf16", "fp16", "int8", "mixed", "int4", "int4-compact",
     ]  # fmt: skip
     bf16 = report["plans"][1]
-    assert bf16["weights"]["language"] == pytest.approx(2 * 8_158_437_376, rel=1e-4)
+    assert bf16["weights"]["language"] == pytest.approx(2 * 8_158_437_376, rel=0.005)
     assert bf16["fits"] is True
     assert report["recommended"]["precision"] == "bf16"
     assert [card["card"]["memory"] // GIB for card in report["cards"]] == [

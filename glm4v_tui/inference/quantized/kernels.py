@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from glm4v_tui.errors import EngineError
 from glm4v_tui.precision import NF4_BLOCK, NF4_SCALES_BLOCK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Bring = Callable[[torch.Tensor], torch.Tensor]
+    """Brings a piece of a matrix to where it is packed."""
 
 WEIGHTS_AT_ONCE = 1 << 24
 """Weights that are unpacked, or rounded, at once: 32 MiB in 16 bits."""
@@ -22,13 +29,14 @@ NF4_VALUES = (
 
 
 def require_kernels() -> None:
-    """Register bitsandbytes' operations; importing it takes a second, so only when needed.
+    """Register bitsandbytes' operations, at the first call.
 
     Raises:
         EngineError: it is not installed, or does not work here.
     """
     try:
-        import bitsandbytes  # noqa: F401
+        with _nothing_compiled():
+            import bitsandbytes  # noqa: F401
     except Exception as error:
         raise EngineError(
             "INT8 and NF4 need bitsandbytes",
@@ -38,17 +46,41 @@ def require_kernels() -> None:
         ) from error
 
 
+@contextmanager
+def _nothing_compiled() -> Iterator[None]:
+    """Leave functions as they are that a library marks to be compiled while it is imported.
+
+    bitsandbytes marks its optimizers and what computes where it has no kernels. The mark alone
+    loads torch's compiler: three to six seconds, of the quarter of one that the import takes else.
+    """
+    compile_later, torch.compile = torch.compile, _unchanged  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        torch.compile = compile_later
+
+
+def _unchanged(function: Any = None, **_: Any) -> Any:
+    return function if function is not None else _unchanged
+
+
 # INT8 -------------------------------------------------------------------------------------------
 
 
-def int8_rows(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows as int8 with their largest absolute values, a piece at a time: rounding needs floats."""
-    packed = torch.empty(weight.shape, dtype=torch.int8, device=weight.device)
-    scale = torch.empty(len(weight), dtype=torch.float32, device=weight.device)
+def int8_rows(weight: torch.Tensor, bring: Bring) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows as int8 with their largest absolute values, a piece at a time: rounding needs floats.
+
+    Args:
+        bring: Each piece passes through it; the results are where it brings the first one.
+    """
     step = max(1, WEIGHTS_AT_ONCE // weight.shape[1])
+    first = bring(weight[:step])
+    packed = torch.empty(weight.shape, dtype=torch.int8, device=first.device)
+    scale = torch.empty(len(weight), dtype=torch.float32, device=first.device)
     for start in range(0, len(weight), step):
-        piece = weight[start : start + step].float()
-        largest = piece.abs().amax(1)
+        piece = bring(weight[start : start + step]) if start else first
+        piece = piece.to(torch.float32, copy=True)
+        largest = torch.maximum(piece.amax(1), piece.amin(1).neg_())
         scale[start : start + step] = largest
         piece.mul_((127 / largest.clamp(min=1e-30))[:, None]).round_()
         packed[start : start + step] = piece
@@ -99,13 +131,34 @@ class Nf4(NamedTuple):
     """float32 ()."""
 
 
-def nf4_pack(weight: torch.Tensor) -> Nf4:
-    import bitsandbytes.functional as functional
+def nf4_pack(weight: torch.Tensor, bring: Bring) -> Nf4:
+    """A matrix in NF4, a piece at a time; the scales are packed at the end, all together.
 
-    packed, state = functional.quantize_4bit(
-        weight.contiguous(), blocksize=NF4_BLOCK, compress_statistics=True, quant_type="nf4"
+    The bytes are those that bitsandbytes' ``quantize_4bit`` makes of the whole.
+
+    Args:
+        bring: Each piece passes through it; the results are where it brings the first one.
+    """
+    flat = weight.contiguous().view(-1)
+    step = WEIGHTS_AT_ONCE // NF4_BLOCK * NF4_BLOCK
+    first = bring(flat[:step])
+    packed = torch.empty(-(-len(flat) // 2), dtype=torch.uint8, device=first.device)
+    scales = torch.empty(-(-len(flat) // NF4_BLOCK), dtype=torch.float32, device=first.device)
+    for start in range(0, len(flat), step):
+        piece = bring(flat[start : start + step]) if start else first
+        values, largest = torch.ops.bitsandbytes.quantize_4bit(piece, NF4_BLOCK, "nf4", torch.uint8)
+        packed[start // 2 : start // 2 + len(values)] = values.view(-1)
+        scales[start // NF4_BLOCK : start // NF4_BLOCK + len(largest)] = largest
+    return Nf4(packed, *_scales_packed(scales))
+
+
+def _scales_packed(scales: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Scales of blocks in 8 bits around their mean, the scales of these, and the mean."""
+    mean = scales.mean()
+    packed, scales_scale = torch.ops.bitsandbytes.quantize_blockwise(
+        scales.sub_(mean), scale_code(scales.device), NF4_SCALES_BLOCK
     )
-    return Nf4(packed.view(-1), state.absmax, state.state2.absmax, state.offset.float())
+    return packed, scales_scale, mean
 
 
 def nf4_product(

@@ -6,7 +6,7 @@ are moved; plain tensors can be moved, streamed, counted and saved like any othe
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import nn
@@ -28,6 +28,9 @@ from glm4v_tui.inference.quantized.kernels import (
 )
 from glm4v_tui.precision import NF4_BLOCK, NF4_SCALES_BLOCK, Format, bytes_of_linear
 
+if TYPE_CHECKING:
+    from glm4v_tui.inference.quantized.kernels import Bring
+
 ROWS_AT_ONCE = 1024
 """Tokens that INT8 multiplies at once: its products are int32, twice as large as the results."""
 FUSED_ROWS = 16
@@ -44,6 +47,10 @@ def by_kernels(
     return kernels.linear(flat, weight, bias).view(*inputs.shape[:-1], -1)
 
 
+def _here(piece: torch.Tensor) -> torch.Tensor:
+    return piece
+
+
 class QuantizedLayer(nn.Module):
     """A layer that takes its weights as they are and keeps them smaller.
 
@@ -55,8 +62,12 @@ class QuantizedLayer(nn.Module):
     rows: int
     columns: int
 
-    def pack(self, weight: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Name -> tensor of what is kept of a (rows, columns) weight, on the weight's device."""
+    def pack(self, weight: torch.Tensor, bring: Bring = _here) -> dict[str, torch.Tensor]:
+        """Name -> tensor of what is kept of a (rows, columns) weight.
+
+        Args:
+            bring: Brings a piece of the weight to where it is packed; what is kept stays there.
+        """
         raise NotImplementedError
 
     def expect_packed(self) -> None:
@@ -99,8 +110,8 @@ class Int8Linear(QuantizedLinear):
     format = Format.INT8
     scale: torch.Tensor
 
-    def pack(self, weight: torch.Tensor) -> dict[str, torch.Tensor]:
-        packed, scale = int8_rows(weight)
+    def pack(self, weight: torch.Tensor, bring: Bring = _here) -> dict[str, torch.Tensor]:
+        packed, scale = int8_rows(weight, bring)
         return {"weight": packed, "scale": scale}
 
     def expect_packed(self) -> None:
@@ -145,8 +156,8 @@ class Nf4Linear(QuantizedLinear):
     def kept(self) -> Nf4:
         return Nf4(self.weight, self.scales, self.scales_scale, self.scales_mean)
 
-    def pack(self, weight: torch.Tensor) -> dict[str, torch.Tensor]:
-        return nf4_pack(weight)._asdict()
+    def pack(self, weight: torch.Tensor, bring: Bring = _here) -> dict[str, torch.Tensor]:
+        return nf4_pack(weight, bring)._asdict()
 
     def expect_packed(self) -> None:
         count = self.rows * self.columns
@@ -194,8 +205,8 @@ class Int8Embedding(QuantizedLayer):
         self.dtype = embedding.weight.dtype
         self.weight = nn.Parameter(embedding.weight.detach(), requires_grad=False)
 
-    def pack(self, weight: torch.Tensor) -> dict[str, torch.Tensor]:
-        packed, scale = int8_rows(weight)
+    def pack(self, weight: torch.Tensor, bring: Bring = _here) -> dict[str, torch.Tensor]:
+        packed, scale = int8_rows(weight, bring)
         return {"weight": packed, "scale": scale}
 
     def expect_packed(self) -> None:

@@ -39,20 +39,13 @@ class RulesConfig(QuantizationConfigMixin):  # type: ignore[misc]
 
     Args:
         on_skeleton: Told the model when its layers are exchanged and still without weights.
-        is_packed: The weights to come are packed already, by :mod:`.saved`.
     """
 
     def __init__(
-        self,
-        rules: tuple[Rule, ...],
-        on_skeleton: Callable[[Any], None],
-        pack: Pack,
-        *,
-        is_packed: bool = False,
+        self, rules: tuple[Rule, ...], on_skeleton: Callable[[Any], None], pack: Pack
     ) -> None:
         self.quant_method = METHOD
         self.rules, self.on_skeleton, self.pack = rules, on_skeleton, pack
-        self.is_packed = is_packed
 
     def to_dict(self) -> dict[str, Any]:
         return {"quant_method": METHOD, "rules": as_lists(self.rules)}
@@ -69,13 +62,12 @@ class RulesQuantizer(HfQuantizer):  # type: ignore[misc]
 
     def _process_model_before_weight_loading(self, model: Any, **_: Any) -> Any:
         config = self.quantization_config
-        exchange_layers(model, config.rules, packed=config.is_packed)
+        exchange_layers(model, config.rules, packed=False)
         config.on_skeleton(model)
         return model
 
     def param_needs_quantization(self, model: Any, param_name: str, **_: Any) -> bool:
-        is_packed = self.quantization_config.is_packed
-        return not is_packed and _layer_of(model, param_name) is not None
+        return _layer_of(model, param_name) is not None
 
     def get_quantize_ops(self) -> Any:
         return _Pack(self)

@@ -1,7 +1,8 @@
 """Quantized weights kept for the next start, in the user's cache: a folder a model and precision.
 
-A folder is named by what its weights were made from, so a changed checkpoint or rule makes another.
-It has the checkpoint's small files beside the packed weights, whose names are the model's own.
+A folder is named by what its weights were made from, so a changed checkpoint or rule makes another;
+so does another transformers, since the packed weights have the names that its model's tensors have.
+The checkpoint's small files are beside them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import transformers
 
 from glm4v_tui.checkpoint import inspect_checkpoint
 from glm4v_tui.checkpoint.saved import ABOUT, Saved, home, read, remove, saved_weights
@@ -39,7 +41,8 @@ _SPARE_BYTES = 1 << 30
 
 def folder_for(source: Path, precision: str, rules: tuple[Rule, ...], dtype: str) -> Path:
     """Where the packed weights of a checkpoint are, or would be."""
-    seal = hashlib.sha256(repr((_VERSION, as_lists(rules), dtype)).encode())
+    made_with = (_VERSION, transformers.__version__, as_lists(rules), dtype)
+    seal = hashlib.sha256(repr(made_with).encode())
     seal.update((source / "config.json").read_bytes())
     for name in inspect_checkpoint(source).files:
         facts = (source / name).stat()

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -13,6 +16,8 @@ from glm4v_tui.inference.quantized.layers import (
     QuantizedLayer,
     QuantizedLinear,
 )
+from glm4v_tui.plan.formats import matrix_bytes, packing_bytes
+from tests.plan.allocations import Allocations
 
 kernels.require_kernels()
 
@@ -58,6 +63,79 @@ def test_nf4_has_the_very_bits_of_bitsandbytes() -> None:
     assert torch.equal(ours.weight, theirs.weight.view(-1))
     assert torch.equal(ours.scales, state.absmax)
     assert torch.equal(ours.scales_scale, state.state2.absmax)
+
+
+@pytest.mark.parametrize("shape", [(96, 128), (7, 130), (301, 63)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_packed_in_pieces_is_the_same(
+    kind: type[QuantizedLinear], shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = linear(shape[1], shape[0], bias=False)
+    whole = kind(one).pack(one.weight.detach())
+    monkeypatch.setattr(kernels, "WEIGHTS_AT_ONCE", 400)  # NF4: 384, which no row is a part of
+    pieces: list[int] = []
+
+    def bring(piece: torch.Tensor) -> torch.Tensor:
+        pieces.append(piece.numel())
+        return piece.clone()
+
+    found = kind(one).pack(one.weight.detach(), bring)
+    assert all(torch.equal(found[name], tensor) for name, tensor in whole.items())
+    assert max(pieces) <= 400
+    assert sum(pieces) == one.weight.numel()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_packing_needs_little_beside_the_result(
+    kind: type[QuantizedLinear], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The largest matrix of a model would else be the peak of its loading."""
+    one = linear(512, 4096, bias=False)
+    monkeypatch.setattr(kernels, "WEIGHTS_AT_ONCE", 1 << 14)
+    with Allocations() as counted:
+        kept = kind(one).pack(one.weight.detach(), torch.clone)
+    beside = counted.peak - one.weight.nbytes - sum(tensor.nbytes for tensor in kept.values())
+    assert beside <= packing_bytes(4096, 512, kind.format, at_once=1 << 14)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_large_matrix_is_packed_on_the_gpu_with_little_beside_the_result(
+    kind: type[QuantizedLinear],
+) -> None:
+    """And NF4's bytes are those that bitsandbytes makes of the whole."""
+    from bitsandbytes.functional import quantize_4bit
+
+    rows, columns = 40_000, 4096
+    weight = torch.randn(4000, columns).to(torch.bfloat16).repeat(10, 1)
+    layer = kind(nn.Linear(columns, rows, bias=False, device="meta"))
+    layer.pack(weight[:64], lambda piece: piece.cuda())  # makes what is made once
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    kept = layer.pack(weight, lambda piece: piece.cuda())
+    peak = torch.cuda.max_memory_allocated() - before
+    limit = matrix_bytes(rows, columns, kind.format) + packing_bytes(rows, columns, kind.format)
+    assert peak <= limit + (4 << 20)
+    if kind is Nf4Linear:
+        whole, state = quantize_4bit(
+            weight.cuda(), blocksize=64, compress_statistics=True, quant_type="nf4"
+        )
+        assert torch.equal(kept["weight"], whole.view(-1))
+        assert torch.equal(kept["scales"], state.absmax)
+        assert torch.equal(kept["scales_scale"], state.state2.absmax)
+
+
+def test_importing_the_kernels_does_not_load_a_compiler() -> None:
+    """It takes as long as all else of a start."""
+    program = (
+        "import sys; from glm4v_tui.inference.quantized.kernels import require_kernels;"
+        "require_kernels(); import torch;"
+        "print('torch._inductor' in sys.modules, torch.compile.__module__)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "torch"]
 
 
 def test_nf4_unpacked_in_pieces_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
