@@ -124,13 +124,15 @@ def test_where_memory_is_really_short_it_answers(tiny_glm4v: Path) -> None:
         assert isinstance(worker.load(tiny_glm4v), Loaded)
         process = psutil.Process(worker.process.pid)
         side = 2000
-        worker.send(PutImage("wide", RgbImage(side, side, bytes(side * side * 3))))
-        wide = Message(Role.USER, "?", (Attachment("/w.png", "wide", side, side),))
         worker.send(Generate("before", (ATTACHED,), SHORT))
         worker.wait_for(Finished, request_id="before")
-        in_use = process.memory_info().vms
-        for spare in range(90, 35, -5):
-            limit = in_use + (spare << 20)
+        for spare in range(60, 0, -4):
+            # Another image each time: what was seen once is kept.
+            worker.send(PutImage(f"{spare}", RgbImage(side, side, bytes(side * side * 3))))
+            wide = Message(Role.USER, "?", (Attachment("/w.png", f"{spare}", side, side),))
+            worker.send(Generate("settled", (ATTACHED,), SHORT))
+            worker.wait_for(Finished, request_id="settled")
+            limit = process.memory_info().vms + (spare << 20)
             process.rlimit(psutil.RLIMIT_AS, (limit, psutil.RLIM_INFINITY))
             worker.send(Generate(f"{spare}", (wide,), SHORT, smaller_images="always"))
             ended = worker.wait_for(Finished, Failed, request_id=f"{spare}")

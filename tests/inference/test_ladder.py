@@ -308,7 +308,7 @@ def test_the_text_of_a_failed_answer_is_all_told(tiny_glm4v: Path) -> None:
     with pytest.raises(OutOfMemoryError):
         chat.ask()
     told = [event for event in chat.events if isinstance(event, TextDelta)]
-    assert sum(event.tokens for event in told) == 23  # each attempt reads on to one more
+    assert sum(event.tokens for event in told) == 21  # the last of them is in no cache yet
     assert whole.startswith(chat.text)
 
 
@@ -351,7 +351,7 @@ def test_it_stops_while_the_model_is_loaded_again(chat: Chat, expected: str) -> 
     chat.stops_at = "weights"
     finished = chat.ask()
     assert finished.reason is FinishReason.ABORT
-    assert finished.usage.completion_tokens == 13  # each attempt reads on to one more
+    assert finished.usage.completion_tokens == 11  # the last of them is in no cache yet
     chat.stops_at, shortage.times = None, 0
     chat.ask()  # the model is not there, and is loaded as it was
     assert chat.backend.info is not None
@@ -444,9 +444,9 @@ def without_offloaded_cache(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> list
 
 def test_the_tower_waits_in_host_memory(on_gpu: Any, expected_of_six: str) -> None:
     chat = on_gpu()
-    Shortage("decode", times=2, after=10).watch(chat.backend)
+    Shortage("decode", times=3, after=10).watch(chat.backend)
     chat.ask()
-    assert chat.rungs == ["free", "park"]
+    assert chat.rungs == ["free", "release", "park"]
     assert chat.text == expected_of_six
     assert chat.backend.layout.vision == "parked"
     chat.ask()
@@ -458,20 +458,20 @@ def test_the_tower_is_streamed_when_it_is_what_does_not_fit(
     on_gpu: Any, expected_of_six: str
 ) -> None:
     chat = on_gpu()
-    Shortage("vision", times=2).watch(chat.backend)
+    Shortage("vision", times=3).watch(chat.backend)
     chat.ask()
-    assert chat.rungs == ["free", "stream"]
+    assert chat.rungs == ["free", "release", "stream"]
     assert chat.text == expected_of_six
     assert chat.backend.layout.vision == "streamed"
 
 
 def test_a_parked_tower_can_be_streamed_later(on_gpu: Any, expected_of_six: str) -> None:
     chat = on_gpu()
-    Shortage("decode", times=2, after=10).watch(chat.backend)
+    Shortage("decode", times=3, after=10).watch(chat.backend)
     chat.ask()
-    Shortage("vision", times=2).watch(chat.backend)
+    Shortage("vision", times=3).watch(chat.backend)
     chat.ask()
-    assert chat.rungs == ["free", "stream"]
+    assert chat.rungs == ["free", "release", "stream"]
     assert chat.backend.layout.vision == "streamed"
     assert chat.text == expected_of_six
 
@@ -485,9 +485,9 @@ def test_no_room_to_park_leads_on(
     chat = on_gpu()
     without_offloaded_cache(chat, monkeypatch)
     monkeypatch.setattr(arranging, "move_towers", full)
-    Shortage("decode", times=2, after=10).watch(chat.backend)
+    Shortage("decode", times=3, after=10).watch(chat.backend)
     chat.ask()
-    assert chat.rungs == ["free", "park", "keys and values"]
+    assert chat.rungs == ["free", "release", "park", "keys and values"]
     assert chat.text == expected_of_six
 
 
@@ -501,7 +501,7 @@ def test_every_rung_of_a_gpu(
     with pytest.raises(OutOfMemoryError):
         chat.ask()
     assert chat.rungs == [
-        "free", "park", "keys and values",
+        "free", "release", "park", "keys and values",
         *["precision"] * 5, "offload", "offload",
     ]  # fmt: skip
     models = [event.model for event in chat.events if isinstance(event, Eased) and event.model]
@@ -523,7 +523,7 @@ def test_offloaded_layers_write_the_same(on_gpu: Any, monkeypatch: pytest.Monkey
     without_offloaded_cache(chat, monkeypatch)
     chat.ask()
     whole = chat.text
-    Shortage("decode", times=4, after=10).watch(chat.backend)
+    Shortage("decode", times=5, after=10).watch(chat.backend)
     chat.ask()
-    assert chat.rungs == ["free", "park", "keys and values", "offload"]
+    assert chat.rungs == ["free", "release", "park", "keys and values", "offload"]
     assert chat.text == whole
