@@ -100,7 +100,7 @@ def _logits(folder: Path, shape: str, precision: str) -> torch.Tensor:
     model = loading.load(str(folder), placement, lambda *_: None).model
     row = Row(shape, str(folder), precision, device="cpu", pixels=112, text=60)
     with torch.inference_mode():
-        logits: torch.Tensor = model(**memory_row._inputs(model, row)).logits[0, -16:].float()
+        logits: torch.Tensor = model(**memory_row.inputs(model, row)).logits[0, -16:].float()
     return logits
 
 
@@ -150,7 +150,7 @@ def test_rows_are_told_one_by_one_and_failures_too(
 
     told: list[dict[str, Any]] = []
     monkeypatch.setattr(memory, "_run", run)
-    monkeypatch.setattr(memory, "_make", lambda *_: {"made": True})
+    monkeypatch.setattr(memory, "make", lambda *_: {"made": True})
     wishes = Wishes(("glm-4v-9b",), ("int4-compact streamed", "bf16 @8"), folder=str(tiny.parent))
     measure_memory(wishes, told.append)
     assert [(row.precision, row.vision, row.card, row.new) for row in asked] == [

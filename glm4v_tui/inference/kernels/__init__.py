@@ -93,7 +93,8 @@ def linear_swiglu(x: torch.Tensor, weight: Weight, out: torch.Tensor | None = No
             multiply(x, weight, None, result, swiglu=True)
             return result
     gate, up = linear(x, weight).chunk(2, dim=-1)
-    return _into(out, up * torch.nn.functional.silu(gate))
+    torch.nn.functional.silu(gate, inplace=True)  # in place: of long prompts this is the most
+    return _into(out, up.mul_(gate))
 
 
 def rms_norm(

@@ -9,8 +9,9 @@ if TYPE_CHECKING:
 
     import torch
 
-BUDGET = 256 << 20
-"""Bytes; an image of 1120x1120 pixels takes 13 MB."""
+BUDGET = 64 << 20
+"""Bytes; an image of 1120x1120 pixels takes 13 MB. They are needed again where the keys and values
+of a conversation are not: after another beginning, or in another chat."""
 
 
 class Features:

@@ -1,4 +1,8 @@
-"""Keys and values of what has been read, at addresses that stay while a GPU replays its steps."""
+"""Keys and values of what has been read, at addresses that stay while a GPU replays its steps.
+
+A cache that grew with every token would move each time; one of the model's whole context would take
+what nobody uses. So it grows by some thousand tokens at a time.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,19 @@ import torch
 if TYPE_CHECKING:
     from glm4v_tui.inference.language.stack import Stack
 
-FIRST = 2048
-"""Tokens that a new cache holds."""
+STEP = 1024
+"""Tokens by which a cache grows; four times as many from :data:`_LONG` on."""
+_LONG = 16_384
+
+
+def capacity_for(tokens: int) -> int:
+    """The tokens that a cache holds which must hold so many."""
+    step = STEP if tokens <= _LONG else 4 * STEP
+    return max(STEP, -(-tokens // step) * step)
 
 
 class KvCache:
-    """Holds ``capacity`` tokens for each of some rows, and is doubled when they do not suffice.
+    """Holds ``capacity`` tokens for each of some rows, and grows when they do not suffice.
 
     ``keys[layer]`` and ``values[layer]`` have the shape (rows, kv heads, capacity, head_dim).
     """
@@ -41,9 +52,7 @@ class KvCache:
         """
         if tokens <= self.capacity:
             return
-        capacity = max(FIRST, self.capacity)
-        while capacity < tokens:
-            capacity *= 2
+        capacity = capacity_for(tokens)
         self.generation += 1
         try:
             for layer in range(len(self._stack.layers)):

@@ -105,7 +105,7 @@ def test_a_cache_that_grows_while_an_answer_is_written(
 ) -> None:
     expected = written(family, CONVERSATIONS["image"])
     writer_of(family).release()
-    monkeypatch.setattr(kv_cache, "FIRST", 4)
+    monkeypatch.setattr(kv_cache, "STEP", 16)
     written(family, CONVERSATIONS["text"])
     before = writer_of(family).cache.capacity
     assert written(family, CONVERSATIONS["image"]) == expected
