@@ -11,9 +11,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@click.group()
+class DefaultSpeed(click.Group):
+    """Without the name of a measurement it is ``speed``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and args[0] not in ("-h", "--help")):
+            args = ["speed", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=DefaultSpeed, context_settings={"help_option_names": ["-h", "--help"]})
 def bench() -> None:
-    """Measure this program on this machine."""
+    """Measure this program on this machine: how fast a model answers, or what COMMAND says.
+
+    ``glm4v-tui bench [MODEL]`` is ``glm4v-tui bench speed [MODEL]``.
+    """
 
 
 @bench.command()
@@ -54,14 +66,20 @@ def triage(as_json: bool, check: bool, only: str) -> None:
         sys.exit(1)
 
 
-def _teller(out: str | None) -> Callable[[dict[str, object]], None]:
-    """Tells rows as lines of JSON, in a file as well where one is named."""
+def _teller(
+    out: str | None, worded: Callable[[dict[str, Any]], str] | None = None
+) -> Callable[[dict[str, Any]], None]:
+    """Tells rows as lines of JSON, in a file as well where one is named.
+
+    Args:
+        worded: What is printed in place of JSON.
+    """
     import json
     from pathlib import Path
 
-    def tell(facts: dict[str, object]) -> None:
+    def tell(facts: dict[str, Any]) -> None:
         line = json.dumps(facts)
-        click.echo(line)
+        click.echo(line if worded is None else worded(facts))
         if out is not None:
             with Path(out).open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
@@ -191,25 +209,31 @@ def memory(out: str | None, shapes: tuple[str, ...], **wanted: Any) -> None:
 
 
 @bench.command()
-@click.argument("model")
+@click.argument("model", default="")
 @click.option(
-    "--precision", "precisions", multiple=True, help="Only this one; may be repeated.",
-    default=("bf16", "int8", "mixed", "int4"),
-)  # fmt: skip
+    "--precision", "precisions", multiple=True, metavar="NAME", help="Only this; may be repeated."
+)
 @click.option("--vs-transformers", is_flag=True, help="Plain transformers beside it.")
-@click.option("--device", type=click.Choice(["cuda", "cpu"]), default="cuda", show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cuda", "cpu"]), default="auto")
 @click.option("--pixels", type=int, default=1120, show_default=True, help="Side of the image.")
 @click.option("--text", type=int, default=74, show_default=True, help="Tokens beside the image.")
 @click.option("--new", type=click.IntRange(min=2), default=512, show_default=True)
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True)
-@click.option("--seconds", type=float, default=480, show_default=True)
-@click.option("--extra", multiple=True, type=click.Choice(["contexts"]))
-@click.option("--out", type=click.Path(), help="Write the rows here, too, as they come.")
-def speed(out: str | None, **wanted: Any) -> None:
-    """Seconds to the first token, tokens a second, follow-ups: a folder, or a shape."""
-    from glm4v_tui.bench.speed import SpeedWishes, measure_speed
+@click.option("--seconds", type=float, default=480, show_default=True, help="No row begins later.")
+@click.option("--extra", multiple=True, type=click.Choice(["contexts"]), help="More of it.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
+@click.option("--out", type=click.Path(), help="Write the JSON lines here, too, as they come.")
+def speed(out: str | None, as_json: bool, **wanted: Any) -> None:
+    """Seconds to the first token, tokens a second, follow-ups, at each precision.
 
-    measure_speed(SpeedWishes(**wanted), _teller(out))
+    MODEL is a folder, or a shape of random weights (glm-4.1v, glm-4v-9b); the embedded model if it
+    is left out.
+    """
+    from glm4v_tui.bench.speed import SpeedWishes, measure_speed
+    from glm4v_tui.bench.speed_table import speed_line
+
+    tell = _teller(out, None if as_json else speed_line)
+    measure_speed(SpeedWishes(**wanted), tell)
 
 
 @bench.command()

@@ -18,6 +18,7 @@ import msgspec
 from glm4v_tui.bench.memory import Wishes, make, place_for
 from glm4v_tui.bench.shapes import shapes
 from glm4v_tui.bench.speed_row import Row
+from glm4v_tui.demo import CHECKPOINT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,10 +32,11 @@ class SpeedWishes(msgspec.Struct, frozen=True):
     """What is to be measured."""
 
     model: str
-    """A shape of random weights, or a checkpoint's folder."""
-    precisions: tuple[str, ...] = ("bf16", "int8", "mixed", "int4")
+    """A shape of random weights, or a checkpoint's folder; the embedded model when empty."""
+    precisions: tuple[str, ...] = ()
+    """All that the device is good for when empty."""
     vs_transformers: bool = False
-    device: str = "cuda"
+    device: str = "auto"
     pixels: int = 1120
     text: int = 74
     new: int = 512
@@ -47,6 +49,7 @@ class SpeedWishes(msgspec.Struct, frozen=True):
 
 def measure_speed(wishes: SpeedWishes, tell: Tell) -> None:
     """Measure row by row; each is told as soon as it is known."""
+    wishes = _settled(wishes)
     end = time.monotonic() + wishes.seconds
     if wishes.model not in shapes():
         _measure(Path(wishes.model), wishes, end, tell)
@@ -54,6 +57,21 @@ def measure_speed(wishes: SpeedWishes, tell: Tell) -> None:
     with place_for(wishes.model, Wishes((wishes.model,))) as folder:
         tell(make(wishes.model, folder, wishes.device))
         _measure(folder, wishes, end, tell)
+
+
+def _settled(wishes: SpeedWishes) -> SpeedWishes:
+    import torch
+
+    device = wishes.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    usual = ("bf16", "int8", "mixed", "int4") if device == "cuda" else ("fp32", "bf16")
+    return msgspec.structs.replace(
+        wishes,
+        model=wishes.model or str(CHECKPOINT),
+        device=device,
+        precisions=wishes.precisions or usual,
+    )
 
 
 def _measure(folder: Path, wishes: SpeedWishes, end: float, tell: Tell) -> None:

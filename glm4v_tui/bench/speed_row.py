@@ -84,6 +84,10 @@ def _ours(row: Row, facts: dict[str, Any]) -> None:
     _reset_peak(row)
     _Answers(writer, model, row).measure(facts)
     facts["answer_peak_gib"] = _peak(row)
+    facts["read_gb_per_token"] = round(writer.read_per_token / 1e9, 3)
+    if row.device == "cuda":
+        limit = facts["copy_gb_per_s"] / facts["read_gb_per_token"]
+        facts["roofline_share"] = round(facts["tokens_per_s"] / limit, 3)
     if "contexts" in row.extra:
         _contexts(writer, model, row, facts)
 

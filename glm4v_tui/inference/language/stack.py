@@ -168,6 +168,19 @@ def _is_on_one_device(model: Any, decoder: Any) -> bool:
     return len(devices) == 1 and "meta" not in str(devices) and not hooks
 
 
+def weight_bytes(stack: Stack) -> int:
+    """Of the layers and the head, as they are kept."""
+    owners = [stack.head, stack.norm]
+    for layer in stack.layers:
+        owners += [part for part in vars(layer).values() if part is not None]
+    tensors = {
+        tensor.data_ptr(): tensor.nbytes
+        for owner in owners
+        for tensor in (*owner.parameters(), *owner.buffers())
+    }
+    return sum(tensors.values())
+
+
 def rotated(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
     """Neighbors as pairs, turned by their angles; what has no angle is passed on.
 

@@ -18,6 +18,7 @@ from glm4v_tui.inference.language.kv_cache import KvCache
 from glm4v_tui.inference.language.prefix import common, slots_of
 from glm4v_tui.inference.language.reading import Stopped, read
 from glm4v_tui.inference.language.replay import KernelStep
+from glm4v_tui.inference.language.stack import weight_bytes
 from glm4v_tui.inference.language.step import PlainStep
 
 if TYPE_CHECKING:
@@ -67,6 +68,11 @@ class Writer:
     def kept_bytes(self) -> int:
         """What :meth:`release` gives back."""
         return self.cache.nbytes + self.features.nbytes
+
+    @property
+    def read_per_token(self) -> int:
+        """Bytes of the weights that each step reads: layers and head."""
+        return weight_bytes(self._stack)
 
     def release(self) -> None:
         """Give back what only makes later questions faster."""

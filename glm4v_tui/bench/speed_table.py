@@ -1,0 +1,36 @@
+"""Rows of ``bench speed`` in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_FIGURES = (
+    ("first_token_s", "first token", 1000, "ms"),
+    ("follow_up_s", "follow-up", 1000, "ms"),
+    ("again_s", "the same again", 1000, "ms"),
+    ("tokens_per_s", "decode", 1, "tokens/s"),
+    ("roofline_share", "of what its memory allows", 100, "%"),
+    ("sampled_tokens_per_s", "sampled", 1, "tokens/s"),
+    ("answer_peak_gib", "peak", 1, "GiB"),
+    ("load_s", "load", 1, "s"),
+)
+
+
+def speed_line(facts: dict[str, Any]) -> str:
+    """One row as a line of text."""
+    if "made" in facts:
+        return f"{facts['shape']}: {facts['parameters']:,} random weights"
+    title = f"{facts.get('precision')}, {facts.get('by')}"
+    for name in ("failed", "skipped"):
+        if name in facts:
+            return f"{title}: {name}: {facts[name]}"
+    parts = [
+        f"{words} {_shown(facts[name] * factor)} {unit}"
+        for name, words, factor, unit in _FIGURES
+        if facts.get(name) is not None
+    ]
+    return f"{title}: {', '.join(parts)}"
+
+
+def _shown(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}"
