@@ -67,7 +67,8 @@ class Case(msgspec.Struct, frozen=True):
     precision: str = "fp32"
     hard: bool = False
     in_decode: bool = False
-    """The share is of what is taken after the first token."""
+    """The cap is what was taken until the first token: the rest of the answer takes no more, since
+    room for all of it is made before."""
     kv_in_host: bool = False
     """No cap: only whether keys and values in host memory give the same."""
 
@@ -75,7 +76,7 @@ class Case(msgspec.Struct, frozen=True):
 CASES = (
     Case("vision", 8, 48, 0.5, image=True),
     Case("prefill", 700, 48, 0.5),
-    Case("decode", 8, 400, 0.5, in_decode=True),
+    Case("decode", 8, 400, 1.0, in_decode=True),
     Case("keys and values in host memory", 300, 96, 1.0, kv_in_host=True),
     Case("precision", 600, 48, 0.6, hard=True),
     Case("offload", 30, 24, 0.65, precision="int4-compact", hard=True),
@@ -148,8 +149,7 @@ def run_case(case: Case, folder: Path, allocator: Allocator, side: int = _SIDE) 
         allocator.cap(None)
     is_whole = capped.tokens == case.new
     is_same = capped.text == free.text
-    was_short = bool(capped.rungs) or case.kv_in_host
-    in_place = not case.in_decode or 0 < capped.tokens_before < case.new
+    was_short = bool(capped.rungs) != case.in_decode or case.kv_in_host
     return facts | {
         "weights_mib": free.before >> 20,
         "peak_mib": free.peak >> 20,
@@ -161,7 +161,7 @@ def run_case(case: Case, folder: Path, allocator: Allocator, side: int = _SIDE) 
         "same": is_same,
         "seconds": round(capped.seconds, 2),
         "uncapped_seconds": round(free.seconds, 2),
-        "ok": is_whole and was_short and in_place and (is_same or case.hard),
+        "ok": is_whole and was_short and (is_same or case.hard),
     }
 
 
@@ -197,7 +197,7 @@ def _cap(case: Case, free: Asked) -> int:
     if case.hard:
         return int(free.before * case.share)
     if case.in_decode:
-        return free.first + int((free.peak - free.first) * case.share)
+        return free.first
     return free.before + int((free.first - free.before) * case.share)
 
 
@@ -216,6 +216,8 @@ def _ask(case: Case, backend: Backend, allocator: Allocator, side: int) -> Asked
                 asked.tokens_before = asked.tokens
             asked.rungs.append(event.rung)
 
+    for kept in backend.kept:  # else it would be read from what is kept
+        kept.release()
     allocator.settle()
     asked.before = allocator.allocated()
     images = (Attachment("", _PICTURE, side, side),) if case.image else ()

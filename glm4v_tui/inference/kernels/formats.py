@@ -19,10 +19,18 @@ class Int8(NamedTuple):
 
 
 Weight = torch.Tensor | Int8 | Nf4
-"""(rows, columns) in 16 bits, or packed; of NF4 the columns are those of the inputs."""
+"""(rows, columns) in 16 bits, or packed; of NF4 the columns are those of the inputs.
+
+``scales_mean`` of an NF4 matrix may have a value for each row: those of several matrices in one.
+"""
 
 
 def rows_of(weight: Weight, columns: int) -> int:
     if isinstance(weight, Nf4):
         return weight.weight.numel() * 2 // columns
     return len(weight) if isinstance(weight, torch.Tensor) else len(weight.weight)
+
+
+def means_of(weight: Nf4) -> int:
+    """The step from one row's mean to the next's: 0 where all rows have the same."""
+    return int(weight.scales_mean.numel() > 1)

@@ -31,6 +31,7 @@ def nf4_vector_kernel(
     HAS_BIAS: tl.constexpr,
     SWIGLU: tl.constexpr,
     EARLY: tl.constexpr,
+    MEANS: tl.constexpr,
     SHIFTED: tl.constexpr,
     BLOCK_N: tl.constexpr,
     BLOCK_K: tl.constexpr,
@@ -43,7 +44,8 @@ def nf4_vector_kernel(
     WORDS: tl.constexpr = BLOCK_K // 8
     gate = tl.zeros((BLOCK_N, BLOCK_K // 64), tl.float32)
     up = tl.zeros((BLOCK_N, BLOCK_K // 64), tl.float32)
-    mean = tl.load(scales_mean_ptr)
+    mean = tl.load(scales_mean_ptr + row * MEANS)[:, None]
+    up_mean = tl.load(scales_mean_ptr + up_row * MEANS)[:, None] if SWIGLU else mean
     for start in tl.static_range(0, COLUMNS // 8, WORDS):
         weight, kept, outer = _tile(
             row, start, weight_ptr, scales_ptr, scales_scale_ptr, COLUMNS, BLOCK_K
@@ -65,7 +67,7 @@ def nf4_vector_kernel(
         )
         gate = add_products(gate, scale * (sums - shift), start == 0)
         if SWIGLU:
-            scale = tl.load(scale_code_ptr + second_kept.to(tl.int32)) * second_outer + mean
+            scale = tl.load(scale_code_ptr + second_kept.to(tl.int32)) * second_outer + up_mean
             sums = block_sums(
                 second, x0, x1, x2, x3, x4, x5, x6, x7, values_ptr, BLOCK_N, WORDS, SHIFTED
             )
@@ -89,6 +91,7 @@ def nf4_stream_kernel(
     HAS_BIAS: tl.constexpr,
     SWIGLU: tl.constexpr,
     EARLY: tl.constexpr,
+    MEANS: tl.constexpr,
     SHIFTED: tl.constexpr,
     BLOCK_N: tl.constexpr,
     BLOCK_K: tl.constexpr,
@@ -108,11 +111,12 @@ def nf4_stream_kernel(
         second, second_kept, second_outer = _tile(
             row + rows, 0, weight_ptr, scales_ptr, scales_scale_ptr, COLUMNS, BLOCK_K
         )
-    mean = tl.load(scales_mean_ptr)
     wait(EARLY)
     x0, x1, x2, x3, x4, x5, x6, x7 = eights(x_ptr, 0, COLUMNS, WORDS, out_ptr.dtype.element_ty)
     shift = shift_of(x0, x1, x2, x3, WORDS, SHIFTED)
     for first in range(begin, rows, step):
+        here = tl.minimum(first + tl.arange(0, BLOCK_N), rows - 1)
+        mean = tl.load(scales_mean_ptr + here * MEANS)[:, None]
         row = tl.minimum(first + step + tl.arange(0, BLOCK_N), rows - 1).to(tl.int64)
         next_weight, next_kept, next_outer = _tile(
             row, 0, weight_ptr, scales_ptr, scales_scale_ptr, COLUMNS, BLOCK_K
@@ -129,6 +133,7 @@ def nf4_stream_kernel(
         )
         up = gate
         if SWIGLU:
+            mean = tl.load(scales_mean_ptr + (here + rows) * MEANS)[:, None]
             scale = tl.load(scale_code_ptr + second_kept.to(tl.int32)) * second_outer + mean
             up = scale * (
                 block_sums(

@@ -5,13 +5,16 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from glm4v_tui.inference.kernels.formats import Int8, Weight, rows_of
-from glm4v_tui.inference.quantized.kernels import Nf4, nf4_product
+from glm4v_tui.inference.kernels.formats import Int8, Weight, means_of, rows_of
+from glm4v_tui.inference.quantized.kernels import Nf4, nf4_product, nf4_unpack
 
 
 def linear(x: torch.Tensor, weight: Weight, bias: torch.Tensor | None) -> torch.Tensor:
     if isinstance(weight, Nf4):
-        return nf4_product(x, weight, (rows_of(weight, x.shape[1]), x.shape[1]), bias)
+        shape = (rows_of(weight, x.shape[1]), x.shape[1])
+        if means_of(weight):
+            return functional.linear(x, nf4_unpack(weight, shape, x.dtype), bias)
+        return nf4_product(x, weight, shape, bias)
     if isinstance(weight, Int8):
         product = functional.linear(x, weight.weight.to(x.dtype)).float()
         product *= weight.scale / 127

@@ -8,7 +8,7 @@ import torch
 
 from glm4v_tui.inference.kernels.availability import starts_early
 from glm4v_tui.inference.kernels.early import early
-from glm4v_tui.inference.kernels.formats import Int8, Weight
+from glm4v_tui.inference.kernels.formats import Int8, Weight, means_of
 from glm4v_tui.inference.kernels.launches import Launch, power_of_two, tile_launch, vector_launch
 from glm4v_tui.inference.kernels.nf4_vector_kernels import nf4_stream_kernel, nf4_vector_kernel
 from glm4v_tui.inference.kernels.nf4_words import ALPHA, nf4_values
@@ -77,6 +77,7 @@ def _multiply_nf4(
         *(x, weight.weight.view(torch.int32), weight.scales, weight.scales_scale),
         *(weight.scales_mean, scale_code(x.device), values, bias, out, *_counts(out)),
         **options,
+        MEANS=means_of(weight),
         SHIFTED=shifted,
     )
 

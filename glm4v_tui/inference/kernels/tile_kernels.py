@@ -86,6 +86,7 @@ def nf4_tile_kernel(
     HAS_BIAS: tl.constexpr,
     SWIGLU: tl.constexpr,
     EARLY: tl.constexpr,
+    MEANS: tl.constexpr,
     SHIFTED: tl.constexpr,
     BLOCK_M: tl.constexpr,
     BLOCK_N: tl.constexpr,
@@ -130,6 +131,7 @@ def nf4_tile_kernel(
             COLUMNS,
             BLOCK_N,
             BLOCK_K,
+            MEANS,
             SHIFTED,
             DTYPE,
         )
@@ -147,6 +149,7 @@ def nf4_tile_kernel(
                 COLUMNS,
                 BLOCK_N,
                 BLOCK_K,
+                MEANS,
                 SHIFTED,
                 DTYPE,
             )
@@ -173,6 +176,7 @@ def _unpacked(
     COLUMNS: tl.constexpr,
     BLOCK_N: tl.constexpr,
     BLOCK_K: tl.constexpr,
+    MEANS: tl.constexpr,
     SHIFTED: tl.constexpr,
     DTYPE: tl.constexpr,
 ) -> tl.tensor:
@@ -188,7 +192,8 @@ def _unpacked(
     inside = (column_block < COLUMNS // 64)[None, :]
     kept = tl.load(scales_ptr + block, mask=inside, other=0).to(tl.int32)
     outer = tl.load(scales_scale_ptr + block // 256, mask=inside, other=0)
-    scale = tl.load(scale_code_ptr + kept) * outer + tl.load(scales_mean_ptr)
+    mean = tl.load(scales_mean_ptr + at * MEANS)[:, None]
+    scale = tl.load(scale_code_ptr + kept) * outer + mean
     if SHIFTED == 4:
         scale /= ALPHA
     wide = tl.broadcast_to(scale[:, :, None], (BLOCK_N, BLOCK_K // 64, 8))

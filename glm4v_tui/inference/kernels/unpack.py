@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from glm4v_tui.inference.kernels.formats import Int8, rows_of
+from glm4v_tui.inference.kernels.formats import Int8, means_of, rows_of
 from glm4v_tui.inference.quantized.kernels import scale_code
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def unpack_nf4(weight: Nf4, first: int, out: torch.Tensor) -> None:
     nf4_words_kernel[(triton.cdiv(count, _WORDS),)](
         weight.weight.view(torch.int32),
         *(weight.scales, weight.scales_scale, weight.scales_mean, scale_code(out.device)),
-        *(nf4_values(out.device), out.view(torch.int32), first * columns // 8, count),
+        *(nf4_values(out.device), out.view(torch.int32), first * columns // 8, count, columns),
+        MEANS=means_of(weight),
         DTYPE=tl.bfloat16 if out.dtype == torch.bfloat16 else tl.float16,
         BLOCK=_WORDS,
         SHIFTED=0 if out.is_cuda else -1,

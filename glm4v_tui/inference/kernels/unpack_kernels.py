@@ -36,6 +36,8 @@ def nf4_words_kernel(
     out_ptr: tl.tensor,
     first: tl.tensor,
     count: tl.tensor,
+    columns: tl.tensor,
+    MEANS: tl.constexpr,
     DTYPE: tl.constexpr,
     BLOCK: tl.constexpr,
     SHIFTED: tl.constexpr,
@@ -50,7 +52,10 @@ def nf4_words_kernel(
     bits = tl.load(words_ptr + at, mask=inside, other=0)
     kept = tl.load(scales_ptr + at // 8, mask=inside, other=0).to(tl.int32)
     outer = tl.load(scales_scale_ptr + at // 2048, mask=inside, other=0)
-    scale = tl.load(code_ptr + kept) * outer + tl.load(mean_ptr)
+    mean = tl.load(mean_ptr)
+    if MEANS:
+        mean = tl.load(mean_ptr + at * 8 // columns, mask=inside, other=0)
+    scale = tl.load(code_ptr + kept) * outer + mean
     v0, v1, v2, v3, v4, v5, v6, v7 = unpack_word(bits, values_ptr, SHIFTED)
     w0 = _pair(v0 * scale, v1 * scale, DTYPE)
     w1 = _pair(v2 * scale, v3 * scale, DTYPE)

@@ -9,9 +9,10 @@ from torch import nn
 
 from glm4v_tui.inference import kernels
 from glm4v_tui.inference.quantized.layers import Int8Linear, Nf4Linear
+from glm4v_tui.precision import NF4_BLOCK, NF4_SCALES_BLOCK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from glm4v_tui.inference.kernels import Weight
 
@@ -21,7 +22,8 @@ class Product:
 
     def __init__(self, *modules: Any) -> None:
         """Take the modules' matrices; where it can be, they become views of one."""
-        self._parts = [_part(some) for some in _together(modules)]
+        one = joined_packed(modules) if len(modules) > 1 else None
+        self._parts = [one] if one is not None else [_part(some) for some in _together(modules)]
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(tokens, columns) to (tokens, rows of all), by the kernels."""
@@ -77,3 +79,53 @@ def _give(linear: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None) ->
     linear.weight = nn.Parameter(weight, requires_grad=False)
     if bias is not None:
         linear.bias = nn.Parameter(bias, requires_grad=False)
+
+
+def joined_packed(modules: Sequence[Any]) -> tuple[Weight, torch.Tensor | None] | None:
+    """Several packed matrices as one, of which they become views; None where they cannot."""
+    kinds = {type(module) for module in modules}
+    on_gpu = all(module.weight.is_cuda for module in modules)
+    if kinds == {Int8Linear}:
+        weight = torch.cat([module.weight.data for module in modules])
+        scale = torch.cat([module.scale for module in modules])
+        _give_parts(modules, {"weight": weight, "scale": scale}, lambda _: 1)
+        return kernels.Int8(weight, scale), _bias_of(modules)
+    if kinds != {Nf4Linear} or not on_gpu:  # the plain product knows one mean
+        return None
+    if any(module.rows * module.columns % _NF4_UNIT for module in modules):
+        return None
+    kept = {name: torch.cat([getattr(module, name) for module in modules]) for name in _NF4_PARTS}
+    means = torch.cat([module.scales_mean.expand(module.rows) for module in modules])
+    shares = {"weight": 2, "scales": NF4_BLOCK, "scales_scale": _NF4_UNIT}
+    _give_parts(modules, kept, lambda name: modules[0].columns / shares[name])
+    return kernels.Nf4(**kept, scales_mean=means), _bias_of(modules)
+
+
+_NF4_PARTS = ("weight", "scales", "scales_scale")
+_NF4_UNIT = NF4_BLOCK * NF4_SCALES_BLOCK
+"""Weights that share a scale of scales."""
+
+
+def _give_parts(
+    modules: Sequence[Any], kept: dict[str, torch.Tensor], per_row: Callable[[str], float]
+) -> None:
+    """Let each module have its rows of the tensors.
+
+    Args:
+        per_row: Elements that a row has in the tensor of this name; of INT8 rows themselves.
+    """
+    start = 0
+    for module in modules:
+        end = start + module.rows
+        module.take(
+            {
+                name: tensor[int(start * per_row(name)) : int(end * per_row(name))]
+                for name, tensor in kept.items()
+            }
+        )
+        start = end
+
+
+def _bias_of(modules: Sequence[Any]) -> torch.Tensor | None:
+    biases = [module.bias for module in modules]
+    return None if biases[0] is None else torch.cat([bias.data for bias in biases])

@@ -128,7 +128,7 @@ class Nf4(NamedTuple):
     scales_scale: torch.Tensor
     """float32 (scales / 256)."""
     scales_mean: torch.Tensor
-    """float32 ()."""
+    """float32 (), or (rows,) where matrices with different means are one."""
 
 
 def nf4_pack(weight: torch.Tensor, bring: Bring) -> Nf4:
@@ -208,7 +208,10 @@ def nf4_scales(kept: Nf4) -> torch.Tensor:
         *(kept.scales, kept.scales_scale, scale_code(kept.scales.device)),
         *(NF4_SCALES_BLOCK, torch.float32),
     )
-    return scales + kept.scales_mean
+    mean = kept.scales_mean
+    if mean.numel() > 1:
+        mean = mean.repeat_interleave(len(scales) // len(mean))
+    return scales + mean
 
 
 def _unpacked_rows(

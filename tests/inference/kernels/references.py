@@ -5,7 +5,13 @@ from __future__ import annotations
 import torch
 
 from glm4v_tui.inference.kernels import Int8, Nf4, Weight
-from glm4v_tui.inference.quantized.kernels import NF4_VALUES, int8_rows, nf4_pack, scale_code
+from glm4v_tui.inference.quantized.kernels import (
+    NF4_VALUES,
+    int8_rows,
+    nf4_pack,
+    require_kernels,
+    scale_code,
+)
 from tests.inference.kernels.conftest import DEVICE, DTYPE
 
 LARGEST = {torch.bfloat16: 6e-3, torch.float16: 8e-4}
@@ -27,10 +33,11 @@ def packed(kind: str, rows: int, columns: int, dtype: torch.dtype) -> tuple[Weig
     """A weight as it is kept, and what it stands for in float64."""
     weight = random(rows, columns, dtype=dtype, seed=3) / columns**0.5
     if kind == "int8":
-        kept, scale = int8_rows(weight)
+        kept, scale = int8_rows(weight, lambda piece: piece)
         return Int8(kept, scale), kept.double() * scale.double()[:, None] / 127
     if kind == "nf4":
-        nf4 = nf4_pack(weight)
+        require_kernels()
+        nf4 = nf4_pack(weight, lambda piece: piece)
         return nf4, unpacked(nf4).view(rows, columns)
     return weight, weight.double()
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from glm4v_tui.inference.kernels import linear, linear_swiglu
+from glm4v_tui.inference.kernels import Nf4, linear, linear_swiglu
 from glm4v_tui.inference.kernels.launches import Launch
 from glm4v_tui.inference.kernels.products import multiply
 from glm4v_tui.inference.kernels.trial import unpacks
 from tests.inference.kernels.conftest import DEVICE, DTYPE, DTYPES
-from tests.inference.kernels.references import LARGEST, error, packed, random
+from tests.inference.kernels.references import LARGEST, error, packed, random, unpacked
 
 KINDS = ["16 bits", "int8", "nf4"]
 SMALL = [(48, 320), (33, 192), (40, 768)]
@@ -101,3 +101,18 @@ def test_true_shapes(kind: str, tokens: int, rows: int, columns: int) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_true_swiglu(kind: str, tokens: int) -> None:
     check_swiglu(kind, tokens, 27392, 4096, torch.bfloat16)
+
+
+@pytest.mark.parametrize("tokens", [1, 3, 40])
+def test_several_nf4_matrices_in_one_have_their_own_means(tokens: int) -> None:
+    columns, dtype = 512, torch.float16
+    parts, exact = [], []
+    for rows, size in ((64, 1.0), (32, 5.0)):
+        weight, _ = packed("nf4", rows, columns, dtype)
+        assert isinstance(weight, Nf4)
+        parts.append(weight._replace(scales_mean=weight.scales_mean * size))
+        exact.append(unpacked(parts[-1]).view(rows, columns))
+    means = [part.scales_mean.expand(rows) for part, rows in zip(parts, (64, 32), strict=True)]
+    one = Nf4(*(torch.cat([part[at] for part in parts]) for at in range(3)), torch.cat(means))
+    x = random(tokens, columns, dtype=dtype)
+    assert error(linear(x, one), x.double() @ torch.cat(exact).T) < LARGEST[dtype]
