@@ -269,6 +269,7 @@ async def test_a_lack_of_room_is_told_once_and_again_after_it_was_over(fast):
         app.gauge.update_coming(2 * GIB)
         await until(lambda: told)
         await until(lambda: "next 2.0, free 1.5" in text(app))
+        await pilot.pause()
         painted, read = app.paints, app.readings
         await until(lambda: app.readings >= read + 10)
         await pilot.pause()
