@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from glm4v_tui.plan.figures import TOKENS_AT_ONCE
+from glm4v_tui.plan.figures import READ_AT_ONCE, TOKENS_AT_ONCE
 from glm4v_tui.plan.formats import itemsize, product_bytes
 from glm4v_tui.plan.image_size import patches_of, seen_size, tokens_of
 
@@ -143,13 +143,35 @@ def held_bytes(shape: Shape, images: Images, prompt: int, precision: Precision) 
 
 
 def prefill_bytes(text: Language, prompt: int, precision: Precision) -> int:
-    """The widest moment of the language model's layers while ``prompt`` tokens are read: in the
-    feed-forward part, or, where that is fed in pieces, in a norm, which computes in float32."""
+    """The widest moment of the language model's layers while ``prompt`` tokens are read."""
+    if precision.in_pieces and text.gate_products == _FUSED_GATE:
+        return own_prefill_bytes(text, min(prompt, READ_AT_ONCE), precision)
+    return library_prefill_bytes(text, prompt, precision)
+
+
+_FUSED_GATE = 4
+"""Gate and up come from one matrix, as in GLM's layers."""
+
+
+def own_prefill_bytes(text: Language, prompt: int, precision: Precision) -> int:
+    """On this program's own loop, whose norms are one kernel and whose gate works in place: two
+    streams, a part's input and its result, and the gate's and up's rows."""
+    vectors = text.hidden * itemsize(precision.compute)
+
+    def wide(some: int) -> int:
+        return _product(some, 2 * text.ffn, text.hidden, precision.language, precision)
+
+    return _fed(prompt, 3 * vectors, vectors, wide, precision)
+
+
+def library_prefill_bytes(text: Language, prompt: int, precision: Precision) -> int:
+    """On transformers' modules: in the feed-forward part, or, where that is fed in pieces, in a
+    norm, which computes in float32."""
     size = itemsize(precision.compute)
     norm = prompt * text.hidden * (3 * size + 2 * _FLOAT32)
 
     def wide(some: int) -> int:
-        together = text.gate_products == 4  # gate and up come from one matrix
+        together = text.gate_products == _FUSED_GATE
         rows = 2 * text.ffn if together else text.ffn
         product = _product(some, rows, text.hidden, precision.language, precision)
         if together:

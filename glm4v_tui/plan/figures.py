@@ -55,11 +55,11 @@ HOST_HEADROOM = 1.15
 TOKENS_AT_ONCE = 2048
 """That feed-forward parts take on a GPU (``inference.pieces``)."""
 
-INT8_INPUTS_AT_ONCE = 1024
-"""Tokens that this program's INT8 layers multiply at a time."""
+READ_AT_ONCE = 4096
+"""Tokens that this program's own loop reads at a time (``inference.language.reading``)."""
 
-NF4_WEIGHTS_AT_ONCE = 1 << 24
-"""Weights that this program's NF4 layers make whole at a time."""
+WEIGHTS_AT_ONCE = 1 << 25
+"""Packed weights that are made whole at a time (``inference.kernels.unpack``)."""
 
 PACKED_AT_ONCE = 1 << 24
 """Weights that are quantized at a time while a checkpoint is loaded."""

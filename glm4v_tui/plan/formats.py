@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from glm4v_tui.plan.figures import (
     ALLOCATION,
-    INT8_INPUTS_AT_ONCE,
     LARGE_ALLOCATION,
     LEAST_REST,
-    NF4_WEIGHTS_AT_ONCE,
     PACKED_AT_ONCE,
     SEGMENT,
+    WEIGHTS_AT_ONCE,
 )
 from glm4v_tui.precision import NF4_BLOCK, NF4_SCALES_BLOCK, Format
 
@@ -54,18 +53,19 @@ def product_bytes(inputs: int, rows: int, columns: int, form: Format, *, in_piec
     scales float32.
 
     Args:
-        in_pieces: A part of the inputs (INT8) or of the rows (NF4) at a time, as this program's
-            own layers do; else all at once, as bitsandbytes' layers do.
+        in_pieces: Some rows of a packed matrix at a time are made whole, as this program's own
+            kernels do; else all at once, as bitsandbytes' layers do.
     """
     result = inputs * rows * itemsize(form)
+    packed = form in (Format.INT8, Format.NF4)
+    if packed and in_pieces:
+        return result + min(rows * columns, WEIGHTS_AT_ONCE) * 2
     match form:
         case Format.INT8:
-            some = min(inputs, INT8_INPUTS_AT_ONCE) if in_pieces else inputs
-            beside = some * (rows * (4 + 2 + (2 if some < inputs else 0)) + columns)
+            beside = inputs * (rows * (4 + 2) + columns)
         case Format.NF4:
             count = rows * columns
-            some = min(count, NF4_WEIGHTS_AT_ONCE) if in_pieces else count
-            beside = some * 2 + count // NF4_BLOCK * 4
+            beside = count * 2 + count // NF4_BLOCK * 4
         case _:
             beside = 0
     return result + beside
