@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from glm4v_tui.inference.pieces import feed_in_pieces
+from glm4v_tui.inference.pieces import FEWER_AT_ONCE, TOKENS_AT_ONCE, feed_in_pieces
 from glm4v_tui.inference.quantized.layers import Nf4Linear, QuantizedLayer
 from glm4v_tui.inference.quantized.parts import Parts
 from glm4v_tui.inference.quantized.replace import is_tied
@@ -70,7 +70,10 @@ class Arrangement:
             return
         if self._embedding_in_host:
             model.set_submodule(self.parts.embedding, HostEmbedding(model.get_input_embeddings()))
-        feed_in_pieces(model.get_submodule(name) for name in (*self._layers, *self._tower_layers()))
+        feed_in_pieces(
+            (model.get_submodule(name) for name in (*self._layers, *self._tower_layers())),
+            FEWER_AT_ONCE if self._embedding_in_host else TOKENS_AT_ONCE,
+        )
         self._arrange_tower(model, layout)
         self._arrange_layers(model, layout, spool)
 

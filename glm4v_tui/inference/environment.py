@@ -15,6 +15,8 @@ _CALM = {
     # By default idle compute threads spin, which takes the cores from the interface and, where
     # cores are shared, slows small models more than tenfold.
     "OMP_WAIT_POLICY": "PASSIVE",
+    # What was freed fits anything anew: else a gigabyte is reserved and of no use.
+    "PYTORCH_ALLOC_CONF": "expandable_segments:True",
     "TOKENIZERS_PARALLELISM": "false",  # one prompt at a time gains nothing from threads
 }
 

@@ -17,27 +17,32 @@ if TYPE_CHECKING:
     from torch import nn
 
 TOKENS_AT_ONCE = 2048
+"""Where weights are packed they are made whole for each piece, so pieces must not be many."""
+FEWER_AT_ONCE = 1024
+"""Where every megabyte counts: with the embedding in host memory."""
 _NAMES = ("mlp", "feed_forward")
 """What transformers' models call that part of a layer."""
 
 
-def feed_in_pieces(layers: Iterable[nn.Module]) -> None:
-    """Let the feed-forward parts of these layers take :data:`TOKENS_AT_ONCE` at a time."""
+def feed_in_pieces(layers: Iterable[nn.Module], at_once: int = TOKENS_AT_ONCE) -> None:
+    """Let the feed-forward parts of these layers take so many tokens at a time."""
     for layer in layers:
         for name in _NAMES:
             part: Any = getattr(layer, name, None)
             if part is not None:
-                part.forward = partial(_in_pieces, part.forward)
+                part.forward = partial(_in_pieces, part.forward, at_once)
 
 
-def _in_pieces(forward: Callable[..., Any], hidden: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+def _in_pieces(
+    forward: Callable[..., Any], at_once: int, hidden: torch.Tensor, *args: Any, **kwargs: Any
+) -> Any:
     """``hidden`` is (..., tokens, width)."""
     tokens = hidden.shape[-2] if hidden.ndim > 1 else 1
-    if tokens <= TOKENS_AT_ONCE or args or kwargs:
+    if tokens <= at_once or args or kwargs:
         return forward(hidden, *args, **kwargs)
     result: torch.Tensor | None = None
-    for start in range(0, tokens, TOKENS_AT_ONCE):
-        some = slice(start, start + TOKENS_AT_ONCE)
+    for start in range(0, tokens, at_once):
+        some = slice(start, start + at_once)
         piece = forward(hidden[..., some, :])
         if not isinstance(piece, torch.Tensor):  # an expert router's, with its choices
             return forward(hidden)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from glm4v_tui.plan.figures import READ_AT_ONCE, TOKENS_AT_ONCE
+from glm4v_tui.plan.figures import FEWER_AT_ONCE, READ_AT_ONCE, TOKENS_AT_ONCE
 from glm4v_tui.plan.formats import itemsize, product_bytes
 from glm4v_tui.plan.image_size import patches_of, seen_size, tokens_of
 
@@ -113,11 +113,12 @@ def _fed(
         result: Bytes a row of what comes out of it.
         wide: Bytes at its widest moment for a number of rows.
     """
-    if not precision.in_pieces or rows <= TOKENS_AT_ONCE:
+    at_once = FEWER_AT_ONCE if precision.embedding_in_host else TOKENS_AT_ONCE
+    if not precision.in_pieces or rows <= at_once:
         return rows * held + wide(rows)
-    second = min(TOKENS_AT_ONCE, rows - TOKENS_AT_ONCE)
-    later = (rows + TOKENS_AT_ONCE) * result + wide(second)  # the piece before is alive as well
-    return rows * held + max(wide(TOKENS_AT_ONCE), later)
+    second = min(at_once, rows - at_once)
+    later = (rows + at_once) * result + wide(second)  # the piece before is alive as well
+    return rows * held + max(wide(at_once), later)
 
 
 def _adapter(vision: Vision, images: Images, precision: Precision) -> int:

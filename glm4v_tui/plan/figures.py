@@ -52,8 +52,9 @@ process without CUDA and with the embedded model takes 0.8 GiB."""
 HOST_HEADROOM = 1.15
 """On a CPU, of the free memory over the weights: the rest of the system needs room too."""
 
-TOKENS_AT_ONCE = 2048
-"""That feed-forward parts take on a GPU (``inference.pieces``)."""
+TOKENS_AT_ONCE, FEWER_AT_ONCE = 2048, 1024
+"""That feed-forward parts take on a GPU, and where the embedding is in host memory
+(``inference.pieces``)."""
 
 READ_AT_ONCE = 4096
 """Tokens that this program's own loop reads at a time (``inference.language.reading``)."""

@@ -141,8 +141,7 @@ def test_feed_forward_in_pieces_is_the_same(
     seen: list[int] = []
     for layer in model.model.language_model.layers:
         layer.mlp.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape[-2]))
-    monkeypatch.setattr("glm4v_tui.inference.pieces.TOKENS_AT_ONCE", 7)
-    feed_in_pieces(model.model.language_model.layers)
+    feed_in_pieces(model.model.language_model.layers, 7)
     down = model.model.language_model.layers[0].mlp.down_proj
     down.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape[-2]))
     torch.testing.assert_close(logits(model), whole, rtol=1e-4, atol=1e-4)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from glm4v_tui.inference import kernels
+from glm4v_tui.inference.arranging import HostEmbedding
 from glm4v_tui.inference.language.reading import TOKENS_AT_ONCE, Stopped, causal_attention
+from glm4v_tui.inference.pieces import FEWER_AT_ONCE
 from glm4v_tui.inference.pieces import TOKENS_AT_ONCE as FED_AT_ONCE
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ class KernelReader:
 
     def __init__(self, weights: KernelWeights) -> None:
         self._weights = weights
+        in_host = isinstance(weights.stack.embedding, HostEmbedding)
+        self._fed_at_once = FEWER_AT_ONCE if in_host else FED_AT_ONCE
 
     def read(
         self,
@@ -85,17 +89,21 @@ class KernelReader:
                 layer.before_feed_forward, weights.eps,
             )  # fmt: skip
             hidden, x = kernels.add_rms_norm(
-                hidden, _fed(layer, x), layer.after_feed_forward, layer.following, weights.eps
+                hidden,
+                _fed(layer, x, self._fed_at_once),
+                layer.after_feed_forward,
+                layer.following,
+                weights.eps,
             )
         return x[-1:]
 
 
-def _fed(layer: KernelLayer, x: torch.Tensor) -> torch.Tensor:
+def _fed(layer: KernelLayer, x: torch.Tensor, at_once: int) -> torch.Tensor:
     """The feed-forward part of (tokens, hidden), so many at a time that memory suffices."""
-    if len(x) <= FED_AT_ONCE:
+    if len(x) <= at_once:
         return layer.down(layer.gate_up.swiglu(x))
     result = torch.empty_like(x)
-    for start in range(0, len(x), FED_AT_ONCE):
-        some = slice(start, start + FED_AT_ONCE)
+    for start in range(0, len(x), at_once):
+        some = slice(start, start + at_once)
         result[some] = layer.down(layer.gate_up.swiglu(x[some]))
     return result

@@ -109,6 +109,7 @@ class KernelStep:
     def _capture(self, cache: KvCache) -> None:
         """Record the step. Nothing runs, so nothing is written or counted."""
         self.forget()
+        torch.cuda.empty_cache()  # what is reserved and not in use cannot be had while it records
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             self._logits = self._compute(cache)
