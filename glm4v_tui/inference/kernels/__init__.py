@@ -47,6 +47,7 @@ __all__ = [
     "linear_swiglu",
     "rms_norm",
     "rotary_and_cache",
+    "rows_of",
     "takes",
 ]
 

@@ -30,7 +30,7 @@ class KernelLayer:
 
 
 class KernelWeights:
-    """Of a model in bfloat16 or float16. Queries, keys and values become views of one matrix."""
+    """Of a model in bfloat16 or float16. Keys and values become views of one matrix."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack

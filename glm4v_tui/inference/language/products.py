@@ -21,14 +21,27 @@ class Product:
     """A matrix, or several with the same inputs whose results stand side by side."""
 
     def __init__(self, *modules: Any) -> None:
-        """Take the modules' matrices; where it can be, they become views of one."""
-        one = joined_packed(modules) if len(modules) > 1 else None
-        self._parts = [one] if one is not None else [_part(some) for some in _together(modules)]
+        """Take the modules' matrices.
+
+        The first stays as it is, and the others become views of one, where that can be. Large ones
+        joined would leave holes of their size in the GPU's memory, a gigabyte in all; small ones
+        apart would be a launch for each.
+        """
+        first, *others = modules
+        self._parts = [_part(first), *_joined(others)]
+        self._rows = [kernels.rows_of(weight, first.in_features) for weight, _ in self._parts]
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(tokens, columns) to (tokens, rows of all), by the kernels."""
-        made = [kernels.linear(x, weight, bias) for weight, bias in self._parts]
-        return made[0] if len(made) == 1 else torch.cat(made, dim=-1)
+        if len(self._parts) == 1:
+            weight, bias = self._parts[0]
+            return kernels.linear(x, weight, bias)
+        if len(x) > 1:
+            return torch.cat([kernels.linear(x, *part) for part in self._parts], dim=-1)
+        result = x.new_empty(1, sum(self._rows))
+        for part, out in zip(self._parts, torch.split(result, self._rows, dim=1), strict=True):
+            kernels.linear(x, *part, out=out)
+        return result
 
     def swiglu(self, x: torch.Tensor) -> torch.Tensor:
         """(tokens, columns) to (tokens, rows / 2): the first half gates the second."""
@@ -45,6 +58,13 @@ class PlainProduct:
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         made = [module(x) for module in self._modules]
         return made[0] if len(made) == 1 else torch.cat(made, dim=-1)
+
+
+def _joined(modules: Sequence[Any]) -> list[tuple[Weight, torch.Tensor | None]]:
+    if not modules:
+        return []
+    one = joined_packed(modules) if len(modules) > 1 else None
+    return [one] if one is not None else [_part(some) for some in _together(modules)]
 
 
 def _part(module: Any) -> tuple[Weight, torch.Tensor | None]:
