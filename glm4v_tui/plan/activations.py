@@ -80,10 +80,12 @@ def _attention(vision: Vision, compute: Format) -> int:
 
 
 def _rotary(vision: Vision, compute: Format) -> int:
-    """A row where queries and keys are turned: residual, normed, both in float32, both times
-    cosine, the rotated copy and its product; and the row's sines and cosines."""
+    """A row where queries are turned (``inference.language.tower_rotary``): residual, the layer's
+    input, queries, keys and values; in float32 what is turned, half of it with its sign changed,
+    and both halves crossed; and the row's sines and cosines, twice."""
     size = itemsize(compute)
-    return vision.hidden * ((1 + 1 + 3) * size + 6 * _FLOAT32) + 2 * vision.head_dim * _FLOAT32
+    wide = vision.hidden * _FLOAT32 * 5 // 2
+    return vision.hidden * (1 + 1 + 3) * size + wide + 4 * vision.head_dim * _FLOAT32
 
 
 def _tower_mlp(vision: Vision, rows: int, precision: Precision) -> int:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
+from glm4v_tui.inference.language.tower_rotary import use_lean_rotary
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -64,6 +66,7 @@ class _RowsAndColumns:
         self._model = model.model
         self._token_id = model.config.image_token_id
         self._merged = model.model.visual.spatial_merge_size**2
+        use_lean_rotary(model.model.visual)
 
     def spans(self, prompt: Prompt) -> tuple[Span, ...]:
         grids = self._grids(prompt)

@@ -123,10 +123,17 @@ class Writer:
         start = min(common(self._held, slots, spans), len(slots) - 1)
         positions = _with_text(self._sight.positions(prompt), len(written))
         self._held = self._held[:start]
+        self._see(prompt, [span for span in spans if span.start >= start])
         self._make_room(len(slots) + room)
         logits = self._read(prompt, ids, spans, start, positions, should_stop)
         self._held = slots
         return Begun(logits, len(slots), int(positions.max()) + 1, len(slots) - start)
+
+    def _see(self, prompt: Prompt, spans: list[Span]) -> None:
+        """Encode what is not known yet: before room is made for keys and values, since the tower
+        needs the most while it works."""
+        for span in spans:
+            self.features.get(span.key, partial(self._encode, prompt, span))
 
     def _make_room(self, tokens: int) -> None:
         try:
