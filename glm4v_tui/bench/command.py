@@ -254,7 +254,7 @@ def kernels(seconds: float) -> None:
     """The GPU kernels of a decode step, one JSON object a line; then their sum for a token."""
     import json
 
-    from glm4v_tui.bench.kernels import measure_kernels
+    from glm4v_tui.inference.measuring.kernels import measure_kernels
 
     measure_kernels(lambda row: click.echo(json.dumps(row)), seconds)
 

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     Tell = Callable[[dict[str, Any]], None]
 
 _SIDE = 784
+_STEPS = 64 << 20
+"""The allocator takes memory in steps of 20 MiB, of each kind."""
 _PICTURE = "picture"
 
 
@@ -197,7 +199,7 @@ def _cap(case: Case, free: Asked) -> int:
     if case.hard:
         return int(free.before * case.share)
     if case.in_decode:
-        return free.first
+        return free.first + _STEPS
     return free.before + int((free.first - free.before) * case.share)
 
 

@@ -130,7 +130,7 @@ def _card_row(card: CardPlan) -> tuple[str, ...]:
 def _notes(report: PlanReport) -> Iterator[str]:
     yield "at work: the widest moment beyond weights, keys and values."
     yield "CUDA: its own needs, and what its allocator holds without using it."
-    yield "tok/s: expected, no faster than transformers' own loop was measured on an H100."
+    yield "tok/s: expected, by the share of the limit that was measured on an H100."
     yield "limit: tokens/s if reading the weights were all there is to do (90 % of the bandwidth)."
     if report.is_rough:
         yield "What is at work is a rough guess: this family's code was not studied."

@@ -14,7 +14,7 @@ from glm4v_tui.plan.activations import (
     prefill_bytes,
     vision_bytes,
 )
-from glm4v_tui.plan.configs import GLM_FAMILY
+from glm4v_tui.plan.configs import GLM_FAMILY, ORIGINAL
 from glm4v_tui.plan.figures import (
     ALLOCATOR_SLACK,
     ALLOCATOR_SLACK_MORE,
@@ -23,8 +23,10 @@ from glm4v_tui.plan.figures import (
     CUDA_CONTEXT,
     CUDA_KERNELS,
     CUDA_KERNELS_MORE,
-    DECODE_STEP_S,
+    DECODE_SHARE,
     HOST_HEADROOM,
+    LIBRARY_PLAIN_STEP_S,
+    LIBRARY_STEP_S,
     WORKER_HOST,
 )
 from glm4v_tui.plan.formats import itemsize
@@ -312,8 +314,11 @@ def _roofline(work: _Work, room: Room) -> float | None:
 
 
 def _speed(roofline: float | None, shape: Shape, precision: Precision, room: Room) -> float | None:
-    """The bandwidth's limit, or that of launching kernels where that is lower."""
+    """What of the bandwidth's limit is reached; on transformers' own loop no more than launching
+    kernels allows."""
     if roofline is None or room.device == "cpu":
         return roofline
-    step = DECODE_STEP_S.get(precision.name, DECODE_STEP_S["int4"])
+    if shape.model_type in GLM_FAMILY or shape.model_type == ORIGINAL:
+        return roofline * DECODE_SHARE[precision.language]
+    step = LIBRARY_STEP_S.get(precision.language, LIBRARY_PLAIN_STEP_S)
     return min(roofline, _STUDIED_LAYERS / shape.language.layers / step)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from glm4v_tui.bench.kernels import measure_kernels
 from glm4v_tui.errors import EngineError
+from glm4v_tui.inference.measuring.kernels import measure_kernels
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

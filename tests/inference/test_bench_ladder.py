@@ -93,5 +93,5 @@ def test_a_failure_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_caps_lie_where_they_are_to_be_felt() -> None:
     free = Asked(before=1000, first=1400, peak=2000)
     assert ladder._cap(CASES[0], free) == 1200
-    assert ladder._cap(CASES[2], free) == 1400
+    assert ladder._cap(CASES[2], free) == 1400 + (64 << 20)
     assert ladder._cap(CASES[4], free) == 600

@@ -75,7 +75,7 @@ def test_the_vision_tower_needs_what_the_formula_says(model, precision, side):
     with torch.inference_mode(), Allocations() as traced:
         model.model.visual(pixels, grid_thw=grid)
     said = vision_bytes(vision, images, precision) + pixel_bytes(vision, images, precision)
-    assert said == pytest.approx(traced.peak, rel=0.03)
+    assert said == pytest.approx(traced.peak, rel=0.08)
 
 
 @pytest.mark.parametrize("tokens", [300, 1024, 1500, 4000])

@@ -1,5 +1,6 @@
 """Which precision is taken, and how layers are split over devices."""
 
+import msgspec
 import pytest
 
 from glm4v_tui.plan import Gpu, Load, Tower, choose, known_shape, plans, recommended
@@ -161,19 +162,30 @@ def test_a_tower_that_does_not_fit_is_streamed_before_layers_are():
 
 
 def test_a_small_card_may_get_a_smaller_context():
-    (small,) = card_plans(GLM_41V, Load(), [Card("six", 6 * GIB, 168e9)])
+    (small,) = card_plans(GLM_4V, Load(), [Card("six", 6 * GIB, 168e9)])
     assert small.is_reduced
     assert small.plan.fits
     assert small.context < Load().context
 
 
-def test_speed_is_bandwidth_over_bytes_until_launching_takes_longer():
+def test_speed_is_the_measured_share_of_bandwidth_over_bytes():
     by_name = {
         plan.precision: plan
         for plan in plans(GLM_41V, gpu_free=80 * GIB, load=Load(context=1), bandwidth=3350e9)
     }
     assert by_name["bf16"].roofline == pytest.approx(171, rel=0.01)
     assert by_name["int8"].roofline == pytest.approx(319, rel=0.01)
-    assert by_name["bf16"].tokens_per_s == pytest.approx(23.7)
+    assert by_name["bf16"].tokens_per_s == pytest.approx(162, rel=0.01)
+    assert by_name["int8"].tokens_per_s == pytest.approx(243, rel=0.01)
     slow = plans(GLM_41V, gpu_free=80 * GIB, load=Load(context=1), bandwidth=100e9)[1]
-    assert slow.tokens_per_s == slow.roofline < 6
+    assert slow.tokens_per_s < slow.roofline < 6
+
+
+def test_on_the_librarys_loop_launching_takes_its_time():
+    other = msgspec.structs.replace(GLM_41V, model_type="qwen2_5_vl")
+    fast, slow = (
+        plans(other, gpu_free=80 * GIB, load=Load(context=1), bandwidth=bandwidth)[1]
+        for bandwidth in (3350e9, 100e9)
+    )
+    assert fast.tokens_per_s == pytest.approx(23.7)
+    assert slow.tokens_per_s == slow.roofline

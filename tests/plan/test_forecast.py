@@ -61,7 +61,8 @@ def test_a_row_whose_layers_were_streamed_is_forecast_as_such(told):
     (found,) = compare([json.dumps(row | told)])
     assert (found.tower, found.away) == ("streamed", 31)
     assert found.weights_error == pytest.approx(0, abs=0.01)
-    assert found.peak_error == pytest.approx(0, abs=0.01)
+    # Measured before the tower turned in place, and on transformers' loop.
+    assert -0.03 < found.peak_error < 0
     assert "bf16 streamed, 31 layers streamed" in table([found])
 
 

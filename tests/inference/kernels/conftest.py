@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 
 import pytest
 import torch
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-if DEVICE == "cpu":
-    os.environ["TRITON_INTERPRET"] = "1"  # read when the kernels' modules are imported
 collect_ignore_glob = [] if importlib.util.find_spec("triton") else ["test_*.py"]
 DTYPES = [torch.bfloat16, torch.float16] if DEVICE == "cuda" else [torch.float16]
 """The interpreter rounds to bfloat16 towards zero and takes its bits for integers in products."""

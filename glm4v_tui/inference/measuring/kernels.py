@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional
 
-from glm4v_tui.bench.device_time import copy_bandwidth, graph_us
-from glm4v_tui.bench.kernel_step import Part, parts, step_us
-from glm4v_tui.bench.kernel_weights import FORMATS, bytes_of, exact, weight
 from glm4v_tui.errors import EngineError
 from glm4v_tui.inference import kernels
 from glm4v_tui.inference.kernels import Int8, Nf4, Weight
+from glm4v_tui.inference.measuring.device_time import copy_bandwidth, graph_us
+from glm4v_tui.inference.measuring.kernel_step import Part, parts, step_us
+from glm4v_tui.inference.measuring.kernel_weights import FORMATS, bytes_of, exact, weight
 from glm4v_tui.inference.quantized.kernels import int8_product, nf4_product, require_kernels
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from glm4v_tui.bench.device_time import graph_us
-from glm4v_tui.bench.kernel_weights import weight
 from glm4v_tui.inference import kernels
 from glm4v_tui.inference.kernels import plain
+from glm4v_tui.inference.measuring.device_time import graph_us
+from glm4v_tui.inference.measuring.kernel_weights import weight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
