@@ -18,6 +18,7 @@ import msgspec
 from glm4v_tui.bench.memory import Wishes, make, place_for
 from glm4v_tui.bench.shapes import shapes
 from glm4v_tui.bench.speed_row import Row
+from glm4v_tui.checkpoint import inspect_checkpoint
 from glm4v_tui.demo import CHECKPOINT
 
 if TYPE_CHECKING:
@@ -65,6 +66,11 @@ def _settled(wishes: SpeedWishes) -> SpeedWishes:
     device = wishes.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    if not wishes.model:
+        # The embedded model sees 280 pixels at most, and its answers are short.
+        wishes = msgspec.structs.replace(wishes, pixels=280, new=min(wishes.new, 128))
+    elif wishes.model not in shapes():
+        inspect_checkpoint(Path(wishes.model)).require_loadable()
     usual = ("bf16", "int8", "mixed", "int4") if device == "cuda" else ("fp32", "bf16")
     return msgspec.structs.replace(
         wishes,

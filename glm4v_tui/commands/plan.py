@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from dataclasses import dataclass
@@ -157,6 +158,8 @@ def _machine(gib: float | None) -> tuple[list[Gpu], Machine]:
     """The GPUs to plan for, and the largest of them in words."""
     host = read_host()
     host_free = host.available if host is not None else None
+    if gib is not None and not math.isfinite(gib):
+        raise UsageError("--gpu-memory is no number", "", "Give GiB, for example 12.")
     if gib is not None:
         made_up = Gpu(0, int(gib * GIB))
         return [made_up], Machine(f"a GPU with {gib:g} GiB free", made_up.free, None, None, True)

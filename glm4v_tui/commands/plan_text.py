@@ -130,6 +130,11 @@ def _card_row(card: CardPlan) -> tuple[str, ...]:
 def _notes(report: PlanReport) -> Iterator[str]:
     yield "at work: the widest moment beyond weights, keys and values."
     yield "CUDA: its own needs, and what its allocator holds without using it."
+    if any(plan.tower is not Tower.RESIDENT for plan in report.plans):
+        yield (
+            "int4-compact: its vision tower waits in host memory here, and what of it is on the "
+            "GPU at once is in 'at work'."
+        )
     yield "tok/s: expected, by the share of the limit that was measured on an H100."
     yield "limit: tokens/s if reading the weights were all there is to do (90 % of the bandwidth)."
     if report.is_rough:

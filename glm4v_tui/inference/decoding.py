@@ -17,7 +17,7 @@ import torch
 from transformers import Cache, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from glm4v_tui.engine.protocol import FinishReason, Sampling
-from glm4v_tui.errors import UsageError
+from glm4v_tui.errors import EngineError, UsageError
 from glm4v_tui.inference.language.choice import settings_of
 from glm4v_tui.inference.language.kv_cache import KvCache
 from glm4v_tui.inference.language.sight import sight_of
@@ -200,6 +200,7 @@ class Decoder:
             begun = self.own.begin(prompt, limit, should_stop, sink.tokens)
         if begun is None or should_stop():
             return
+        require_numbers(begun.logits)
         before = [*prompt.inputs["input_ids"][0].tolist(), *sink.tokens]
         for token in self.own.tokens(begun, settings, before, limit, draft.mask, len(sink.tokens)):
             sink.take(token)
@@ -262,7 +263,9 @@ class Decoder:
                 return_dict_in_generate=True,
                 output_logits=True,
             )
-            return cast(torch.Tensor, read.logits[0][0].float())
+            logits = cast(torch.Tensor, read.logits[0][0].float())
+            require_numbers(logits)
+            return logits
         return None
 
     def go_on(self, ids: torch.Tensor, should_stop: ShouldStop) -> torch.Tensor | None:
@@ -488,6 +491,21 @@ def _seed(seed: int | None) -> None:
         torch.seed()
     else:
         torch.manual_seed(seed)
+
+
+def require_numbers(logits: torch.Tensor) -> None:
+    """Damaged weights, or sums that a format cannot hold, would pass for an answer.
+
+    Raises:
+        EngineError: they are not numbers.
+    """
+    if bool(logits.isnan().any()):
+        raise EngineError(
+            "The model computes no numbers",
+            "What it gives for the next token is not a number: its weights are damaged, or too "
+            "large for this precision.",
+            "Check its files (glm4v-tui model verify), or load it with --precision bf16 or fp32.",
+        )
 
 
 def own_loop(model: Any) -> Writer | None:

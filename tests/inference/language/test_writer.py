@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from glm4v_tui.chat import Message
+from glm4v_tui.errors import EngineError
 from glm4v_tui.inference.decoding import Decoder
 from glm4v_tui.inference.language import kernel_reading, kv_cache
 from glm4v_tui.inference.language.choice import Settings
@@ -206,6 +207,14 @@ def test_an_answer_that_is_gone_on_with_is_the_same(family: Answers) -> None:
             begun = writer.begin(prompt, 16 - count, lambda: False, whole[:count])
             rest = list(writer.tokens(begun, settings, [], 16 - count, None, count))
             assert whole[:count] + rest == whole
+
+
+def test_weights_that_are_no_numbers_are_told_of(tmp_path: Path) -> None:
+    answers = Answers(MAKERS["glm4v"](tmp_path / "broken"))
+    with torch.inference_mode():
+        writer_of(answers)._stack.layers[0].down.weight.fill_(float("nan"))
+    with pytest.raises(EngineError, match="computes no numbers"):
+        written(answers, CONVERSATIONS["text"])
 
 
 def test_models_of_other_families_are_left_to_transformers(tmp_path: Path) -> None:
