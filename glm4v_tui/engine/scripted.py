@@ -135,7 +135,8 @@ class ScriptedEngine(Engine):
         playing = list(self._playing.values())
         for task in playing:
             task.cancel()
-        await asyncio.gather(*playing)
+        # One that was to begin just now ends without a word, which nobody waits for any more.
+        await asyncio.gather(*playing, return_exceptions=True)
         if self._load is not None and self._load.cancel():
             self._events.put_nowait(Failed(FailureKind.WORKER_DIED, "Loading was ended"))
 
