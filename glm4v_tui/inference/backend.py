@@ -211,7 +211,7 @@ class Backend:
         self._decoder.keeps_kv_in_host = self._has_kv_in_host
         self._cost = ImageCost(processor, image_token_id)
         self.smaller_images.use(processor, PromptWriter(processor, image_token_id), self._cost)
-        if self._decoder.own is not None:
+        if self._decoder.own is not None and processor.image_processor is not None:
             remember_images(processor.image_processor)
         self._decoder.prepare_forms()
         self.layout, self.sizes = loaded.layout, loaded.sizes

@@ -61,7 +61,7 @@ def test_images_may_come_in_any_turn(family: Answers) -> None:
 
 
 def test_a_system_prompt_reaches_the_model_and_thinking_does_not(family: Answers) -> None:
-    writer = family.backend._writer
+    writer = family.backend.smaller_images.writer
     assert writer is not None
     prompt = writer.write(
         (
@@ -80,7 +80,7 @@ def test_a_system_prompt_reaches_the_model_and_thinking_does_not(family: Answers
 
 
 def test_a_typed_image_token_is_only_text(family: Answers) -> None:
-    token = family.backend._writer._processor.image_token  # type: ignore[union-attr]
+    token = family.backend.smaller_images.writer._processor.image_token  # type: ignore[union-attr]
     finished, _ = family.ask(user(f"What does {token} mean?", "wide"))
     measured = family.backend.measure((PICTURES["wide"].size,))
     assert finished.usage.image_tokens == measured.tokens[0]

@@ -61,9 +61,9 @@ def forecast(user):
 
 
 async def test_an_image_raises_the_forecast_and_a_full_memory_is_warned_of(tmp_path, monkeypatch):
-    """The memory has 0.2 GiB: enough for words, not for a large image."""
+    """The memory has 0.1 GiB: enough for words, not for a large image."""
     monkeypatch.setattr(next_question, "_shape_named", lambda _: GLM_41V)
-    monkeypatch.setattr(gauge, "read_host", lambda: HostMemory(8 * GIB, int(0.2 * GIB)))
+    monkeypatch.setattr(gauge, "read_host", lambda: HostMemory(8 * GIB, int(0.1 * GIB)))
     monkeypatch.setattr(gauge, "_PERIOD_S", 0.05)
     picture = tmp_path / "large.png"
     Image.new("RGB", (1120, 1120), "red").save(picture)
@@ -72,9 +72,9 @@ async def test_an_image_raises_the_forecast_and_a_full_memory_is_warned_of(tmp_p
         await user.until(lambda: forecast(user) == "0.0")
         assert "may not fit" not in user.screen
         user.paste(str(picture))
-        await user.until(lambda: forecast(user) == "0.3")
-        await user.sees("may not fit the memory", "0.2 GiB are free")
-        await user.sees("next 0.3, free 0.2")
+        await user.until(lambda: forecast(user) == "0.2")
+        await user.sees("may not fit the memory", "0.1 GiB are free")
+        await user.sees("next 0.2, free 0.1")
         await user.press("backspace")
         await user.until(lambda: forecast(user) == "0.0")
-        await user.misses("next 0.3, free 0.2")
+        await user.misses("next 0.2, free 0.1")
