@@ -132,9 +132,7 @@ def test_a_model_tells_the_gpu_as_its_device_and_its_own_dtype(tiny_glm4v: Path)
     assert not isinstance(model.get_input_embeddings(), torch.nn.Embedding)
 
 
-def test_feed_forward_in_pieces_is_the_same(
-    tiny_glm4v: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_feed_forward_in_pieces_is_the_same(tiny_glm4v: Path) -> None:
     placement = choose_placement("fp32", "cpu", lambda itemsize: itemsize)
     model = loading.load(str(tiny_glm4v), placement, lambda *_: None).model
     whole = logits(model)

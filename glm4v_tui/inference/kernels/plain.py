@@ -22,11 +22,6 @@ def linear(x: torch.Tensor, weight: Weight, bias: torch.Tensor | None) -> torch.
     return functional.linear(x, weight, bias)
 
 
-def linear_swiglu(x: torch.Tensor, weight: Weight) -> torch.Tensor:
-    gate, up = linear(x, weight, None).chunk(2, dim=-1)
-    return up * functional.silu(gate)
-
-
 def rms_norm(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
     wide = x.float()
     wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps)

@@ -123,17 +123,16 @@ class Writer:
         start = min(common(self._held, slots, spans), len(slots) - 1)
         positions = _with_text(self._sight.positions(prompt), len(written))
         self._held = self._held[:start]
-        self._see(prompt, [span for span in spans if span.start >= start])
+        # Before room is made for keys and values: the tower needs the most while it works. Held
+        # here until they are read, whatever the features' budget is.
+        seen = [(span, self._features_of(prompt, span)) for span in spans if span.start >= start]
         self._make_room(len(slots) + room)
-        logits = self._read(prompt, ids, spans, start, positions, should_stop)
+        logits = self._read(ids, seen, start, positions, should_stop)
         self._held = slots
         return Begun(logits, len(slots), int(positions.max()) + 1, len(slots) - start)
 
-    def _see(self, prompt: Prompt, spans: list[Span]) -> None:
-        """Encode what is not known yet: before room is made for keys and values, since the tower
-        needs the most while it works."""
-        for span in spans:
-            self.features.get(span.key, partial(self._encode, prompt, span))
+    def _features_of(self, prompt: Prompt, span: Span) -> torch.Tensor:
+        return self.features.get(span.key, partial(self._encode, prompt, span))
 
     def _make_room(self, tokens: int) -> None:
         try:
@@ -144,20 +143,19 @@ class Writer:
 
     def _read(
         self,
-        prompt: Prompt,
         ids: torch.Tensor,
-        spans: tuple[Span, ...],
+        seen: Sequence[tuple[Span, torch.Tensor]],
         start: int,
         positions: torch.Tensor,
         should_stop: Callable[[], bool],
     ) -> torch.Tensor:
         """The logits after the prompt's tokens from ``start`` on, (vocabulary,)."""
-        is_text = not any(span.stop == len(ids) for span in spans)
+        is_text = not any(span.stop == len(ids) for span, _ in seen)
         if self._fast is not None and start == len(ids) - 1 and is_text:
             place = [int(positions[0, -1])]
             logits = self._fast.run(self.cache, ids[-1:].to(self._stack.device), [start], place)
             return logits[0].clone()
-        embedded = self._embedded(prompt, ids, spans, start)
+        embedded = self._embedded(ids, seen, start)
         places = positions[:, start:].to(self._stack.device)
         if self._reader is not None:
             last = self._reader.read(self.cache, start, embedded, places, should_stop)
@@ -214,16 +212,13 @@ class Writer:
         return self._plain.run(self.cache, chosen, length, position)
 
     def _embedded(
-        self, prompt: Prompt, ids: torch.Tensor, spans: tuple[Span, ...], start: int
+        self, ids: torch.Tensor, seen: Sequence[tuple[Span, torch.Tensor]], start: int
     ) -> torch.Tensor:
         """The vectors of the tokens from ``start`` on, (tokens, hidden)."""
-        vectors = self._stack.embedding(ids[start:].to(self._stack.device))
-        for span in spans:
-            if span.start >= start:
-                seen = self.features.get(span.key, partial(self._encode, prompt, span))
-                vectors[span.start - start : span.stop - start] = seen
-        result: torch.Tensor = vectors
-        return result
+        vectors: torch.Tensor = self._stack.embedding(ids[start:].to(self._stack.device))
+        for span, features in seen:
+            vectors[span.start - start : span.stop - start] = features
+        return vectors
 
     def _encode(self, prompt: Prompt, span: Span) -> Any:
         return self._sight.encode(prompt, span.number).to(self._stack.device, self._stack.dtype)

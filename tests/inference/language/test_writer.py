@@ -17,6 +17,7 @@ from glm4v_tui.inference.language.kernel_weights import KernelWeights
 from glm4v_tui.inference.language.kv_cache import KvCache
 from glm4v_tui.inference.language.reading import read
 from glm4v_tui.inference.language.replay import KernelStep
+from glm4v_tui.inference.language.sight import Span
 from glm4v_tui.inference.language.step import PlainStep
 from glm4v_tui.inference.language.writer import Writer
 from glm4v_tui.inference.prompt import Prompt
@@ -112,6 +113,23 @@ def test_a_cache_that_grows_while_an_answer_is_written(
     assert written(family, CONVERSATIONS["image"]) == expected
     assert writer_of(family).cache.capacity > before
     writer_of(family).release()
+
+
+def test_more_images_than_are_kept_are_encoded_once_each(
+    family: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = writer_of(family)
+    writer.release()
+    encode, numbers = writer._encode, []
+
+    def counted(prompt: Prompt, span: Span) -> torch.Tensor:
+        numbers.append(span.number)
+        return encode(prompt, span)
+
+    monkeypatch.setattr(writer, "_encode", counted)
+    monkeypatch.setattr(writer.features, "_budget", 1)
+    assert written(family, TWO) == by_transformers(family, TWO)
+    assert numbers == [0, 1]
 
 
 def test_released_features_and_cache_are_made_anew(family: Answers) -> None:
