@@ -32,7 +32,13 @@ class ScreenTerminal(Terminal):
     def screen_lines(self) -> list[str]:
         """What stands on the screen now, line by line."""
         self._draw()
-        return [line.rstrip() for line in self.screen.display]
+        return [self._line(row).rstrip() for row in range(self.screen.lines)]
+
+    def _line(self, row: int) -> str:
+        # Not Screen.display: it stops at the second half of a wide character of which the first
+        # half was written over. Second halves are cells without a character.
+        cells = self.screen.buffer[row]
+        return "".join(cells[column].data for column in range(self.screen.columns))
 
     def screen_text(self) -> str:
         return "\n".join(self.screen_lines())
