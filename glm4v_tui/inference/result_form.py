@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -94,6 +94,15 @@ class FormBinder:
         return matcher
 
 
+class _Next(NamedTuple):
+    """What the form says of the next token."""
+
+    forbidden: torch.Tensor
+    """Which may not come, a bool each."""
+    forced: list[int]
+    """What comes, where there is one way to go on, in the tokenizer's usual spelling."""
+
+
 class ResultMask(LogitsProcessor):  # type: ignore[misc]
     """Leaves those tokens their chance that the form allows. One answer, batch of one.
 
@@ -111,9 +120,15 @@ class ResultMask(LogitsProcessor):  # type: ignore[misc]
         self._reasoning = reasoning
         self._stop_ids = sorted(stop_ids)
         self._run = run
-        self._forbidden: Callable[[], torch.Tensor] | None = None
+        self._next: Callable[[], _Next] | None = None
         if reasoning is None:
             self._begin_step()
+
+    def forced(self) -> list[int]:
+        """The tokens that come next if the model spells as usual what the form leaves no choice
+        about; mostly none. A model may still choose others for the same letters.
+        """
+        return [] if self._next is None or self._reasoning is not None else self._next().forced
 
     def take(self, token: int) -> None:
         if self._reasoning is not None:
@@ -133,21 +148,22 @@ class ResultMask(LogitsProcessor):  # type: ignore[misc]
         self._begin_step(*begun)
 
     def _begin_step(self, *tokens: int) -> None:
-        self._forbidden = self._run(lambda: self._step(tokens))
+        self._next = self._run(lambda: self._step(tokens))
 
-    def _step(self, tokens: tuple[int, ...]) -> torch.Tensor:
-        """Which tokens may not come after these, a bool each."""
+    def _step(self, tokens: tuple[int, ...]) -> _Next:
         for token in tokens:
             self._matcher.consume_token(token)
         bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
+        forced = self._matcher.compute_ff_tokens()
         if self._matcher.is_error():
             raise _unusable(self._matcher.get_error())
-        return torch.from_numpy(np.unpackbits(~bits, bitorder="little").view(np.bool_))
+        forbidden = torch.from_numpy(np.unpackbits(~bits, bitorder="little").view(np.bool_))
+        return _Next(forbidden, forced)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
         if self._reasoning is None:
-            assert self._forbidden is not None
-            forbidden = self._forbidden()[: scores.shape[-1]]
+            assert self._next is not None
+            forbidden = self._next().forbidden[: scores.shape[-1]]
             if scores.is_cuda:  # from pinned memory: else the copy would wait for the device
                 forbidden = forbidden.pin_memory()
             forbidden = forbidden.to(scores.device, non_blocking=True)

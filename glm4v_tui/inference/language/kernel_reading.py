@@ -38,19 +38,22 @@ class KernelReader:
         embedded: torch.Tensor,
         positions: torch.Tensor,
         should_stop: Callable[[], bool] = lambda: False,
+        *,
+        wanted: int = 1,
+        mask: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """As :func:`reading.read`, whose arguments it has.
 
         Raises:
             Stopped: it was to stop. The cache holds ``start`` tokens, as before.
         """
-        last = embedded
+        hidden = embedded
         for first in range(0, len(embedded), TOKENS_AT_ONCE):
             some = slice(first, first + TOKENS_AT_ONCE)
-            last = self._read_part(
-                *(cache, start + first, embedded[some], positions[:, some], should_stop)
+            hidden = self._read_part(
+                *(cache, start + first, embedded[some], positions[:, some], should_stop, mask)
             )
-        return last
+        return hidden[-wanted:]
 
     def _read_part(
         self,
@@ -59,6 +62,7 @@ class KernelReader:
         hidden: torch.Tensor,
         positions: torch.Tensor,
         should_stop: Callable[[], bool],
+        mask: torch.Tensor | None,
     ) -> torch.Tensor:
         weights, count = self._weights, len(hidden)
         cos, sin = (
@@ -74,7 +78,7 @@ class KernelReader:
             queries = kernels.rotary_and_cache(
                 layer.qkv(x), cos, sin, all_keys, all_values, lengths
             )
-            if count <= _FEW:
+            if count <= _FEW and mask is None:
                 seen = kernels.decode_attention(
                     queries, all_keys, all_values, lengths, weights.stack.scale
                 )
@@ -82,7 +86,7 @@ class KernelReader:
                 end = start + count
                 seen = causal_attention(
                     *(queries.transpose(0, 1), keys[0, :, :end], values[0, :, :end]),
-                    weights.stack.scale,
+                    *(weights.stack.scale, mask),
                 ).transpose(0, 1)
             hidden, x = kernels.add_rms_norm(
                 hidden, layer.o(seen.reshape(count, -1)), layer.after_attention,
@@ -95,7 +99,7 @@ class KernelReader:
                 layer.following,
                 weights.eps,
             )
-        return x[-1:]
+        return x
 
 
 def _fed(layer: KernelLayer, x: torch.Tensor, at_once: int) -> torch.Tensor:

@@ -31,6 +31,9 @@ def read(
     embedded: torch.Tensor,
     positions: torch.Tensor,
     should_stop: Callable[[], bool] = lambda: False,
+    *,
+    wanted: int = 1,
+    mask: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Read tokens after the first ``start`` of the cache, which must have room for them.
 
@@ -38,9 +41,11 @@ def read(
         embedded: (tokens, hidden): the tokens' vectors, those of images among them.
         positions: (axes, tokens).
         should_stop: Asked before each layer.
+        wanted: Last tokens to return; at most :data:`TOKENS_AT_ONCE`, as all tokens with a mask.
+        mask: What each token sees, bool, (tokens, start + tokens), instead of all before it.
 
     Returns:
-        What the head is given for the last token: (1, hidden).
+        What the head is given for the last tokens: (wanted, hidden).
 
     Raises:
         Stopped: it was to stop. The cache holds ``start`` tokens, as before.
@@ -49,9 +54,9 @@ def read(
     for first in range(0, len(embedded), TOKENS_AT_ONCE):
         some = slice(first, first + TOKENS_AT_ONCE)
         hidden = _read_part(
-            *(stack, cache, start + first, embedded[some], positions[:, some], should_stop)
+            *(stack, cache, start + first, embedded[some], positions[:, some], should_stop, mask)
         )
-    last: torch.Tensor = stack.norm(hidden[-1:])
+    last: torch.Tensor = stack.norm(hidden[-wanted:])
     return last
 
 
@@ -62,6 +67,7 @@ def _read_part(
     hidden: torch.Tensor,
     positions: torch.Tensor,
     should_stop: Callable[[], bool],
+    mask: torch.Tensor | None,
 ) -> torch.Tensor:
     cos, sin = stack.angles(positions)
     for number, layer in enumerate(stack.layers):
@@ -69,7 +75,7 @@ def _read_part(
             raise Stopped
         keys, values = cache.keys[number][0], cache.values[number][0]
         seen = _attend(stack, layer, layer.norm_before_attention(hidden), cos, sin,
-                       keys, values, start)  # fmt: skip
+                       keys, values, start, mask)  # fmt: skip
         if layer.norm_after_attention is not None:
             seen = layer.norm_after_attention(seen)
         hidden = hidden + seen
@@ -89,45 +95,55 @@ def _attend(
     keys: torch.Tensor,
     values: torch.Tensor,
     start: int,
+    mask: torch.Tensor | None,
 ) -> torch.Tensor:
     """Attention of (tokens, hidden) over the cache's (kv heads, capacity, head_dim)."""
     end = start + len(x)
     queries = rotated(_by_head(layer.q(x), stack.heads), cos, sin)
     keys[:, start:end] = rotated(_by_head(layer.k(x), stack.kv_heads), cos, sin)
     values[:, start:end] = _by_head(layer.v(x), stack.kv_heads)
-    seen = causal_attention(queries, keys[:, :end], values[:, :end], stack.scale)
+    seen = causal_attention(queries, keys[:, :end], values[:, :end], stack.scale, mask)
     result: torch.Tensor = layer.o(seen.transpose(0, 1).reshape(len(x), -1))
     return result
 
 
 def causal_attention(
-    queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, scale: float
+    queries: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    scale: float,
+    mask: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Each query sees all keys up to its own; the last query's own is the last key.
 
     Args:
         queries: (heads, tokens, head_dim).
         keys, values: (kv heads, tokens before and now, head_dim).
+        mask: Which keys each query sees instead, bool, (tokens, tokens before and now).
 
     Returns:
         (heads, tokens, head_dim).
     """
     count, total = queries.shape[1], keys.shape[1]
-    mask: Any = None
-    if 1 < count < total and queries.is_cuda:
-        mask = causal_lower_right(count, total)  # which needs no matrix
-    elif 1 < count < total:
-        row = torch.arange(total - count, total, device=queries.device)
-        mask = row[:, None] >= torch.arange(total, device=queries.device)
+    if mask is None and 1 < count < total:
+        mask = _lower_right(count, total, queries)
     return scaled_dot_product_attention(
         queries[None],
         keys[None],
         values[None],
         attn_mask=mask,
-        is_causal=count == total > 1,
+        is_causal=mask is None and count == total > 1,
         scale=scale,
         enable_gqa=True,
     )[0]
+
+
+def _lower_right(count: int, total: int, like: torch.Tensor) -> Any:
+    """The mask of the last tokens; on a GPU one that needs no matrix."""
+    if like.is_cuda:
+        return causal_lower_right(count, total)
+    row = torch.arange(total - count, total)
+    return row[:, None] >= torch.arange(total)
 
 
 def _by_head(x: torch.Tensor, heads: int) -> torch.Tensor:
