@@ -17,7 +17,8 @@ import torch
 from transformers import Cache, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from glm4v_tui.engine.protocol import FinishReason, Sampling
-from glm4v_tui.errors import UsageError
+from glm4v_tui.errors import EngineError, UsageError
+from glm4v_tui.inference.language.batch import Batch, Row
 from glm4v_tui.inference.language.choice import settings_of
 from glm4v_tui.inference.language.kv_cache import KvCache
 from glm4v_tui.inference.language.sight import sight_of
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     ShouldStop = Callable[[], bool]
 
 _THINK = "<think>\n"
+_WATCHED_S, _UNWATCHED_S = 0.02, 0.25
+"""Tokens that come closer together than this travel together: for eyes, and for nobody's."""
 _LARGE = 16_384
 """Tokens of a vocabulary from which on binding answers is prepared ahead: a second for 150,000."""
 
@@ -124,11 +127,8 @@ class Decoder:
             EngineError: the form cannot be used.
         """
         config = self._config(sampling, self._room(prompt, sampling.max_new_tokens), form)
-        text = TextStream(self._decode, self._hidden)
         mask = self._mask(form, prompt)
-        sink = TokenSink(text, on_text, _THINK if prompt.opens_thinking else "")
-        if mask is not None:
-            sink.on_token = mask.take
+        sink = self._sink(prompt, on_text, mask)
         self.run = run = AnswerRun(sink.tokens)
         settings = settings_of(config, sampling.seed) if self.own is not None else None
         if self.own is not None and settings is not None:
@@ -136,13 +136,63 @@ class Decoder:
             self._write(prompt, settings, config.max_new_tokens, mask, sink, should_stop)
         else:
             self._generate(prompt, sampling, config, mask, sink, should_stop)
+        return self._answered(sink, should_stop, run.kv_bytes())
+
+    def row(
+        self,
+        prompt: Prompt,
+        sampling: Sampling,
+        on_text: OnText,
+        should_stop: ShouldStop,
+        form: ResultForm | None = None,
+    ) -> tuple[Row, Callable[[], Answered]]:
+        """An answer for a :class:`Batch`, and how it has ended; arguments as for :meth:`answer`.
+
+        Raises:
+            UsageError, EngineError: as :meth:`answer`; and where :meth:`can_join` says no.
+        """
+        config = self._config(sampling, self._room(prompt, sampling.max_new_tokens), form)
+        settings = settings_of(config, sampling.seed)
+        if settings is None:
+            raise EngineError("This answer cannot be written together with others")
+        mask = self._mask(form, prompt)
+        sink = self._sink(prompt, on_text, mask, _UNWATCHED_S)
+
+        def take(token: int) -> bool:
+            sink.take(token)
+            return token in self._stop_ids
+
+        row = Row(prompt, settings, config.max_new_tokens, mask, take, should_stop)
+        return row, lambda: self._answered(sink, should_stop, 0)
+
+    def can_join(self, sampling: Sampling, form: ResultForm | None) -> bool:
+        """Whether such answers can be written together with others."""
+        if self.own is None:
+            return False
+        return settings_of(self._config(sampling, 1, form), sampling.seed) is not None
+
+    def new_batch(self) -> Batch:
+        """Rows for answers of this model."""
+        assert self.own is not None
+        return Batch(self.own, watched=self._stoppable)
+
+    def _sink(
+        self, prompt: Prompt, on_text: OnText, mask: ResultMask | None, every_s: float = _WATCHED_S
+    ) -> TokenSink:
+        text = TextStream(self._decode, self._hidden)
+        sink = TokenSink(text, on_text, _THINK if prompt.opens_thinking else "", every_s)
+        if mask is not None:
+            sink.on_token = mask.take
+        return sink
+
+    def _answered(self, sink: TokenSink, should_stop: ShouldStop, kv_bytes: int) -> Answered:
         sink.finish()
         return Answered(
-            reason=self._reason(run.tokens, should_stop),
-            tokens=tuple(run.tokens),
+            reason=self._reason(sink.tokens, should_stop),
+            tokens=tuple(sink.tokens),
             first_token_at=sink.first_token_at,
             last_token_at=sink.last_token_at,
-            kv_bytes=run.kv_bytes(),
+            kv_bytes=kv_bytes,
         )
 
     def _write(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 
 from glm4v_tui.diagnosis import chain_of, explain
+from glm4v_tui.errors import OutOfMemoryError
 
-__all__ = ["explain", "is_fatal"]
+__all__ = ["explain", "is_fatal", "is_out_of_memory"]
 
 _FATAL = r"device-side assert|illegal memory access|CUDA error: unspecified launch failure"
 
@@ -18,3 +19,8 @@ _FATAL = r"device-side assert|illegal memory access|CUDA error: unspecified laun
 def is_fatal(error: BaseException) -> bool:
     """True when this process can compute no more: a CUDA context does not survive a fault."""
     return any(re.search(_FATAL, str(cause)) for cause in chain_of(error))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """True when less at a time would have been possible."""
+    return isinstance(explain(error, ""), OutOfMemoryError)

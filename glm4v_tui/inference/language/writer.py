@@ -21,9 +21,10 @@ from glm4v_tui.inference.language.replay import KernelStep
 from glm4v_tui.inference.language.step import PlainStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from glm4v_tui.inference.language.choice import Settings
+    from glm4v_tui.inference.language.kv_cache import CacheRows
     from glm4v_tui.inference.language.prefix import Slot
     from glm4v_tui.inference.language.sight import Sight, Span
     from glm4v_tui.inference.language.stack import Stack
@@ -57,8 +58,8 @@ class Writer:
         self._fast: KernelStep | None = None
         self._reader: KernelReader | None = None
         self._plain: PlainStep | None = None
-        if _has_kernels(stack):
-            weights = KernelWeights(stack)
+        self._weights = weights = KernelWeights(stack) if _has_kernels(stack) else None
+        if weights is not None:
             self._fast, self._reader = KernelStep(weights), KernelReader(weights)
         else:
             self._plain = PlainStep(stack)
@@ -125,13 +126,65 @@ class Writer:
             logits = self._fast.run(self.cache, ids[-1:].to(self._stack.device), [start], place)
             return logits[0].clone()
         embedded = self._embedded(prompt, ids, spans, start)
-        places = positions[:, start:].to(self._stack.device)
+        return self._logits_after(self.cache, start, embedded, positions[:, start:], should_stop)
+
+    def _logits_after(
+        self,
+        cache: KvCache | CacheRows,
+        start: int,
+        embedded: torch.Tensor,
+        positions: torch.Tensor,
+        should_stop: Callable[[], bool],
+    ) -> torch.Tensor:
+        """Read vectors behind the first ``start`` tokens of a cache; (vocabulary,)."""
+        places = positions.to(self._stack.device)
         if self._reader is not None:
-            last = self._reader.read(self.cache, start, embedded, places, should_stop)
+            last = self._reader.read(cache, start, embedded, places, should_stop)
         else:
-            last = read(self._stack, self.cache, start, embedded, places, should_stop)
+            last = read(self._stack, cache, start, embedded, places, should_stop)
         found: torch.Tensor = self._stack.head(last)[0]
         return found
+
+    @torch.inference_mode()
+    def read_into(
+        self,
+        cache: CacheRows,
+        prompt: Prompt,
+        written: Sequence[int],
+        should_stop: Callable[[], bool],
+    ) -> Begun:
+        """Read a whole prompt, and what was answered so far, into a row of another cache.
+
+        The images' features are taken from those at hand, and not added to them.
+
+        Raises:
+            Stopped: it was to stop.
+        """
+        stack, ids = self._stack, prompt.inputs["input_ids"][0]
+        vectors = self._embedded(prompt, ids, self._sight.spans(prompt), 0, keep=False)
+        positions = self._sight.positions(prompt)
+        follows = int(positions.max()) + 1
+        if written:
+            more = torch.tensor(written, device=stack.device)
+            vectors = torch.cat((vectors, stack.embedding(more)))
+            places = torch.arange(follows, follows + len(written))
+            positions = torch.cat((positions, places.expand(len(positions), -1)), dim=1)
+        logits = self._logits_after(cache, 0, vectors, positions, should_stop)
+        return Begun(logits, len(vectors), follows + len(written), len(vectors))
+
+    @property
+    def stack(self) -> Stack:
+        return self._stack
+
+    @property
+    def weights(self) -> KernelWeights | None:
+        """As the kernels take them; None where they are not used."""
+        return self._weights
+
+    @property
+    def plain(self) -> PlainStep | None:
+        """The step where kernels are not used."""
+        return self._plain
 
     @torch.inference_mode()
     def tokens(
@@ -154,10 +207,10 @@ class Writer:
         logits = begun.logits
         for count in range(limit):
             chosen = chooser.choose(logits, mask)
-            arrived = _arrival(chosen)
+            arrived = arrival(chosen)
             if is_ahead and count + 1 < limit:
                 logits = self._go_on(begun, count, chosen)
-            token = arrived()
+            (token,) = arrived()
             if is_ahead and count + 1 < limit:
                 self._held.append(token)
             yield token
@@ -174,13 +227,19 @@ class Writer:
         return self._plain.run(self.cache, chosen, length, position)
 
     def _embedded(
-        self, prompt: Prompt, ids: torch.Tensor, spans: tuple[Span, ...], start: int
+        self,
+        prompt: Prompt,
+        ids: torch.Tensor,
+        spans: tuple[Span, ...],
+        start: int,
+        *,
+        keep: bool = True,
     ) -> torch.Tensor:
         """The vectors of the tokens from ``start`` on, (tokens, hidden)."""
         vectors = self._stack.embedding(ids[start:].to(self._stack.device))
         for span in spans:
             if span.start >= start:
-                seen = self.features.get(span.key, partial(self._encode, prompt, span))
+                seen = self.features.get(span.key, partial(self._encode, prompt, span), keep=keep)
                 vectors[span.start - start : span.stop - start] = seen
         result: torch.Tensor = vectors
         return result
@@ -193,20 +252,21 @@ def _has_kernels(stack: Stack) -> bool:
     return stack.dtype in (torch.bfloat16, torch.float16) and has_triton(stack.device)
 
 
-def _arrival(chosen: torch.Tensor) -> Callable[[], int]:
-    """Begin to fetch a token; the result waits for it, but for nothing that comes later."""
+def arrival(chosen: torch.Tensor) -> Callable[[], list[int]]:
+    """Begin to fetch tokens; the result waits for them, but for nothing that comes later."""
     if chosen.device.type == "cpu":
-        return lambda: int(chosen)
-    here = torch.empty(1, dtype=chosen.dtype, pin_memory=True)
+        return chosen.tolist
+    here = torch.empty(chosen.shape, dtype=chosen.dtype, pin_memory=True)
     here.copy_(chosen, non_blocking=True)
     copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
     copied.record()
 
-    def wait() -> int:
+    def wait() -> list[int]:
         copied.synchronize()
-        return int(here)
+        tokens: list[int] = here.tolist()
+        return tokens
 
     return wait
 
 
-__all__ = ["Begun", "Stopped", "Writer"]
+__all__ = ["Begun", "Stopped", "Writer", "arrival"]
