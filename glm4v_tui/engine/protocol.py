@@ -96,6 +96,9 @@ class Generate(msgspec.Struct, frozen=True, tag=True):
     sampling: Sampling = Sampling()
     form: ResultForm | None = None
     """None for an answer in free text."""
+    urgent: bool = True
+    """Somebody waits for it. Others are answered several at a time, in any order, and wait while
+    an urgent one is answered."""
 
 
 class Score(msgspec.Struct, frozen=True, tag=True):
@@ -108,6 +111,8 @@ class Score(msgspec.Struct, frozen=True, tag=True):
     """Oldest first; the last one is the user's. All images were put before."""
     answers: tuple[str, ...]
     """At least one; none empty."""
+    urgent: bool = True
+    """As that of ``Generate``."""
 
 
 class Abort(msgspec.Struct, frozen=True, tag=True):
@@ -153,6 +158,8 @@ class ModelInfo(msgspec.Struct, frozen=True):
     context_length: int | None
     """Tokens the model was made for; None when its configuration does not say."""
     load_s: float
+    at_once: int = 1
+    """Requests that are not urgent of which the model makes use at a time."""
 
 
 class Usage(msgspec.Struct, frozen=True):

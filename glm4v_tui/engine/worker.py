@@ -3,7 +3,9 @@
 Commands come in and events go out over the stream socket that was inherited as FD. Four threads:
 
 * the reader takes commands; an abort acts at once, the rest queues for the main thread;
-* the main thread loads the model and answers, one command after another;
+* the main thread loads the model and answers, one command after another. What is not urgent is
+  answered in between: several together, a step at a time, so that an urgent request waits for no
+  more than a step;
 * the pulse tells the memory once a second, which is also the sign of life;
 * the measurer tells what images cost, also while the main thread answers.
 
@@ -22,6 +24,8 @@ import socket
 import sys
 import threading
 import traceback
+from collections import deque
+from functools import partial
 from typing import NoReturn
 
 from glm4v_tui.engine import wire
@@ -46,7 +50,7 @@ from glm4v_tui.engine.protocol import (
 )
 from glm4v_tui.inference.backend import Backend
 from glm4v_tui.inference.environment import prepare_environment
-from glm4v_tui.inference.failures import explain, is_fatal
+from glm4v_tui.inference.failures import explain, is_fatal, is_out_of_memory
 from glm4v_tui.inference.lossy_stream import LossyStream
 
 _Queued = LoadModel | PutImage | DropImage | Generate | Score
@@ -65,37 +69,66 @@ class Requests:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: set[str] = set()
-        self._running: str | None = None
-        self._is_aborted = False
+        self._running: set[str] = set()
+        self._aborted: set[str] = set()
+        """Running ones that are to end."""
+        self._urgent: set[str] = set()
+        """Waiting ones that nothing else may delay."""
 
-    def put(self, request_id: str) -> None:
+    def put(self, request_id: str, *, urgent: bool = True) -> None:
         with self._lock:
             self._waiting.add(request_id)
+            if urgent:
+                self._urgent.add(request_id)
 
     def start(self, request_id: str) -> bool:
         """The main thread's turn to answer; False when the request was aborted before."""
         with self._lock:
             if request_id not in self._waiting:
                 return False
-            self._waiting.discard(request_id)
-            self._running, self._is_aborted = request_id, False
+            self._forget(request_id)
+            self._running.add(request_id)
             return True
 
-    def end(self) -> None:
+    def rest(self, request_id: str) -> None:
+        """Let a running request wait again, unless it is to end: an abort ends it at once then."""
         with self._lock:
-            self._running = None
+            if request_id in self._running and request_id not in self._aborted:
+                self._running.discard(request_id)
+                self._waiting.add(request_id)
+
+    def end(self, request_id: str) -> bool:
+        """The main thread is done with it; False when its end was told already."""
+        with self._lock:
+            was_open = self.is_open(request_id)
+            self._forget(request_id)
+            return was_open
 
     def abort(self, request_id: str) -> bool:
         """True when the request was waiting, so that it is at its end now."""
         with self._lock:
-            if request_id == self._running:
-                self._is_aborted = True
+            if request_id in self._running:
+                self._aborted.add(request_id)
             was_waiting = request_id in self._waiting
             self._waiting.discard(request_id)
+            self._urgent.discard(request_id)
             return was_waiting
 
-    def should_stop(self) -> bool:
-        return self._is_aborted
+    def is_open(self, request_id: str) -> bool:
+        """Whether its end has not been told yet."""
+        return request_id in self._running or request_id in self._waiting
+
+    def should_stop(self, request_id: str) -> bool:
+        """Whether it is to end, or has ended."""
+        return request_id in self._aborted or not self.is_open(request_id)
+
+    def has_urgent(self) -> bool:
+        """Whether anything waits that is not to be delayed."""
+        return bool(self._urgent)
+
+    def _forget(self, request_id: str) -> None:
+        for some in (self._waiting, self._running, self._aborted, self._urgent):
+            some.discard(request_id)
 
 
 class Worker:
@@ -109,20 +142,34 @@ class Worker:
         self._commands: queue.SimpleQueue[_Queued] = queue.SimpleQueue()
         self._measures: queue.SimpleQueue[Measure] = queue.SimpleQueue()
         self._loaded = threading.Event()
+        self._later: deque[Generate | Score] = deque()
+        """Requests that are not urgent, and that are answered alone."""
 
     def run(self) -> NoReturn:
         for work in (self._read, self._pulse, self._measure):
             threading.Thread(target=work, name=work.__name__.strip("_"), daemon=True).start()
         while True:
-            match self._commands.get():
+            match self._next():
+                case None:
+                    self._work_ahead()
                 case LoadModel() as command:
+                    self._finish_ahead()
                     self._load(command)
                 case PutImage(key, image):
                     self._backend.put_image(key, image)
                 case DropImage(key):
                     self._backend.drop_image(key)
+                case Generate(urgent=False) | Score(urgent=False) as request:
+                    self._take_ahead(request)
                 case Generate() | Score() as request:
-                    self._answer(request)
+                    self._answer_first(request)
+
+    def _next(self) -> _Queued | None:
+        """The next command; None where there is none but other work."""
+        try:
+            return self._commands.get(block=not self._has_work_ahead)
+        except queue.Empty:
+            return None
 
     def _emit(self, event: Event) -> None:
         with self._sending:
@@ -130,6 +177,11 @@ class Worker:
                 wire.send(self._sock, event)
             except OSError:
                 os._exit(0)
+
+    def _emit_of(self, request_id: str, event: Event) -> None:
+        """Emit what belongs to a request, which comes to nothing once its end was told."""
+        if self._requests.is_open(request_id):
+            self._emit(event)
 
     # The threads ----------------------------------------------------------------------------
 
@@ -156,7 +208,7 @@ class Worker:
             case Shutdown():
                 os._exit(0)
             case Generate(request_id) | Score(request_id):
-                self._requests.put(request_id)
+                self._requests.put(request_id, urgent=command.urgent)
                 self._commands.put(command)
             case LoadModel() | PutImage() | DropImage():
                 self._commands.put(command)
@@ -205,23 +257,106 @@ class Worker:
             self._loaded.set()
             self._emit(Loaded(model))
 
+    def _answer_first(self, request: Generate | Score) -> None:
+        """Answer it alone, while those that are answered together rest where they are."""
+        names = self._backend.names_ahead
+        for name in names:
+            self._requests.rest(name)
+        self._tell_ends(self._backend.work_ahead(lambda: True, only_ends=True))
+        self._answer(request)
+        for name in names:  # those that were aborted meanwhile stop at their next step
+            self._requests.start(name)
+
     def _answer(self, request: Generate | Score) -> None:
-        if not self._requests.start(request.request_id):
+        name = request.request_id
+        if not self._requests.start(name):
             return
-        should_stop = self._requests.should_stop
         try:
             if isinstance(request, Generate):
+                should_stop = partial(self._requests.should_stop, name)
                 ended: Event = self._backend.generate(request, self._emit, should_stop)
             else:
-                ended = self._backend.score(request, self._emit, should_stop)
+                ended = self._backend.score(request, self._emit, partial(self._gives_way, request))
         except Exception as error:  # noqa: BLE001 - the libraries raise anything
-            self._requests.end()
-            self._fail(error, "answering", request.request_id)
+            self._requests.end(name)
+            self._fail(error, "answering", name)
+            needs_memory = is_out_of_memory(error)
         else:
-            self._requests.end()
-            self._emit(ended)
+            self._end_or_go_on(request, ended)
             return
+        if needs_memory:
+            self._backend.give_back_ahead()
         self._backend.recover()
+
+    def _gives_way(self, request: Score) -> bool:
+        """Whether to stop: when it is aborted, or could be asked later and something cannot."""
+        is_second = not request.urgent and self._requests.has_urgent()
+        return is_second or self._requests.should_stop(request.request_id)
+
+    def _end_or_go_on(self, request: Generate | Score, ended: Event) -> None:
+        name = request.request_id
+        was_stopped = isinstance(ended, Finished) and ended.reason is FinishReason.ABORT
+        if isinstance(request, Score) and was_stopped and not self._requests.should_stop(name):
+            self._requests.rest(name)
+            self._take_ahead(request, first=True)
+            return
+        self._requests.end(name)
+        self._emit(ended)
+
+    # What is not urgent -----------------------------------------------------------------------
+
+    @property
+    def _has_work_ahead(self) -> bool:
+        return bool(self._later or self._backend.names_ahead)
+
+    def _take_ahead(self, request: Generate | Score, *, first: bool = False) -> None:
+        name = request.request_id
+        if self._requests.should_stop(name):
+            return
+        self._backend.keep_images(request)
+        if not isinstance(request, Generate) or not self._backend.can_join(request):
+            (self._later.appendleft if first else self._later.append)(request)
+        elif self._requests.start(name):
+            should_stop = partial(self._requests.should_stop, name)
+            self._backend.generate_ahead(request, partial(self._emit_of, name), should_stop)
+        else:
+            self._backend.let_go_images(request)
+
+    def _work_ahead(self) -> None:
+        """A step of those that are answered together, or one that is answered alone.
+
+        The latter first: likelihoods are asked for before the answer about the same image, and so
+        the answers come to be written together.
+        """
+        if not self._later:
+            self._write_together()
+            return
+        request = self._later.popleft()
+        try:
+            self._answer_first(request)
+        finally:
+            self._backend.let_go_images(request)
+
+    def _write_together(self) -> None:
+        try:
+            self._tell_ends(self._backend.work_ahead(self._requests.has_urgent))
+        except Exception as error:  # noqa: BLE001 - what fails for one of them is told as its end
+            for request in self._backend.forget_ahead():
+                self._tell_ends([(request, error)])
+
+    def _finish_ahead(self) -> None:
+        while self._has_work_ahead:
+            self._work_ahead()
+
+    def _tell_ends(self, ended: list[tuple[Generate, Finished | Exception]]) -> None:
+        for request, end in ended:
+            self._backend.let_go_images(request)
+            if not self._requests.end(request.request_id):
+                continue
+            if isinstance(end, Exception):
+                self._fail(end, "answering", request.request_id)
+            else:
+                self._emit(end)
 
     def _fail(self, error: Exception, doing: str, request_id: str | None) -> None:
         trace = "".join(traceback.format_exception(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from glm4v_tui.checkpoint import CheckpointReport
     from glm4v_tui.engine.protocol import Event
+    from glm4v_tui.inference.background import Background, Ended
     from glm4v_tui.inference.decoding import Answered, Decoder
     from glm4v_tui.inference.image_cost import ImageCost
     from glm4v_tui.inference.prompt import Prompt, PromptWriter
@@ -55,6 +57,9 @@ class Backend:
         self._writer: PromptWriter | None = None
         self._decoder: Decoder | None = None
         self._cost: ImageCost | None = None
+        self._background: Background | None = None
+        self._writing = threading.Lock()
+        """One prompt is made at a time: tokenizers promise nothing else."""
         self._gpus: tuple[int, ...] = ()
         self._weight_bytes = 0
         self._kv_bytes = 0
@@ -88,11 +93,14 @@ class Backend:
             weight_bytes=self._weight_bytes,
             context_length=report.context_length,
             load_s=time.monotonic() - started,
+            at_once=1 if self._background is None else self._background.at_once,
         )
 
     def unload(self) -> None:
         """Give back the model's memory; images stay."""
-        self._writer = self._decoder = self._cost = None
+        if self._background is not None:
+            self._background.close()
+        self._writer = self._decoder = self._cost = self._background = None
         self._weight_bytes = self._kv_bytes = 0
         if self._gpus:
             self.recover()
@@ -102,6 +110,7 @@ class Backend:
         self, command: LoadModel, report: CheckpointReport, emit: Emit
     ) -> tuple[str, str, int]:
         from glm4v_tui.inference import loading
+        from glm4v_tui.inference.background import Background
         from glm4v_tui.inference.decoding import Decoder
         from glm4v_tui.inference.environment import compute_threads, give_way
         from glm4v_tui.inference.image_cost import ImageCost
@@ -131,6 +140,8 @@ class Backend:
         self._decoder = Decoder(model, processor.tokenizer, report.context_length)
         self._cost = ImageCost(processor, image_token_id)
         self._decoder.prepare_forms()
+        if self._decoder.own is not None:
+            self._background = Background(self._decoder, self._prompt)
         if self._gpus:
             self._warm_up()
         return placement.precision, loaded.device, parameters
@@ -215,9 +226,73 @@ class Backend:
         self._reset_peak()
         if any(message.attachments for message in request.messages):
             emit(Progress(request.request_id, "images"))
-        prompt = self._writer.write(request.messages, self._picture)
+        prompt = self._prompt(request)
         emit(Progress(request.request_id, "prompt"))
         return prompt, self._decoder
+
+    def _prompt(self, request: Generate | Score) -> Prompt:
+        assert self._writer is not None
+        with self._writing:
+            return self._writer.write(request.messages, self._picture)
+
+    # Requests that are not urgent -----------------------------------------------------------
+
+    def keep_images(self, request: Generate | Score) -> None:
+        """Hold a request's images until :meth:`let_go_images`."""
+        for key in _keys(request):
+            self._images.keep(key)
+
+    def let_go_images(self, request: Generate | Score) -> None:
+        for key in _keys(request):
+            self._images.let_go(key)
+
+    def can_join(self, request: Generate) -> bool:
+        """Whether a request can be answered together with others."""
+        decoder = self._decoder
+        return self._background is not None and (
+            decoder is not None and decoder.can_join(request.sampling, request.form)
+        )
+
+    def generate_ahead(
+        self, request: Generate, emit: Emit, should_stop: Callable[[], bool]
+    ) -> None:
+        """Take a request that :meth:`can_join` others; :meth:`work_ahead` tells its end."""
+        assert self._background is not None
+        self._background.add(request, emit, should_stop)
+
+    def work_ahead(
+        self, is_interrupted: Callable[[], bool], *, only_ends: bool = False
+    ) -> list[tuple[Generate, Finished | Exception]]:
+        """Do a piece of the work on such requests.
+
+        Args:
+            is_interrupted: True where something urgent waits.
+            only_ends: Tell of those that are to stop, and work on none.
+        """
+        if (background := self._background) is None:
+            return []
+        ended = background.collect() if only_ends else background.work(is_interrupted)
+        return [(one.request, _end_of(one)) for one in ended]
+
+    @property
+    def names_ahead(self) -> list[str]:
+        """The ids of requests that are answered together, or wait for it."""
+        return [] if self._background is None else self._background.names
+
+    def forget_ahead(self) -> list[Generate]:
+        """Give up what is answered together; all of these requests."""
+        return [] if self._background is None else self._background.forget()
+
+    def give_back_ahead(self) -> bool:
+        """Give back the memory of answers that are written together; they go on later.
+
+        Returns:
+            Whether there was any.
+        """
+        if self._background is None or not self._background.batch.nbytes:
+            return False
+        self._background.batch.step_back()
+        return True
 
     def recover(self) -> None:
         """After a failure: give back what the failed step held. Call outside its ``except``."""
@@ -249,11 +324,13 @@ class Backend:
 
     @property
     def kv_bytes(self) -> int:
-        """Bytes of keys and values of the current or the last answer."""
-        decoder = self._decoder
-        with contextlib.suppress(RuntimeError):  # the cache may grow while it is counted
+        """Bytes of keys and values of the current or the last answers."""
+        decoder, background = self._decoder, self._background
+        with contextlib.suppress(RuntimeError):  # the caches may grow while they are counted
+            together = 0 if background is None else background.batch.nbytes
             if decoder is not None and decoder.run.cache is not None:
-                return decoder.run.kv_bytes()
+                return decoder.run.kv_bytes() + together
+            return self._kv_bytes + together
         return self._kv_bytes
 
     def device_memory(self) -> tuple[DeviceMemory, ...]:
@@ -307,6 +384,19 @@ def _image_token_id(processor: Any, config: Any) -> int | None:
         if isinstance(value, int):
             return value
     return None
+
+
+def _keys(request: Generate | Score) -> list[str]:
+    return [image.key for message in request.messages for image in message.attachments]
+
+
+def _end_of(ended: Ended) -> Finished | Exception:
+    if ended.error is not None:
+        return ended.error
+    name = ended.request.request_id
+    if ended.prompt is None or ended.answered is None:
+        return Finished(name, FinishReason.ABORT)
+    return _finished(name, ended.prompt, ended.answered, ended.started)
 
 
 def _finished(name: str, prompt: Prompt, answered: Answered, started: float) -> Finished:
