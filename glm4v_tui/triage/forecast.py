@@ -28,7 +28,7 @@ class Forecast:
         self._clock = clock
         self._stay: float | None = None
         self._work: float | None = None
-        self._arrived = self._started = clock()
+        self._arrived = clock()
         self._position: int | None = None
 
     def arrived(self, position: int) -> None:
@@ -43,22 +43,22 @@ class Forecast:
             self._arrived = now
         self._position = position
 
-    def started(self) -> None:
-        """The model begins."""
-        self._started = self._clock()
+    def started(self) -> float:
+        """When a job that begins now has begun."""
+        return self._clock()
 
-    def finished(self) -> None:
-        """The model is done with what it began."""
-        self._work = _mean(self._work, self._clock() - self._started)
+    def finished(self, started: float) -> None:
+        """The model is done with a job that began then."""
+        self._work = _mean(self._work, self._clock() - started)
 
-    def passed(self) -> None:
+    def passed(self, started: float) -> None:
         """The reviewer went past the image that the model works on: it takes longer than was
         thought. Doubling the time that was not enough soon finds one that is."""
-        self._work = max(self._work or 0.0, 2 * (self._clock() - self._started))
+        self._work = max(self._work or 0.0, 2 * (self._clock() - started))
 
-    def is_nearly_done(self) -> bool:
-        """Whether the job under way will end soon."""
-        return self._work is not None and self._clock() - self._started >= _NEARLY * self._work
+    def is_nearly_done(self, started: float) -> bool:
+        """Whether a job that began then will end soon."""
+        return self._work is not None and self._clock() - started >= _NEARLY * self._work
 
     def is_passing(self) -> bool:
         """Whether the reviewer will be gone before the model could answer, as far as it looks."""

@@ -35,7 +35,7 @@ class FakeJudge:
         self.given_up = []
         self._answer = None
 
-    async def judge(self, path):
+    async def judge(self, path, *, urgent=False):
         self.asked.append(path.name)
         self._answer = asyncio.get_running_loop().create_future()
         try:
@@ -212,14 +212,14 @@ def test_a_forecast_knows_who_is_faster():
     clock = Clock()
     forecast = Forecast(clock)
     forecast.arrived(0)
-    forecast.started()
+    started = forecast.started()
     assert forecast.lead() == 0  # nothing is known yet
     for position in (1, 2, 3):
         clock.now += 1
         forecast.arrived(position)
     clock.now = 4
     forecast.arrived(4)
-    forecast.finished()  # it took four seconds, he one an image
+    forecast.finished(started)  # it took four seconds, he one an image
     assert forecast.is_passing()
     assert forecast.lead() == 4
     clock.now = 5.6
