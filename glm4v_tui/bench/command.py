@@ -201,7 +201,7 @@ def memory(out: str | None, shapes: tuple[str, ...], **wanted: Any) -> None:
 @click.option("--new", type=click.IntRange(min=2), default=512, show_default=True)
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--seconds", type=float, default=480, show_default=True)
-@click.option("--extra", multiple=True, type=click.Choice(["contexts"]))
+@click.option("--extra", multiple=True, type=click.Choice(["contexts", "batch"]))
 @click.option("--out", type=click.Path(), help="Write the rows here, too, as they come.")
 def speed(out: str | None, **wanted: Any) -> None:
     """Seconds to the first token, tokens a second, follow-ups: a folder, or a shape."""

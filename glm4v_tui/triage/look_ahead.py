@@ -49,7 +49,9 @@ class _Job:
     path: Path
     work: asyncio.Future[Opinion]
     started: float
-    """By the forecast's clock."""
+    """By the clock."""
+    beside: int
+    """Jobs that were at work then, this one among them."""
 
 
 class LookAhead:
@@ -78,7 +80,7 @@ class LookAhead:
         self._judge = judge
         self._review = review
         self._on_judged = on_judged
-        self._forecast = Forecast(clock)
+        self._forecast, self._clock = Forecast(clock), clock
         self._done = bytearray(review.queue.total)
         """By number: the model has looked at it, or could not."""
         self._frontiers: dict[bool, tuple[int, int, int]] = {}
@@ -160,17 +162,15 @@ class LookAhead:
             path = self._review.queue.path(index)
             is_urgent = self.at_once > 1 and index == self._review.queue.index
             work = asyncio.ensure_future(self._judge.judge(path, urgent=is_urgent))
-            self._jobs[index] = _Job(index, path, work, self._forecast.started())
+            self._jobs[index] = _Job(index, path, work, self._clock(), 1 + len(self._jobs))
 
     def _has_room(self) -> bool:
         """Whether a job may be begun: always the one for an image that is waited for."""
         if not self._jobs or (self.at_once > 1 and self._is_waited_for()):
             return True
-        if self._forecast.is_passing():
-            return len(self._jobs) < self.at_once
-        position = self._review.queue.position
-        first = self._to_do(position)
-        done = len(self._review.queue) if first is None else first - position
+        start = self._review.queue.position + self._forecast.lead()
+        first = self._to_do(start)
+        done = max(0, (len(self._review.queue) if first is None else first) - start)
         return len(self._jobs) < min(self.at_once, 1 + done)
 
     def _is_waited_for(self) -> bool:
@@ -222,11 +222,15 @@ class LookAhead:
         self._failures = 0
         self._done[index] = 1
         if not opinion.is_stored:
-            self._forecast.finished(job.started)
+            self._forecast.finished(self._taken(job))
         label = opinion.label
         chance = opinion.probabilities.get(label) if label is not None else None
         self._review.learn(index, opinion.digest, label, chance)
         self._on_judged(path, opinion)
+
+    def _taken(self, job: _Job) -> float:
+        """Seconds since it began; its share of them, where others were at work beside it."""
+        return 2 * (self._clock() - job.started) / (job.beside + max(1, len(self._jobs)))
 
     def _failed(self, index: int, error: GlmError) -> None:
         """An image that fails is left out; a model or store that fails for all stops the work."""
@@ -243,13 +247,13 @@ class LookAhead:
         if self.is_paused:
             return False
         queue = self._review.queue
-        if job.index == queue.index or self._forecast.is_nearly_done(job.started):
+        if job.index == queue.index or self._forecast.is_nearly_done(self._taken(job)):
             return True
         position = queue.position_of(job.index)
         if position is None or queue.index is None:
             return False
         if position == queue.position - 1:
-            self._forecast.passed(job.started)
+            self._forecast.passed(self._taken(job))
         if self.at_once > 1:  # it holds up no other, and goes on unless others come before it
             return position > queue.position or self._free(queue.position) is None
         is_waited_for = not self._done[queue.index] and not self._forecast.is_passing()
@@ -260,7 +264,9 @@ class LookAhead:
         queue = self._review.queue
         if not len(queue):
             return None
-        first = queue.position + (0 if self._is_waited_for() else self._forecast.lead())
+        first = queue.position + (
+            0 if self._is_waited_for() else self._forecast.lead(len(self._jobs))
+        )
         for start in (first, queue.position, 0):
             if (position := self._free(start)) is not None:
                 return queue.at(position)

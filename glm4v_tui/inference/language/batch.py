@@ -126,6 +126,11 @@ class Batch:
         return len(self._waiting)
 
     @property
+    def most_at_once(self) -> int:
+        """Rows that the cache has."""
+        return len(self._slots)
+
+    @property
     def nbytes(self) -> int:
         """Of the keys and values."""
         return self._cache.nbytes
