@@ -29,6 +29,7 @@ from functools import partial
 from typing import NoReturn
 
 from glm4v_tui.engine import wire
+from glm4v_tui.engine.open_requests import OpenRequests
 from glm4v_tui.engine.protocol import (
     Abort,
     Command,
@@ -63,82 +64,16 @@ _EXIT_BROKEN_STREAM = 70
 _EXIT_FAULT = 71
 
 
-class Requests:
-    """Which requests wait or run, and which of them are to end. For several threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._waiting: set[str] = set()
-        self._running: set[str] = set()
-        self._aborted: set[str] = set()
-        """Running ones that are to end."""
-        self._urgent: set[str] = set()
-        """Waiting ones that nothing else may delay."""
-
-    def put(self, request_id: str, *, urgent: bool = True) -> None:
-        with self._lock:
-            self._waiting.add(request_id)
-            if urgent:
-                self._urgent.add(request_id)
-
-    def start(self, request_id: str) -> bool:
-        """The main thread's turn to answer; False when the request was aborted before."""
-        with self._lock:
-            if request_id not in self._waiting:
-                return False
-            self._forget(request_id)
-            self._running.add(request_id)
-            return True
-
-    def rest(self, request_id: str) -> None:
-        """Let a running request wait again, unless it is to end: an abort ends it at once then."""
-        with self._lock:
-            if request_id in self._running and request_id not in self._aborted:
-                self._running.discard(request_id)
-                self._waiting.add(request_id)
-
-    def end(self, request_id: str) -> bool:
-        """The main thread is done with it; False when its end was told already."""
-        with self._lock:
-            was_open = self.is_open(request_id)
-            self._forget(request_id)
-            return was_open
-
-    def abort(self, request_id: str) -> bool:
-        """True when the request was waiting, so that it is at its end now."""
-        with self._lock:
-            if request_id in self._running:
-                self._aborted.add(request_id)
-            was_waiting = request_id in self._waiting
-            self._waiting.discard(request_id)
-            self._urgent.discard(request_id)
-            return was_waiting
-
-    def is_open(self, request_id: str) -> bool:
-        """Whether its end has not been told yet."""
-        return request_id in self._running or request_id in self._waiting
-
-    def should_stop(self, request_id: str) -> bool:
-        """Whether it is to end, or has ended."""
-        return request_id in self._aborted or not self.is_open(request_id)
-
-    def has_urgent(self) -> bool:
-        """Whether anything waits that is not to be delayed."""
-        return bool(self._urgent)
-
-    def _forget(self, request_id: str) -> None:
-        for some in (self._waiting, self._running, self._aborted, self._urgent):
-            some.discard(request_id)
-
-
 class Worker:
     """Carries commands out and tells what became of them."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._sending = threading.Lock()
+        self._ending = threading.Lock()
+        """Nothing of a request is told after its end."""
         self._backend = Backend()
-        self._requests = Requests()
+        self._requests = OpenRequests()
         self._commands: queue.SimpleQueue[_Queued] = queue.SimpleQueue()
         self._measures: queue.SimpleQueue[Measure] = queue.SimpleQueue()
         self._loaded = threading.Event()
@@ -162,7 +97,7 @@ class Worker:
                 case Generate(urgent=False) | Score(urgent=False) as request:
                     self._take_ahead(request)
                 case Generate() | Score() as request:
-                    self._answer_first(request)
+                    self._answer(request)
 
     def _next(self) -> _Queued | None:
         """The next command; None where there is none but other work."""
@@ -179,9 +114,10 @@ class Worker:
                 os._exit(0)
 
     def _emit_of(self, request_id: str, event: Event) -> None:
-        """Emit what belongs to a request, which comes to nothing once its end was told."""
-        if self._requests.is_open(request_id):
-            self._emit(event)
+        """Emit what belongs to a request that is answered with others, until its end is told."""
+        with self._ending:
+            if self._requests.is_open(request_id):
+                self._emit(event)
 
     # The threads ----------------------------------------------------------------------------
 
@@ -201,8 +137,9 @@ class Worker:
     def _take(self, command: Command) -> None:
         match command:
             case Abort(request_id):
-                if self._requests.abort(request_id):
-                    self._emit(Finished(request_id, FinishReason.ABORT))
+                with self._ending:
+                    if self._requests.abort(request_id):
+                        self._emit(Finished(request_id, FinishReason.ABORT))
             case Measure():
                 self._measures.put(command)
             case Shutdown():
@@ -257,16 +194,6 @@ class Worker:
             self._loaded.set()
             self._emit(Loaded(model))
 
-    def _answer_first(self, request: Generate | Score) -> None:
-        """Answer it alone, while those that are answered together rest where they are."""
-        names = self._backend.names_ahead
-        for name in names:
-            self._requests.rest(name)
-        self._tell_ends(self._backend.work_ahead(lambda: True, only_ends=True))
-        self._answer(request)
-        for name in names:  # those that were aborted meanwhile stop at their next step
-            self._requests.start(name)
-
     def _answer(self, request: Generate | Score) -> None:
         name = request.request_id
         if not self._requests.start(name):
@@ -307,7 +234,7 @@ class Worker:
 
     @property
     def _has_work_ahead(self) -> bool:
-        return bool(self._later or self._backend.names_ahead)
+        return bool(self._later) or not self._backend.is_idle_ahead
 
     def _take_ahead(self, request: Generate | Score, *, first: bool = False) -> None:
         name = request.request_id
@@ -316,11 +243,9 @@ class Worker:
         self._backend.keep_images(request)
         if not isinstance(request, Generate) or not self._backend.can_join(request):
             (self._later.appendleft if first else self._later.append)(request)
-        elif self._requests.start(name):
+        else:
             should_stop = partial(self._requests.should_stop, name)
             self._backend.generate_ahead(request, partial(self._emit_of, name), should_stop)
-        else:
-            self._backend.let_go_images(request)
 
     def _work_ahead(self) -> None:
         """A step of those that are answered together, or one that is answered alone.
@@ -333,7 +258,7 @@ class Worker:
             return
         request = self._later.popleft()
         try:
-            self._answer_first(request)
+            self._answer(request)
         finally:
             self._backend.let_go_images(request)
 

@@ -261,23 +261,21 @@ class Backend:
         self._background.add(request, emit, should_stop)
 
     def work_ahead(
-        self, is_interrupted: Callable[[], bool], *, only_ends: bool = False
+        self, is_interrupted: Callable[[], bool]
     ) -> list[tuple[Generate, Finished | Exception]]:
-        """Do a piece of the work on such requests.
+        """Do a piece of the work on such requests; those that have ended.
 
         Args:
             is_interrupted: True where something urgent waits.
-            only_ends: Tell of those that are to stop, and work on none.
         """
         if (background := self._background) is None:
             return []
-        ended = background.collect() if only_ends else background.work(is_interrupted)
-        return [(one.request, _end_of(one)) for one in ended]
+        return [(one.request, _end_of(one)) for one in background.work(is_interrupted)]
 
     @property
-    def names_ahead(self) -> list[str]:
-        """The ids of requests that are answered together, or wait for it."""
-        return [] if self._background is None else self._background.names
+    def is_idle_ahead(self) -> bool:
+        """Whether there are no such requests."""
+        return self._background is None or self._background.is_idle
 
     def forget_ahead(self) -> list[Generate]:
         """Give up what is answered together; all of these requests."""

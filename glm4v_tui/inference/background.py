@@ -82,12 +82,6 @@ class Background:
     def is_idle(self) -> bool:
         return not (self._asked or self._written)
 
-    @property
-    def names(self) -> list[str]:
-        """Of all requests."""
-        written = [one.asked.request.request_id for one in self._written]
-        return written + [one.request.request_id for one in self._asked]
-
     def add(self, request: Generate, emit: Emit, should_stop: ShouldStop) -> None:
         """Take a request; :meth:`work` tells its end."""
         self._asked.append(_Asked(request, emit, should_stop))
@@ -97,14 +91,6 @@ class Background:
         ended = self._make_prompts()
         rows = self.batch.work(is_interrupted)
         return ended + [self._ended(row) for row in rows]
-
-    def collect(self) -> list[Ended]:
-        """Requests that are to stop, without any other work."""
-        stopped = [one for one in self._asked if one.should_stop()]
-        for one in stopped:
-            self._asked.remove(one)
-        ended = [self._stopped(one) for one in stopped]
-        return ended + [self._ended(row) for row in self.batch.collect()]
 
     def forget(self) -> list[Generate]:
         """Give all requests up; those that there were."""
@@ -124,8 +110,11 @@ class Background:
 
     def _make_prompts(self) -> list[Ended]:
         """Hand prompts that are ready to the batch; wait for one where there is nothing else."""
-        ended = self.collect()
-        for one in list(self._asked)[: READY - self.batch.waiting]:
+        stopped = [one for one in self._asked if one.should_stop()]
+        for one in stopped:
+            self._asked.remove(one)
+        ended = [self._stopped(one) for one in stopped]
+        for one in list(self._asked)[: max(0, READY - self.batch.waiting)]:
             if one.prompt is None:
                 one.prompt = self._thread.submit(self._prompt, one)
         while self._asked and (prompt := self._asked[0].prompt) is not None:
