@@ -213,7 +213,7 @@ def _writing(model: Any, batch: dict[str, Any]) -> Callable[[int], tuple[list[in
         writer.forget()
         started = time.monotonic()
         begun = writer.begin(prompt, new, lambda: False)
-        made = list(writer.tokens(begun, Settings(), [], new, None))
+        made = list(writer.tokens(begun, Settings(), [], new, None, expects=False))
         return made, time.monotonic() - started
 
     return write

@@ -166,7 +166,9 @@ class _Answers:
         started = time.perf_counter()
         begun = self._writer.begin(prompt, new, lambda: False)
         made, first = [], 0.0
-        for token in self._writer.tokens(begun, settings or Settings(), [], new, None):
+        for token in self._writer.tokens(
+            begun, settings or Settings(), [], new, None, expects=False
+        ):
             made.append(token)
             first = first or time.perf_counter() - started
         return first, time.perf_counter() - started - first, made

@@ -220,7 +220,12 @@ class Decoder:
             return
         require_numbers(begun.logits)
         before = [*prompt.inputs["input_ids"][0].tolist(), *sink.tokens]
-        for token in self.own.tokens(begun, settings, before, limit, draft.mask, len(sink.tokens)):
+        mask = draft.mask
+        tokens = self.own.tokens(
+            *(begun, settings, before, limit, mask, len(sink.tokens)),
+            forced=None if mask is None else mask.forced,
+        )
+        for token in tokens:
             sink.take(token)
             if token in self._stop_ids or should_stop():
                 break

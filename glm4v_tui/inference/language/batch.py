@@ -25,9 +25,10 @@ from glm4v_tui.inference.language.batch_room import (
 )
 from glm4v_tui.inference.language.batch_step import BatchStep
 from glm4v_tui.inference.language.choice import Chooser
+from glm4v_tui.inference.language.continuation import arrival
 from glm4v_tui.inference.language.guard import require_numbers
 from glm4v_tui.inference.language.kv_cache import KvCache
-from glm4v_tui.inference.language.writer import Stopped, arrival
+from glm4v_tui.inference.language.reading import Stopped
 from glm4v_tui.inference.shortage import is_shortage
 
 if TYPE_CHECKING:

@@ -35,12 +35,16 @@ class Branches:
 
     def mask(self, before: int) -> torch.Tensor:
         """What each token sees, bool, (tokens, before + tokens)."""
-        own = torch.block_diag(*(torch.ones(len(way), len(way)).tril() for way in self.ways))
-        return torch.cat((torch.ones(len(own), before), own), dim=1).bool()
+        way_of = torch.tensor([number for number, way in enumerate(self.ways) for _ in way])
+        own = (way_of[:, None] == way_of).tril()
+        return torch.cat((torch.ones(len(own), before, dtype=torch.bool), own), dim=1)
 
-    def of_each(self, rows: torch.Tensor) -> Sequence[torch.Tensor]:
+    def of_each(self, rows: torch.Tensor) -> Iterator[torch.Tensor]:
         """(tokens, ...) to a part for each way."""
-        return rows.split([len(way) for way in self.ways])
+        first = 0
+        for way in self.ways:
+            yield rows[first : first + len(way)]
+            first += len(way)
 
 
 def in_passes(ways: Sequence[Sequence[int]]) -> Iterator[Branches]:

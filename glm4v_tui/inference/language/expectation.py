@@ -68,9 +68,13 @@ class Expectation:
         before: Ids of the prompt, and of what is written.
         forced: Asked first, after every token.
         pace: Of the model, kept from answer to answer.
+        most: Tokens to expect at a time; 0 for none.
     """
 
-    def __init__(self, before: Sequence[int], forced: Forced | None, pace: Pace) -> None:
+    def __init__(
+        self, before: Sequence[int], forced: Forced | None, pace: Pace, most: int = MOST
+    ) -> None:
+        self._most = most
         self._lookup = Lookup(before)
         self._forced = forced
         self._pace = pace
@@ -83,10 +87,11 @@ class Expectation:
 
     def expected(self, most: int) -> list[int]:
         """What to compute together with the next token; nothing where that would cost time."""
+        most = min(most, self._most)
         if most < 1 or not self._pace.pays:
             return []
         forced = [] if self._forced is None else self._forced()
-        return list(forced or self._lookup.expected())[: min(most, MOST)]
+        return list(forced or self._lookup.expected())[:most]
 
 
 class Pace:

@@ -26,7 +26,11 @@ class KernelStep:
     """One token for each row of a cache."""
 
     def __init__(self, weights: KernelWeights, rows: int = 1) -> None:
-        """Make the step for so many rows; several steps and a reader may share the weights."""
+        """Make the step for so many rows; several steps and a reader may share the weights.
+
+        With a cache of one row they are tokens that follow each other in it: each sees those before
+        it, as its length says.
+        """
         stack = weights.stack
         self._weights, self._stack = weights, stack
         device = stack.device
@@ -91,7 +95,10 @@ class KernelStep:
         cos, sin = self._cos[self._position], self._sin[self._position]
         eps = self._weights.eps
         x = kernels.rms_norm(hidden, self._weights.layers[0].before_attention, eps)
-        for layer, keys, values in zip(self._weights.layers, cache.keys, cache.values, strict=True):
+        for layer, own_keys, own_values in zip(
+            self._weights.layers, cache.keys, cache.values, strict=True
+        ):
+            keys, values = self._for_each(own_keys), self._for_each(own_values)
             queries = kernels.rotary_and_cache(layer.qkv(x), cos, sin, keys, values, self._length)
             seen = kernels.decode_attention(queries, keys, values, self._length, stack.scale)
             hidden, x = kernels.add_rms_norm(
@@ -105,6 +112,9 @@ class KernelStep:
         self._length.add_(1)
         self._position.add_(1)
         return self._weights.head(x)
+
+    def _for_each(self, held: torch.Tensor) -> torch.Tensor:
+        return held.expand(len(self._length), -1, -1, -1)
 
     def _capture(self, cache: KvCache | CacheRows) -> None:
         """Record the step. Nothing runs, so nothing is written or counted."""

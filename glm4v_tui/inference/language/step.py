@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch.nn.functional import rms_norm, silu
@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 
     from glm4v_tui.inference.language.kv_cache import CacheRows, KvCache
     from glm4v_tui.inference.language.stack import Layer, Stack
+
+
+class _Place(NamedTuple):
+    """Where some tokens are written."""
+
+    row: int
+    length: int
+    """Of the row before."""
+    tokens: int
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,15 @@ class PlainStep:
             length: Tokens in the cache; this one is written behind them.
             position: Of the token, on every axis.
         """
-        return self.run_rows(cache, token, (length,), (position,))[0]
+        return self.run_few(cache, token, length, position)[0]
+
+    def run_few(
+        self, cache: KvCache, tokens: torch.Tensor, length: int, position: int
+    ) -> torch.Tensor:
+        """The same after each of some tokens that follow each other, (tokens, vocabulary)."""
+        count = len(tokens)
+        places = [_Place(0, length, count)]
+        return self._run(cache, tokens, range(position, position + count), places)
 
     def run_rows(
         self,
@@ -60,11 +77,21 @@ class PlainStep:
         positions: Sequence[int],
     ) -> torch.Tensor:
         """The same for each row, (rows, vocabulary): matrices are read once for all of them."""
+        places = [_Place(row, length, 1) for row, length in enumerate(lengths)]
+        return self._run(cache, token, positions, places)
+
+    def _run(
+        self,
+        cache: KvCache | CacheRows,
+        tokens: torch.Tensor,
+        positions: Sequence[int],
+        places: Sequence[_Place],
+    ) -> torch.Tensor:
         stack = self._stack
         cos, sin = self._angles_at(positions)
-        hidden = stack.embedding(token)
+        hidden = stack.embedding(tokens)
         for layer, keys, values in zip(self._layers, cache.keys, cache.values, strict=True):
-            seen = self._attend(layer, hidden, cos, sin, keys, values, lengths)
+            seen = self._attend(layer, hidden, cos, sin, keys, values, places)
             hidden = hidden + self._normed(layer.o(seen), layer.after_attention)
             gate, up = layer.gate_up(self._normed(hidden, layer.before_feed_forward)).chunk(2, -1)
             fed = layer.down(up.mul_(silu(gate)))
@@ -80,17 +107,18 @@ class PlainStep:
         sin: torch.Tensor,
         keys: torch.Tensor,
         values: torch.Tensor,
-        lengths: Sequence[int],
+        places: Sequence[_Place],
     ) -> torch.Tensor:
-        """(rows, hidden) to (rows, heads * head_dim); keys and values get one more token a row."""
-        stack, rows = self._stack, len(hidden)
+        """(tokens, hidden) to (tokens, heads * head_dim); the cache gets the tokens' keys and
+        values."""
+        stack, count = self._stack, len(hidden)
         both = layer.qkv(self._normed(hidden, layer.before_attention))
-        by_head = both.view(rows, -1, stack.head_dim).transpose(0, 1)
+        by_head = both.view(count, -1, stack.head_dim).transpose(0, 1)
         queries, new_keys, new_values = by_head.split((stack.heads, stack.kv_heads, stack.kv_heads))
         queries, new_keys = rotated(queries, cos, sin), rotated(new_keys, cos, sin)
-        seen = []
-        for row, length in enumerate(lengths):
-            own, end = slice(row, row + 1), length + 1
+        seen, first = [], 0
+        for row, length, tokens in places:
+            own, end = slice(first, first + tokens), length + tokens
             keys[row, :, length:end] = new_keys[:, own]
             values[row, :, length:end] = new_values[:, own]
             seen.append(
@@ -98,8 +126,9 @@ class PlainStep:
                     queries[:, own], keys[row, :, :end], values[row, :, :end], stack.scale
                 )
             )
-        together = seen[0] if rows == 1 else torch.cat(seen, dim=1)
-        return together.transpose(0, 1).reshape(rows, -1)
+            first += tokens
+        together = seen[0] if len(seen) == 1 else torch.cat(seen, dim=1)
+        return together.transpose(0, 1).reshape(count, -1)
 
     def _normed(self, x: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
         return x if weight is None else rms_norm(x, weight.shape, weight, self._eps)

@@ -65,7 +65,7 @@ class Steps:
             assert self.plain is not None
             row = torch.tensor(tokens, device=self._stack.device)
             return self.plain.run_few(cache, row, length, position)
-        row = torch.tensor([*tokens, *tokens[-1:] * (_WIDTH - len(tokens))])
+        row = torch.tensor([*tokens, *[tokens[-1]] * (_WIDTH - len(tokens))])
         places = range(_WIDTH)
         logits = self._few.run(
             cache, row, [length + place for place in places], [position + place for place in places]

@@ -10,25 +10,29 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from glm4v_tui.inference.kernels import has_triton
+from glm4v_tui.inference.language.branches import in_passes
 from glm4v_tui.inference.language.choice import Chooser
+from glm4v_tui.inference.language.continuation import Continuation
+from glm4v_tui.inference.language.expectation import MOST, Expectation, Pace
 from glm4v_tui.inference.language.features import Features
 from glm4v_tui.inference.language.kernel_reading import KernelReader
 from glm4v_tui.inference.language.kernel_weights import KernelWeights
 from glm4v_tui.inference.language.kv_cache import KvCache
 from glm4v_tui.inference.language.prefix import common, slots_of
 from glm4v_tui.inference.language.reading import Stopped, read
-from glm4v_tui.inference.language.replay import KernelStep
 from glm4v_tui.inference.language.stack import weight_bytes
-from glm4v_tui.inference.language.step import PlainStep
+from glm4v_tui.inference.language.steps import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from glm4v_tui.inference.language.choice import Settings
+    from glm4v_tui.inference.language.expectation import Forced
     from glm4v_tui.inference.language.kv_cache import CacheRows
     from glm4v_tui.inference.language.prefix import Slot
     from glm4v_tui.inference.language.sight import Sight, Span
     from glm4v_tui.inference.language.stack import Stack
+    from glm4v_tui.inference.language.step import PlainStep
     from glm4v_tui.inference.prompt import Prompt
 
     Mask = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -56,14 +60,10 @@ class Writer:
         self.cache = KvCache(stack)
         self.features = Features()
         self._held: list[Slot] = []
-        self._fast: KernelStep | None = None
-        self._reader: KernelReader | None = None
-        self._plain: PlainStep | None = None
-        self._weights = weights = KernelWeights(stack) if _has_kernels(stack) else None
-        if weights is not None:
-            self._fast, self._reader = KernelStep(weights), KernelReader(weights)
-        else:
-            self._plain = PlainStep(stack)
+        self._weights = KernelWeights(stack) if _has_kernels(stack) else None
+        self._reader = KernelReader(self._weights) if self._weights is not None else None
+        self._steps = Steps(stack, self._weights)
+        self._pace = Pace()
 
     @property
     def kept_bytes(self) -> int:
@@ -77,8 +77,7 @@ class Writer:
 
     def release(self) -> None:
         """Give back what only makes later questions faster."""
-        if self._fast is not None:
-            self._fast.forget()
+        self._steps.forget()
         self.cache.release()
         self.features.release()
         self._held = []
@@ -94,10 +93,22 @@ class Writer:
         token = begun.logits.argmax(-1, keepdim=True)
 
         def step() -> object:
+            count = next(counts)
+            length, position = begun.tokens + count, begun.position + count
             with torch.inference_mode():
-                return self._go_on(begun, next(counts), token)
+                return self._steps.one(self.cache, token, length, position)
 
         return step
+
+    @torch.inference_mode()
+    def warm_up(self) -> None:
+        """Let a pass of several tokens be compiled, behind what the cache holds.
+
+        Nothing is changed by it that would be read again.
+        """
+        length = len(self._held)
+        if length + self._steps.width <= self.cache.capacity:
+            self._steps.few(self.cache, [0, 0], length, length)
 
     @torch.inference_mode()
     def begin(
@@ -152,10 +163,9 @@ class Writer:
     ) -> torch.Tensor:
         """The logits after the prompt's tokens from ``start`` on, (vocabulary,)."""
         is_text = not any(span.stop == len(ids) for span, _ in seen)
-        if self._fast is not None and start == len(ids) - 1 and is_text:
-            place = [int(positions[0, -1])]
-            logits = self._fast.run(self.cache, ids[-1:].to(self._stack.device), [start], place)
-            return logits[0].clone()
+        if self._weights is not None and start == len(ids) - 1 and is_text:
+            last = ids[-1:].to(self._stack.device)
+            return self._steps.one(self.cache, last, start, int(positions[0, -1])).clone()
         embedded = self._embedded(ids, seen, start)
         return self._logits_after(self.cache, start, embedded, positions[:, start:], should_stop)
 
@@ -168,13 +178,24 @@ class Writer:
         should_stop: Callable[[], bool],
     ) -> torch.Tensor:
         """Read vectors behind the first ``start`` tokens of a cache; (vocabulary,)."""
-        places = positions.to(self._stack.device)
-        if self._reader is not None:
-            last = self._reader.read(cache, start, embedded, places, should_stop)
-        else:
-            last = read(self._stack, cache, start, embedded, places, should_stop)
+        last = self._behind(cache, start, embedded, positions, should_stop)
         found: torch.Tensor = self._stack.head(last)[0]
         return found
+
+    def _behind(
+        self,
+        cache: KvCache | CacheRows,
+        start: int,
+        embedded: torch.Tensor,
+        positions: torch.Tensor,
+        should_stop: Callable[[], bool],
+        **options: Any,
+    ) -> torch.Tensor:
+        """As :func:`reading.read`, by kernels where there are some."""
+        places = positions.to(self._stack.device)
+        if self._reader is not None:
+            return self._reader.read(cache, start, embedded, places, should_stop, **options)
+        return read(self._stack, cache, start, embedded, places, should_stop, **options)
 
     @torch.inference_mode()
     def read_into(
@@ -212,9 +233,8 @@ class Writer:
     @property
     def plain(self) -> PlainStep | None:
         """The step where kernels are not used."""
-        return self._plain
+        return self._steps.plain
 
-    @torch.inference_mode()
     def tokens(
         self,
         begun: Begun,
@@ -223,11 +243,11 @@ class Writer:
         limit: int,
         mask: Mask | None,
         written: int = 0,
+        *,
+        forced: Forced | None = None,
+        expects: bool = True,
     ) -> Iterator[int]:
-        """The answer's tokens as they are chosen. Leaving the iterator ends the answer.
-
-        A GPU begins the next step before it is known here which token was chosen, so it never waits
-        for what is done with one.
+        """The answer's tokens as they are chosen, see :class:`Continuation`.
 
         Args:
             before: Ids of the prompt, and of what is written.
@@ -235,31 +255,49 @@ class Writer:
             limit: Of tokens, at least 1.
             mask: Makes impossible what may not come; asked before each choice, when all tokens
                 before have been handed over.
+            forced: What the mask leaves no choice about, if the model spells as usual.
+            expects: Compute several tokens at a time where the answer can be expected to repeat
+                what was said before, or is forced.
         """
         stack = self._stack
-        chooser = Chooser(settings, stack.vocabulary, before, stack.device, written)
-        is_ahead = stack.device.type != "cpu"
-        logits = begun.logits
-        for count in range(limit):
-            chosen = chooser.choose(logits, mask)
-            arrived = arrival(chosen)
-            if is_ahead and count + 1 < limit:
-                logits = self._go_on(begun, count, chosen)
-            (token,) = arrived()
-            if is_ahead and count + 1 < limit:
-                self._held.append(token)
-            yield token
-            if not is_ahead and count + 1 < limit:
-                logits = self._go_on(begun, count, chosen)
-                self._held.append(token)
+        continuation = Continuation(
+            self._steps,
+            self.cache,
+            self._held,
+            begun.position,
+            Chooser(settings, stack.vocabulary, before, stack.device, written),
+            Expectation(before, forced, self._pace, MOST if expects else 0),
+            self._pace,
+            limit,
+            mask,
+        )
+        return continuation.tokens(begun.logits)
 
-    def _go_on(self, begun: Begun, count: int, chosen: torch.Tensor) -> torch.Tensor:
-        """The logits after the answer's token number ``count``."""
-        length, position = begun.tokens + count, begun.position + count
-        if self._fast is not None:
-            return self._fast.run(self.cache, chosen, [length], [position])[0]
-        assert self._plain is not None
-        return self._plain.run(self.cache, chosen, length, position)
+    @torch.inference_mode()
+    def after_each(
+        self, begun: Begun, ways: Sequence[Sequence[int]], should_stop: Callable[[], bool]
+    ) -> Iterator[torch.Tensor]:
+        """How the model would go on after each token of several ways to go on.
+
+        The cache needs room for :data:`branches.AT_ONCE` tokens more, or for the longest way.
+
+        Args:
+            ways: At least one token each.
+
+        Yields:
+            For each way (tokens, vocabulary).
+
+        Raises:
+            Stopped: it was to stop.
+        """
+        for some in in_passes(ways):
+            ids = torch.tensor(some.ids, device=self._stack.device)
+            positions = some.positions(begun.position).expand(self._stack.axes, -1)
+            hidden = self._behind(
+                self.cache, begun.tokens, self._stack.embedding(ids), positions, should_stop,
+                wanted=len(ids), mask=some.mask(begun.tokens).to(self._stack.device),
+            )  # fmt: skip
+            yield from some.of_each(self._stack.head(hidden))
 
     def _embedded(
         self, ids: torch.Tensor, seen: Sequence[tuple[Span, torch.Tensor]], start: int
@@ -289,21 +327,4 @@ def _has_kernels(stack: Stack) -> bool:
     return stack.dtype in (torch.bfloat16, torch.float16) and has_triton(stack.device)
 
 
-def arrival(chosen: torch.Tensor) -> Callable[[], list[int]]:
-    """Begin to fetch tokens; the result waits for them, but for nothing that comes later."""
-    if chosen.device.type == "cpu":
-        return chosen.tolist
-    here = torch.empty(chosen.shape, dtype=chosen.dtype, pin_memory=True)
-    here.copy_(chosen, non_blocking=True)
-    copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
-    copied.record()
-
-    def wait() -> list[int]:
-        copied.synchronize()
-        tokens: list[int] = here.tolist()
-        return tokens
-
-    return wait
-
-
-__all__ = ["Begun", "Stopped", "Writer", "arrival"]
+__all__ = ["Begun", "Stopped", "Writer"]
