@@ -36,7 +36,7 @@ from glm4v_tui.inference.text_stream import TextStream
 from glm4v_tui.inference.token_sink import TokenSink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from glm4v_tui.engine.protocol import ResultForm
     from glm4v_tui.inference.language.choice import Settings
@@ -131,7 +131,6 @@ class Decoder:
         self.run = run = AnswerRun(sink.tokens)
         settings = settings_of(config, sampling.seed) if self._may_write() else None
         if self.own is not None and settings is not None:
-            run.cache = self.own.cache
             self._write(prompt, settings, room, draft, should_stop)
         else:
             self._generate(prompt, config, draft, should_stop)
@@ -213,12 +212,9 @@ class Decoder:
         sink = draft.sink
         assert self.own is not None
         assert sink is not None
-        begun: Begun | None = None
-        with self._stoppable(should_stop), contextlib.suppress(Stopped):
-            begun = self.own.begin(prompt, limit, should_stop, sink.tokens)
+        begun = self.begin(prompt, limit, should_stop, sink.tokens)
         if begun is None or should_stop():
             return
-        require_numbers(begun.logits)
         before = [*prompt.inputs["input_ids"][0].tolist(), *sink.tokens]
         mask = draft.mask
         tokens = self.own.tokens(
@@ -265,20 +261,45 @@ class Decoder:
             sink.on_token = mask.take
         return sink
 
-    def read(self, prompt: Prompt, room: int, should_stop: ShouldStop) -> torch.Tensor | None:
-        """Read a prompt; its keys and values are in ``run.cache`` then.
+    def begin(
+        self,
+        prompt: Prompt,
+        room: int,
+        should_stop: ShouldStop,
+        written: Sequence[int] = (),
+    ) -> Begun | None:
+        """Read on this program's own loop what its cache does not hold; see :meth:`Writer.begin`.
 
-        Args:
-            room: Tokens that are to come after it.
+        The cache is in ``run`` then.
+
+        Returns:
+            None when it was stopped.
+
+        Raises:
+            EngineError: the model computes no numbers.
+        """
+        assert self.own is not None
+        self.run.cache = self.own.cache
+        begun: Begun | None = None
+        with self._stoppable(should_stop), contextlib.suppress(Stopped):
+            begun = self.own.begin(prompt, room, should_stop, written)
+            require_numbers(begun.logits)
+        return begun
+
+    def require_room(self, prompt: Prompt, room: int) -> None:
+        """Raises UsageError: so many tokens do not fit into the model's context any more."""
+        if self._room(prompt, room) < room:
+            raise _too_long(prompt, self._context_length or 0)
+
+    def read(self, prompt: Prompt, should_stop: ShouldStop) -> torch.Tensor | None:
+        """Read a prompt on transformers' loop; its keys and values are in ``run.cache`` then.
 
         Returns:
             The logits of the next token, float32, of shape (vocabulary,); None when stopped.
 
         Raises:
-            UsageError: the prompt does not fit the model's context.
+            EngineError: the model computes no numbers.
         """
-        if self._room(prompt, room) < room:
-            raise _too_long(prompt, self._context_length or 0)
         greedy = Sampling(max_new_tokens=1, temperature=0)
         self.run = run = AnswerRun()
         if (count := getattr(self._model, "next_position", None)) is not None:

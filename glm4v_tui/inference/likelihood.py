@@ -1,7 +1,8 @@
 """How probable each of several answers is after a prompt.
 
-The prompt, image and all, is read once. Its keys and values are then repeated for a batch of the
-answers, so that N answers cost one short pass more, not N readings of the image. The probability
+The prompt, image and all, is read once. The answers are then read behind its keys and values in
+one short pass, each seeing the prompt and itself (on transformers' loop: as rows of a batch that
+repeats the keys and values), so that N answers do not cost N readings of the image. The probability
 of an answer is that of its tokens, one after the other; the end of the answer is not included.
 
 Two things are settled by the model's own next-token distribution, so that answers are looked for
@@ -16,15 +17,20 @@ where the model would write them:
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from glm4v_tui.inference.language.branches import AT_ONCE
+from glm4v_tui.inference.language.writer import Stopped
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from glm4v_tui.inference.decoding import Decoder
+    from glm4v_tui.inference.language.writer import Begun
     from glm4v_tui.inference.prompt import Prompt
 
     ShouldStop = Callable[[], bool]
@@ -65,103 +71,152 @@ def likelihoods_of(
     if not answers or not all(answers):
         raise ValueError("there must be answers, and none may be empty")
     room = max(_ROOM, *(len(decoder.tokenizer(answer)["input_ids"]) + 8 for answer in answers))
-    first = decoder.read(prompt, room, should_stop)
+    decoder.require_room(prompt, room)
+    kind = _OwnReading if decoder.writes_together else _TransformersReading
+    reading = kind(decoder, prompt, room, should_stop)
+    first = _after_opening(reading, decoder.tokenizer, prompt)
     if first is None:
         return None
-    opened = _Opening(decoder, prompt, should_stop)
-    first = opened.lead_in(first)
-    if first is None:
-        return None
-    spelled = _spelled(decoder.tokenizer, opened.ids, answers, first)
-    try:
-        is_short = all(len(ids) == 1 for ids in spelled)  # nothing is read behind the prompt
-        if is_short or repeat_cache(decoder.run.cache, len(answers)):
-            return _together(decoder, spelled, first, should_stop)
-    except torch.OutOfMemoryError:
-        pass  # so many keys and values do not fit; those of one row do
-    decoder.run.cache = None
-    return _apart(decoder, prompt, opened.added, spelled, should_stop)
+    before = [*prompt.inputs["input_ids"][0].tolist(), *reading.added]
+    return reading.of_each(_spelled(decoder.tokenizer, before, answers, first), first)
 
 
-class _Opening:
-    """What stands between the prompt and the answers."""
+# Reading ----------------------------------------------------------------------------------------
 
-    def __init__(self, decoder: Decoder, prompt: Prompt, should_stop: ShouldStop) -> None:
-        self._decoder = decoder
-        self._should_stop = should_stop
-        self._opens_thinking = prompt.opens_thinking
-        self._before: list[int] = prompt.inputs["input_ids"][0].tolist()
+
+class _Reading(ABC):
+    """A prompt, what stands between it and the answers, and the answers."""
+
+    def __init__(
+        self, decoder: Decoder, prompt: Prompt, room: int, should_stop: ShouldStop
+    ) -> None:
+        self._decoder, self._prompt = decoder, prompt
+        self._room, self._should_stop = room, should_stop
         self.added: list[int] = []
         """Tokens after the prompt."""
 
-    @property
-    def ids(self) -> list[int]:
-        """All tokens before the answers."""
-        return [*self._before, *self.added]
+    @abstractmethod
+    def begin(self) -> torch.Tensor | None:
+        """Read the prompt: logits of the next token, (vocabulary,); None when stopped."""
 
-    def lead_in(self, first: torch.Tensor) -> torch.Tensor | None:
-        """Read what comes before the answers.
+    @abstractmethod
+    def add(self, ids: list[int]) -> torch.Tensor | None:
+        """Read more: logits as from :meth:`begin`."""
+
+    @abstractmethod
+    def of_each(self, spelled: list[list[int]], first: torch.Tensor) -> list[Likelihood] | None:
+        """How probable each answer is here.
 
         Args:
-            first: Logits of the token after the prompt, of shape (vocabulary,).
-
-        Returns:
-            Those of the answers' first tokens; None when stopped.
+            spelled: The answers' tokens.
+            first: Logits of the next token.
         """
-        opening = _token(self._decoder.tokenizer, _OPEN)
-        is_thinking = self._opens_thinking or (opening is not None and _best(first) == opening)
-        if not is_thinking:
-            return first
-        begun = [] if self._opens_thinking or opening is None else [opening]
-        closed = _ids(self._decoder.tokenizer, _CLOSE)
-        after = self._read([*begun, *closed])
-        for _ in range(_MOST_FRAMES):
-            if after is None or not self._is_frame(_best(after)):
-                break
-            after = self._read([_best(after)])
-        return after
 
-    def _is_frame(self, token: int) -> bool:
-        text = self._decoder.tokenizer.decode([token])
-        return not text.strip() or text.strip() in _FRAMES
 
-    def _read(self, ids: list[int]) -> torch.Tensor | None:
+class _OwnReading(_Reading):
+    """On this program's own loop: what a question before has read is not read again."""
+
+    _begun: Begun
+
+    def begin(self) -> torch.Tensor | None:
+        return self.add([])
+
+    def add(self, ids: list[int]) -> torch.Tensor | None:
+        self.added += ids
+        room = self._room + AT_ONCE
+        begun = self._decoder.begin(self._prompt, room, self._should_stop, self.added)
+        if begun is None:
+            return None
+        self._begun = begun
+        return begun.logits.float()
+
+    def of_each(self, spelled: list[list[int]], first: torch.Tensor) -> list[Likelihood] | None:
+        assert self._decoder.own is not None
+        ways = [ids[:-1] for ids in spelled if len(ids) > 1]
+        after = self._decoder.own.after_each(self._begun, ways, self._should_stop)
+        try:
+            return [
+                _likelihood(torch.cat((first[None], next(after).float())), ids)
+                if len(ids) > 1
+                else _likelihood(first[None], ids)
+                for ids in spelled
+            ]
+        except Stopped:
+            return None
+
+
+class _TransformersReading(_Reading):
+    """On transformers' loop, all answers as rows of a batch."""
+
+    def begin(self) -> torch.Tensor | None:
+        return self._decoder.read(self._prompt, self._should_stop)
+
+    def add(self, ids: list[int]) -> torch.Tensor | None:
         self.added += ids
         row = torch.tensor([ids], device=self._decoder.device)
         logits = self._decoder.go_on(row, self._should_stop)
         return None if logits is None else logits[0, -1]
 
+    def of_each(self, spelled: list[list[int]], first: torch.Tensor) -> list[Likelihood] | None:
+        try:
+            is_short = all(len(ids) == 1 for ids in spelled)  # nothing is read behind the prompt
+            if is_short or repeat_cache(self._decoder.run.cache, len(spelled)):
+                return self._together(spelled, first)
+        except torch.OutOfMemoryError:
+            pass  # so many keys and values do not fit; those of one row do
+        self._decoder.run.cache = None
+        return self._apart(spelled)
 
-def _together(
-    decoder: Decoder, spelled: list[list[int]], first: torch.Tensor, should_stop: ShouldStop
-) -> list[Likelihood] | None:
-    """All answers in one pass after the prompt's keys and values."""
-    rows = first.expand(len(spelled), 1, -1)
-    longest = max(map(len, spelled))
-    if longest > 1:
-        padded = [ids[:-1] + [ids[-1]] * (longest - len(ids)) for ids in spelled]
-        more = decoder.go_on(torch.tensor(padded, device=decoder.device), should_stop)
-        if more is None:
-            return None
-        rows = torch.cat((rows.to(more.device), more), dim=1)
-    return [_likelihood(row, ids) for row, ids in zip(rows, spelled, strict=True)]
+    def _together(self, spelled: list[list[int]], first: torch.Tensor) -> list[Likelihood] | None:
+        """All answers in one pass after the prompt's keys and values."""
+        rows = first.expand(len(spelled), 1, -1)
+        longest = max(map(len, spelled))
+        if longest > 1:
+            padded = [ids[:-1] + [ids[-1]] * (longest - len(ids)) for ids in spelled]
+            device = self._decoder.device
+            more = self._decoder.go_on(torch.tensor(padded, device=device), self._should_stop)
+            if more is None:
+                return None
+            rows = torch.cat((rows.to(more.device), more), dim=1)
+        return [_likelihood(row, ids) for row, ids in zip(rows, spelled, strict=True)]
+
+    def _apart(self, spelled: list[list[int]]) -> list[Likelihood] | None:
+        """Each answer in a pass of its own over all of the prompt: for caches that do not
+        repeat."""
+        found = []
+        for ids in spelled:
+            all_ids = [*self.added, *ids]
+            logits = self._decoder.read_whole(self._prompt, all_ids, self._should_stop)
+            if logits is None:
+                return None
+            found.append(_likelihood(logits[len(self.added) :], ids))
+        return found
 
 
-def _apart(
-    decoder: Decoder,
-    prompt: Prompt,
-    added: list[int],
-    spelled: list[list[int]],
-    should_stop: ShouldStop,
-) -> list[Likelihood] | None:
-    """Each answer in a pass of its own over all of the prompt: for caches that do not repeat."""
-    found = []
-    for ids in spelled:
-        logits = decoder.read_whole(prompt, [*added, *ids], should_stop)
-        if logits is None:
-            return None
-        found.append(_likelihood(logits[len(added) :], ids))
-    return found
+def _after_opening(reading: _Reading, tokenizer: Any, prompt: Prompt) -> torch.Tensor | None:
+    """Read the prompt and what comes before the answers.
+
+    Returns:
+        Logits of the answers' first tokens; None when stopped.
+    """
+    first = reading.begin()
+    if first is None:
+        return None
+    opening = _token(tokenizer, _OPEN)
+    if not prompt.opens_thinking and (opening is None or _best(first) != opening):
+        return first
+    begun = [] if prompt.opens_thinking or opening is None else [opening]
+    after = reading.add([*begun, *_ids(tokenizer, _CLOSE)])
+    for _ in range(_MOST_FRAMES):
+        if after is None or not _is_frame(tokenizer, _best(after)):
+            break
+        after = reading.add([_best(after)])
+    return after
+
+
+def _is_frame(tokenizer: Any, token: int) -> bool:
+    text = tokenizer.decode([token])
+    return not text.strip() or text.strip() in _FRAMES
 
 
 def _likelihood(logits: torch.Tensor, ids: list[int]) -> Likelihood:

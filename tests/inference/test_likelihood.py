@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ from glm4v_tui.engine.protocol import Finished, FinishReason, LoadModel, Score, 
 from glm4v_tui.errors import NoModelError, UsageError
 from glm4v_tui.inference import likelihood
 from glm4v_tui.inference.backend import Backend
+from glm4v_tui.inference.decoding import Decoder
 from glm4v_tui.inference.likelihood import repeat_cache, tokens_after
 from tests.inference.conftest import PICTURES, Answers, system, user
 
@@ -97,13 +99,28 @@ def check_equal(plain: Plain, backend: Backend, words: str, *keys: str) -> None:
     assert len(set(scored.log_likelihoods)) == len(ANSWERS)
 
 
+@pytest.fixture
+def plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On transformers' loop, also where this program's own could be used."""
+    monkeypatch.setattr(Decoder, "writes_together", False)
+
+
 @pytest.mark.parametrize("keys", [("wide",), ("tall", "wide"), ()])
+def test_answers_behind_each_other_equal_a_full_pass_for_each(
+    family: Answers, keys: tuple[str, ...]
+) -> None:
+    check_equal(Plain(family.folder), family.backend, "What is it?", *keys)
+
+
+@pytest.mark.parametrize("keys", [("wide",), ("tall", "wide"), ()])
+@pytest.mark.usefixtures("plainly")
 def test_the_batched_pass_equals_a_full_pass_for_each_answer(
     family: Answers, keys: tuple[str, ...]
 ) -> None:
     check_equal(Plain(family.folder), family.backend, "What is it?", *keys)
 
 
+@pytest.mark.usefixtures("plainly")
 def test_so_it_does_where_the_cache_cannot_be_repeated(
     family: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,6 +128,7 @@ def test_so_it_does_where_the_cache_cannot_be_repeated(
     check_equal(Plain(family.folder), family.backend, "What is it?", "tall")
 
 
+@pytest.mark.usefixtures("plainly")
 def test_so_it_does_where_the_memory_does_not_suffice_for_all(
     glm4v: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,6 +177,36 @@ def test_an_answer_after_a_score_is_as_before(family: Answers) -> None:
     assert after == before
 
 
+def test_many_answers_take_no_more_memory_than_few(glm4v: Answers) -> None:
+    score(glm4v.backend, user("What is it?", "wide"), answers=ANSWERS[:1])
+    one = glm4v.backend.kv_bytes
+    score(glm4v.backend, user("What is it?", "wide"))
+    assert glm4v.backend.kv_bytes == one > 0
+
+
+def test_a_score_reads_nothing_that_the_question_before_has_read(
+    glm4v: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = user("What is it?", "wide")
+    before = score(glm4v.backend, asked)
+    decoder = glm4v.backend._decoder
+    assert decoder is not None
+    assert decoder.own is not None
+    begin, read = decoder.own.begin, list[int]()
+
+    def counted(*arguments: Any) -> Any:
+        begun = begin(*arguments)
+        read.append(begun.read)
+        return begun
+
+    monkeypatch.setattr(decoder.own, "begin", counted)
+    assert score(glm4v.backend, asked).log_likelihoods == pytest.approx(
+        before.log_likelihoods, abs=_WITHIN
+    )
+    assert read[0] == 1
+
+
+@pytest.mark.usefixtures("plainly")
 def test_keys_and_values_are_given_back_and_counted(glm4v: Answers) -> None:
     score(glm4v.backend, user("What is it?", "wide"))
     assert glm4v.backend._decoder is not None
@@ -220,24 +268,23 @@ def test_a_cache_that_repeats_in_part_only_is_not_used() -> None:
     assert not repeat_cache(None, 3)
 
 
-def test_a_reasoning_model_is_given_a_closed_empty_thought(glm4v: Answers) -> None:
+def test_a_reasoning_model_is_given_a_closed_empty_thought(
+    glm4v: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Made to open a thought, it is asked as if it had closed it at once."""
     decoder: Any = glm4v.backend._decoder
     opening, closing = decoder.tokenizer.convert_tokens_to_ids(["<think>", "</think>"])
-    read, heard = decoder.go_on, list[list[int]]()
+    begin, heard = decoder.begin, list[list[int]]()
 
-    def prefers_to_think(*args: Any) -> torch.Tensor:
-        logits: torch.Tensor = type(decoder).read(decoder, *args).clone()
+    def prefers_to_think(prompt: Any, room: int, stop: Any, added: list[int]) -> Any:
+        begun = begin(prompt, room, stop, added)
+        heard.append(list(added))
+        if added:
+            return begun
+        logits = begun.logits.clone()
         logits[opening] = logits.max() + 1
-        return logits
+        return replace(begun, logits=logits)
 
-    def listen(ids: torch.Tensor, stop: Any) -> Any:
-        heard.append(ids[0].tolist())
-        return read(ids, stop)
-
-    decoder.read, decoder.go_on = prefers_to_think, listen
-    try:
-        score(glm4v.backend, user("What is it?", "wide"))
-    finally:
-        del decoder.read, decoder.go_on
-    assert heard[0] == [opening, closing]
+    monkeypatch.setattr(decoder, "begin", prefers_to_think)
+    score(glm4v.backend, user("What is it?", "wide"))
+    assert heard[:2] == [[], [opening, closing]]
