@@ -220,7 +220,9 @@ def memory(out: str | None, shapes: tuple[str, ...], **wanted: Any) -> None:
 @click.option("--new", type=click.IntRange(min=2), default=512, show_default=True)
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--seconds", type=float, default=480, show_default=True, help="No row begins later.")
-@click.option("--extra", multiple=True, type=click.Choice(["contexts"]), help="More of it.")
+@click.option(
+    "--extra", multiple=True, type=click.Choice(["contexts", "batch"]), help="More of it."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
 @click.option("--out", type=click.Path(), help="Write the JSON lines here, too, as they come.")
 def speed(out: str | None, as_json: bool, **wanted: Any) -> None:

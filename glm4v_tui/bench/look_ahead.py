@@ -88,12 +88,13 @@ async def measure(
         folder = Path(name)
         _draw(folder / "parts", count + 1)
         database = Database(folder / "database.sqlite3")
-        async with _engine() as engine:
+        async with _engine() as (engine, at_once):
             asker = Asker(
                 *(engine, database, task, task.options_type(), Language.EN),
                 model_key(LoadModel(str(demo.CHECKPOINT), "auto", "auto")),
                 wants_result=wants_result,
             )
+            asker.at_once = at_once
             return await _walked(engine, asker, task, database, folder / "parts", count, interval_s)
 
 
@@ -108,6 +109,7 @@ async def _walked(
 ) -> Arrivals:
     review = Review(database, task, Queue.of([folder]), session="bench")
     ahead = LookAhead(asker, review, lambda path, judged: None)  # noqa: ARG005 - only counted
+    ahead.at_once = asker.at_once
     jobs = [asyncio.ensure_future(_listen(engine, asker)), asyncio.ensure_future(ahead.run())]
     try:
         ahead.moved()
@@ -120,8 +122,9 @@ async def _walked(
 
 
 @contextlib.asynccontextmanager
-async def _engine() -> AsyncIterator[Engine]:
-    """The embedded model, loaded."""
+async def _engine() -> AsyncIterator[tuple[Engine, int]]:
+    """The embedded model, loaded, and the images that it takes at a time."""
+    at_once = 1
     engine = LocalEngine(paths.worker_log_file())
     try:
         await engine.load(LoadModel(str(demo.CHECKPOINT), "auto", "auto"))
@@ -129,8 +132,9 @@ async def _engine() -> AsyncIterator[Engine]:
             if isinstance(event, Failed):
                 raise error_of(event)
             if isinstance(event, Loaded):
+                at_once = event.model.at_once
                 break
-        yield engine
+        yield engine, at_once
     finally:
         await engine.close()
 

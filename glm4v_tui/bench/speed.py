@@ -17,6 +17,7 @@ import msgspec
 
 from glm4v_tui.bench.memory import Wishes, make, place_for
 from glm4v_tui.bench.shapes import shapes
+from glm4v_tui.bench.speed_batch import NEW, per_minute
 from glm4v_tui.bench.speed_row import Row
 from glm4v_tui.checkpoint import inspect_checkpoint
 from glm4v_tui.demo import CHECKPOINT
@@ -81,11 +82,27 @@ def _settled(wishes: SpeedWishes) -> SpeedWishes:
 
 
 def _measure(folder: Path, wishes: SpeedWishes, end: float, tell: Tell) -> None:
+    ours: dict[str, Any] = {}
     for row in _rows(folder, wishes):
         if time.monotonic() >= end:
             tell({"precision": row.precision, "by": row.by, "skipped": "no time left"})
             continue
-        tell(_run(row))
+        facts = _run(row)
+        if row.by == "transformers" and "batch" in wishes.extra:
+            facts |= _against(facts, ours)
+        tell(facts)
+        ours = facts
+
+
+def _against(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
+    """What plain transformers takes for the images of the batch, one by one, and how often that is
+    in ours: its first token, then the others at its speed."""
+    if "tokens_per_s" not in theirs or "images_per_minute" not in ours:
+        return {}
+    seconds = theirs["first_token_s"] + (NEW - 1) / theirs["tokens_per_s"]
+    plain = per_minute(1, seconds)
+    times = {name: round(found / plain, 2) for name, found in ours["images_per_minute"].items()}
+    return {"images_per_minute": plain, "ours_are": times}
 
 
 def _rows(folder: Path, wishes: SpeedWishes) -> Iterator[Row]:

@@ -90,6 +90,12 @@ def _ours(row: Row, facts: dict[str, Any]) -> None:
         facts["roofline_share"] = round(facts["tokens_per_s"] / limit, 3)
     if "contexts" in row.extra:
         _contexts(writer, model, row, facts)
+    if "batch" in row.extra:
+        from glm4v_tui.bench.speed_batch import measure_batch
+
+        _reset_peak(row)
+        measure_batch(writer, model, row, facts)
+        facts["batch_peak_gib"] = _peak(row)
 
 
 class _Answers:

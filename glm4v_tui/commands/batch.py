@@ -51,7 +51,8 @@ PIPE_CLOSED = 141
 _FATAL = (StoreError, CheckpointError, NoModelError)
 """What would fail for every image."""
 _AHEAD = 2
-"""Images in work at a time: while the model answers about one, the next is opened."""
+"""Images in work for each that the model takes at a time: while it answers about one, the next is
+opened; and lines are written in the images' order, so that a slow one keeps others waiting."""
 _HOPELESS = 5
 """Images in a row for which the model failed: it will fail for the rest."""
 _DIGITS = 16
@@ -144,6 +145,8 @@ class _Batch:
         )
         self._loaded: asyncio.Future[None] | None = None
         self._load_error: GlmError | None = None
+        self._is_known = asyncio.Event()
+        """How many images the model takes at a time."""
         self._is_embedded = not settings.model.checkpoint and options.scripted is None
         self._signal = 0
         self._skipped = 0
@@ -180,17 +183,29 @@ class _Batch:
         numbers = iter(range(len(self._listing)))
         try:
             while True:
-                for index in itertools.islice(numbers, _AHEAD - len(working)):
+                ahead = _AHEAD * self._asker.at_once
+                for index in itertools.islice(numbers, ahead - len(working)):
                     path = Path(self._listing.name(index))
                     working.append((index + 1, path, asyncio.create_task(self._judge(path))))
                 if not working:
                     return
-                number, path, judging = working.popleft()
-                await self._finish(number, path, judging)
+                number, path, judging = working[0]
+                if await self._is_through(judging):
+                    working.popleft()
+                    await self._finish(number, path, judging)
         finally:
             for _, _, judging in working:
                 judging.cancel()
             await asyncio.gather(*(one for *_, one in working), return_exceptions=True)
+
+    async def _is_through(self, judging: asyncio.Task[Judged | None]) -> bool:
+        """Wait for an image's end; or, at first, until it is known how many the model takes."""
+        if not self._is_known.is_set():
+            known = asyncio.create_task(self._is_known.wait())
+            await asyncio.wait((judging, known), return_when=asyncio.FIRST_COMPLETED)
+            known.cancel()
+            return judging.done()
+        return True
 
     async def _judge(self, path: Path) -> Judged | None:
         """What the model says; None of an image that has its line already."""
@@ -262,6 +277,8 @@ class _Batch:
         """What it says is kept under its own name."""
         key = model_key(self._load, model.precision)
         self._asker.model_key = key
+        self._asker.at_once = model.at_once
+        self._is_known.set()
         self._records.made_with["model_id"] = key[:_DIGITS]
 
     def _end_loading(self, error: GlmError | None) -> None:

@@ -102,6 +102,9 @@ class Generate(msgspec.Struct, frozen=True, tag=True):
     """None for an answer in free text."""
     smaller_images: SmallerImages = "never"
     """``ask`` only where somebody is there to answer ``ConsentWanted``."""
+    urgent: bool = True
+    """Somebody waits for it. Others are answered several at a time, in any order, and wait while
+    an urgent one is answered."""
 
 
 class Score(msgspec.Struct, frozen=True, tag=True):
@@ -116,6 +119,8 @@ class Score(msgspec.Struct, frozen=True, tag=True):
     """At least one; none empty."""
     smaller_images: SmallerImages = "never"
     """As of ``Generate``."""
+    urgent: bool = True
+    """As that of ``Generate``."""
 
 
 class Abort(msgspec.Struct, frozen=True, tag=True):
@@ -168,6 +173,8 @@ class ModelInfo(msgspec.Struct, frozen=True):
     context_length: int | None
     """Tokens the model was made for; None when its configuration does not say."""
     load_s: float
+    at_once: int = 1
+    """Requests that are not urgent of which the model makes use at a time."""
 
 
 class Usage(msgspec.Struct, frozen=True):

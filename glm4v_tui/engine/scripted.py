@@ -3,6 +3,7 @@
 It keeps the promises of the protocol and knows nothing about images. A script is TOML::
 
     load_s = 0.5                 # seconds until the model is "loaded"
+    at_once = 1                  # answers that are played together
 
     [[answers]]                  # played in turn, then again from the first
     text = "A cat on a mat."
@@ -66,6 +67,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answers: tuple[ScriptedAnswer, ...]
     load_s: float = 0.0
     context_length: int = 8192
+    at_once: int = 1
 
 
 def read_script(path: Path) -> Script:
@@ -87,7 +89,7 @@ class ScriptedEngine(Engine):
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._keys: set[str] = set()
         self._playing: dict[str, asyncio.Task[None]] = {}
-        self._turn = asyncio.Lock()
+        self._turn = asyncio.Semaphore(script.at_once)
         self._load: asyncio.Task[None] | None = None
 
     async def events(self) -> AsyncIterator[Event]:
@@ -155,6 +157,7 @@ class ScriptedEngine(Engine):
             weight_bytes=0,
             context_length=self._script.context_length,
             load_s=self._script.load_s,
+            at_once=self._script.at_once,
         )
         self._events.put_nowait(Loaded(info))
 

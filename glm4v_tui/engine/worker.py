@@ -3,7 +3,9 @@
 Commands come in and events go out over the stream socket that was inherited as FD. Four threads:
 
 * the reader takes commands; an abort acts at once, the rest queues for the main thread;
-* the main thread loads the model and answers, one command after another;
+* the main thread loads the model and answers, one command after another. What is not urgent is
+  answered in between: several together, a step at a time, so that an urgent request waits for no
+  more than a step;
 * the pulse tells the memory once a second, which is also the sign of life;
 * the measurer tells what images cost, also while the main thread answers.
 
@@ -22,9 +24,12 @@ import socket
 import sys
 import threading
 import traceback
+from collections import deque
+from functools import partial
 from typing import NoReturn
 
 from glm4v_tui.engine import wire
+from glm4v_tui.engine.open_requests import OpenRequests
 from glm4v_tui.engine.protocol import (
     Abort,
     Command,
@@ -61,89 +66,47 @@ _EXIT_BROKEN_STREAM = 70
 _EXIT_FAULT = 71
 
 
-class Requests:
-    """Which requests wait or run, and which of them are to end. For several threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Condition()
-        self._waiting: set[str] = set()
-        self._running: str | None = None
-        self._is_aborted = False
-        self._consent: bool | None = None
-
-    def put(self, request_id: str) -> None:
-        with self._lock:
-            self._waiting.add(request_id)
-
-    def start(self, request_id: str) -> bool:
-        """The main thread's turn to answer; False when the request was aborted before."""
-        with self._lock:
-            if request_id not in self._waiting:
-                return False
-            self._waiting.discard(request_id)
-            self._running, self._is_aborted = request_id, False
-            return True
-
-    def end(self) -> None:
-        with self._lock:
-            self._running = None
-
-    def abort(self, request_id: str) -> bool:
-        """True when the request was waiting, so that it is at its end now."""
-        with self._lock:
-            if request_id == self._running:
-                self._is_aborted = True
-                self._lock.notify_all()
-            was_waiting = request_id in self._waiting
-            self._waiting.discard(request_id)
-            return was_waiting
-
-    def should_stop(self) -> bool:
-        return self._is_aborted
-
-    def expect_consent(self) -> None:
-        """What was answered before is of no account for what is asked now."""
-        with self._lock:
-            self._consent = None
-
-    def take_consent(self, request_id: str, *, is_given: bool) -> None:
-        with self._lock:
-            if request_id == self._running:
-                self._consent = is_given
-                self._lock.notify_all()
-
-    def consent(self) -> bool:
-        """Wait for the answer; an abort is a no."""
-        with self._lock:
-            self._lock.wait_for(lambda: self._is_aborted or self._consent is not None)
-            return bool(self._consent) and not self._is_aborted
-
-
 class Worker:
     """Carries commands out and tells what became of them."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._sending = threading.Lock()
+        self._ending = threading.Lock()
+        """Nothing of a request is told after its end."""
         self._backend = Backend()
-        self._requests = Requests()
+        self._requests = OpenRequests()
         self._commands: queue.SimpleQueue[_Queued] = queue.SimpleQueue()
         self._measures: queue.SimpleQueue[Measure] = queue.SimpleQueue()
         self._loaded = threading.Event()
+        self._later: deque[Generate | Score] = deque()
+        """Requests that are not urgent, and that are answered alone."""
 
     def run(self) -> NoReturn:
         for work in (self._read, self._pulse, self._measure):
             threading.Thread(target=work, name=work.__name__.strip("_"), daemon=True).start()
         while True:
-            match self._commands.get():
+            match self._next():
+                case None:
+                    self._work_ahead()
                 case LoadModel() as command:
+                    self._finish_ahead()
                     self._load(command)
                 case PutImage(key, image):
                     self._backend.put_image(key, image)
                 case DropImage(key):
                     self._backend.drop_image(key)
+                case Generate(urgent=False) | Score(urgent=False) as request:
+                    self._take_ahead(request)
                 case Generate() | Score() as request:
                     self._answer(request)
+
+    def _next(self) -> _Queued | None:
+        """The next command; None where there is none but other work."""
+        try:
+            return self._commands.get(block=not self._has_work_ahead)
+        except queue.Empty:
+            return None
 
     def _emit(self, event: Event) -> None:
         with self._sending:
@@ -151,6 +114,12 @@ class Worker:
                 wire.send(self._sock, event)
             except OSError:
                 os._exit(0)
+
+    def _emit_of(self, request_id: str, event: Event) -> None:
+        """Emit what belongs to a request that is answered with others, until its end is told."""
+        with self._ending:
+            if self._requests.is_open(request_id):
+                self._emit(event)
 
     # The threads ----------------------------------------------------------------------------
 
@@ -170,8 +139,9 @@ class Worker:
     def _take(self, command: Command) -> None:
         match command:
             case Abort(request_id):
-                if self._requests.abort(request_id):
-                    self._emit(Finished(request_id, FinishReason.ABORT))
+                with self._ending:
+                    if self._requests.abort(request_id):
+                        self._emit(Finished(request_id, FinishReason.ABORT))
             case Consent(request_id, is_given):
                 self._requests.take_consent(request_id, is_given=is_given)
             case Measure():
@@ -179,7 +149,7 @@ class Worker:
             case Shutdown():
                 os._exit(0)
             case Generate(request_id) | Score(request_id):
-                self._requests.put(request_id)
+                self._requests.put(request_id, urgent=command.urgent)
                 self._commands.put(command)
             case LoadModel() | PutImage() | DropImage():
                 self._commands.put(command)
@@ -229,27 +199,99 @@ class Worker:
             self._emit(Loaded(model))
 
     def _answer(self, request: Generate | Score) -> None:
-        if not self._requests.start(request.request_id):
+        name = request.request_id
+        if not self._requests.start(name):
             return
-        should_stop = self._requests.should_stop
         try:
             if isinstance(request, Generate):
+                should_stop = partial(self._requests.should_stop, name)
                 ended: Event = self._backend.generate(request, self._emit, should_stop, self._ask)
             else:
-                ended = self._backend.score(request, self._emit, should_stop, self._ask)
+                gives_way = partial(self._gives_way, request)
+                ended = self._backend.score(request, self._emit, gives_way, self._ask)
         except Exception as error:  # noqa: BLE001 - the libraries raise anything
-            self._requests.end()
-            self._fail(error, "answering", request.request_id)
+            self._requests.end(name)
+            self._fail(error, "answering", name)
         else:
-            self._requests.end()
-            self._emit(ended)
+            self._end_or_go_on(request, ended)
             return
         self._backend.recover()
 
     def _ask(self, wanted: ConsentWanted) -> bool:
-        self._requests.expect_consent()
+        self._requests.expect_consent(wanted.request_id)
         self._emit(wanted)
-        return self._requests.consent()
+        return self._requests.consent(wanted.request_id)
+
+    def _gives_way(self, request: Score) -> bool:
+        """Whether to stop: when it is aborted, or could be asked later and something cannot."""
+        is_second = not request.urgent and self._requests.has_urgent()
+        return is_second or self._requests.should_stop(request.request_id)
+
+    def _end_or_go_on(self, request: Generate | Score, ended: Event) -> None:
+        name = request.request_id
+        was_stopped = isinstance(ended, Finished) and ended.reason is FinishReason.ABORT
+        if isinstance(request, Score) and was_stopped and not self._requests.should_stop(name):
+            self._requests.rest(name)
+            self._take_ahead(request, first=True)
+            return
+        self._requests.end(name)
+        self._emit(ended)
+
+    # What is not urgent -----------------------------------------------------------------------
+
+    @property
+    def _has_work_ahead(self) -> bool:
+        return bool(self._later) or not self._backend.is_idle_ahead
+
+    def _take_ahead(self, request: Generate | Score, *, first: bool = False) -> None:
+        name = request.request_id
+        if self._requests.should_stop(name):
+            return
+        self._backend.keep(request)
+        if not isinstance(request, Generate) or not self._backend.can_join(request):
+            (self._later.appendleft if first else self._later.append)(request)
+        else:
+            should_stop = partial(self._requests.should_stop, name)
+            self._backend.generate_ahead(request, partial(self._emit_of, name), should_stop)
+
+    def _work_ahead(self) -> None:
+        """A step of those that are answered together, or one that is answered alone.
+
+        The latter first: likelihoods are asked for before the answer about the same image, and so
+        the answers come to be written together.
+        """
+        if not self._later:
+            self._write_together()
+            return
+        request = self._later.popleft()
+        try:
+            self._answer(request)
+        finally:
+            self._backend.let_go(request)
+
+    def _write_together(self) -> None:
+        try:
+            self._tell_ends(self._backend.work_ahead(self._requests.has_urgent))
+        except Exception as error:  # noqa: BLE001 - what fails for one of them is told as its end
+            for request in self._backend.forget_ahead():
+                self._tell_ends([(request, error)])
+
+    def _finish_ahead(self) -> None:
+        while self._has_work_ahead:
+            self._work_ahead()
+
+    def _tell_ends(self, ended: list[tuple[Generate, Finished | Exception | None]]) -> None:
+        for request, end in ended:
+            if end is None:  # it goes on alone
+                self._later.append(request)
+                continue
+            self._backend.let_go(request)
+            if not self._requests.end(request.request_id):
+                continue
+            if isinstance(end, Exception):
+                self._fail(end, "answering", request.request_id)
+            else:
+                self._emit(end)
 
     def _fail(self, error: Exception, doing: str, request_id: str | None) -> None:
         trace = "".join(traceback.format_exception(error))

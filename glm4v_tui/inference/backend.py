@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,8 @@ from glm4v_tui.engine.protocol import (
     Usage,
 )
 from glm4v_tui.errors import CheckpointError, EngineError, NoModelError
+from glm4v_tui.inference.background import Alone, Background
+from glm4v_tui.inference.draft import Draft
 from glm4v_tui.inference.image_store import ImageStore
 from glm4v_tui.inference.ladder import Climb, climb
 from glm4v_tui.inference.read_ahead import read_ahead
@@ -47,7 +50,9 @@ if TYPE_CHECKING:
 
     from glm4v_tui.checkpoint import CheckpointReport
     from glm4v_tui.engine.protocol import ConsentWanted, Event
-    from glm4v_tui.inference.decoding import Answered, Decoder
+    from glm4v_tui.inference.background import Ended
+    from glm4v_tui.inference.decoding import Decoder
+    from glm4v_tui.inference.draft import Answered
     from glm4v_tui.inference.image_cost import ImageCost
     from glm4v_tui.inference.ladder import Ask
     from glm4v_tui.inference.layout import Layout, Sizes
@@ -87,6 +92,11 @@ class Backend:
         self._images = ImageStore()
         self._decoder: Decoder | None = None
         self._cost: ImageCost | None = None
+        self._writing = threading.Lock()
+        """One prompt is made at a time: tokenizers promise nothing else."""
+        self._ahead = Background(self._prompt)
+        self._alone: dict[str, Alone] = {}
+        """Requests that were begun together with others, by their id."""
         self._gpus: tuple[int, ...] = ()
         self._weight_bytes = 0
         self._kv_bytes = 0
@@ -144,7 +154,9 @@ class Backend:
             self._warm_up()
         self._chosen = chosen
         assert self.info is not None
-        self.info = msgspec.structs.replace(self.info, load_s=time.monotonic() - started)
+        self.info = msgspec.structs.replace(
+            self.info, load_s=time.monotonic() - started, at_once=self._ahead.at_once
+        )
         return self.info
 
     def reload(self, savings: Savings, on_bytes: OnBytes) -> ModelInfo:
@@ -173,6 +185,7 @@ class Backend:
 
     def unload(self) -> None:
         """Give back the model's memory; images stay."""
+        self._ahead.leave()
         self._decoder = self._cost = None
         self.tower_ids = frozenset()
         self._weight_bytes = self._kv_bytes = 0
@@ -214,6 +227,7 @@ class Backend:
         if self._decoder.own is not None and processor.image_processor is not None:
             remember_images(processor.image_processor)
         self._decoder.prepare_forms()
+        self._ahead.use(self._decoder)
         self.layout, self.sizes = loaded.layout, loaded.sizes
         self.tower_ids = tower_ids(model)
         self.info = ModelInfo(
@@ -225,6 +239,7 @@ class Backend:
             weight_bytes=self._weight_bytes,
             context_length=report.context_length,
             load_s=time.monotonic() - started,
+            at_once=self._ahead.at_once,
         )
 
     def _warm_up(self) -> None:
@@ -273,13 +288,14 @@ class Backend:
     ) -> Finished:
         """Answer a conversation; text goes to ``emit`` as it comes.
 
+        What was begun together with others is gone on with.
+
         Args:
             ask: Whether images may be read smaller; waits for the user.
         """
-        from glm4v_tui.inference.decoding import Draft
-
-        started = time.monotonic()
-        name, draft = request.request_id, Draft()
+        name, begun = request.request_id, self._alone.pop(request.request_id, None)
+        started = time.monotonic() if begun is None else begun.started
+        draft = Draft() if begun is None else begun.draft
         one = Climb(self, request, emit, should_stop, ask)
 
         def answer() -> tuple[Prompt, Answered]:
@@ -344,13 +360,81 @@ class Backend:
         self._reset_peak()
         if any(message.attachments for message in request.messages):
             emit(Progress(request.request_id, "images"))
-        prompt = self.smaller_images.write(
-            request.messages, self._picture, for_all=one.reads_all_smaller
-        )
-        if not one.tried and (note := self.smaller_images.tells_of(request.messages)):
-            emit(Eased(request.request_id, "smaller images", note))
+        prompt = self._prompt(request, emit, is_first=not one.tried)
         emit(Progress(request.request_id, "prompt"))
         return prompt, self._decoder
+
+    def _prompt(self, request: Generate | Score, emit: Emit, *, is_first: bool = True) -> Prompt:
+        for_all = request.smaller_images == "always"
+        with self._writing:
+            prompt = self.smaller_images.write(request.messages, self._picture, for_all=for_all)
+            note = self.smaller_images.tells_of(request.messages)
+        if is_first and note:
+            emit(Eased(request.request_id, "smaller images", note))
+        return prompt
+
+    # Requests that are not urgent -----------------------------------------------------------
+
+    def keep(self, request: Generate | Score) -> None:
+        """Hold a request's images until :meth:`let_go`."""
+        for key in _keys(request):
+            self._images.keep(key)
+
+    def let_go(self, request: Generate | Score) -> None:
+        """The request has ended."""
+        for key in _keys(request):
+            self._images.let_go(key)
+        self._alone.pop(request.request_id, None)
+
+    def can_join(self, request: Generate) -> bool:
+        """Whether a request can be answered together with others."""
+        decoder = self._decoder
+        return decoder is not None and decoder.can_join(request.sampling, request.form)
+
+    def generate_ahead(
+        self, request: Generate, emit: Emit, should_stop: Callable[[], bool]
+    ) -> None:
+        """Take a request that :meth:`can_join` others; :meth:`work_ahead` tells its end."""
+        self._ahead.add(request, emit, should_stop)
+
+    def work_ahead(
+        self, is_interrupted: Callable[[], bool]
+    ) -> list[tuple[Generate, Finished | Exception | None]]:
+        """Do a piece of the work on such requests.
+
+        Args:
+            is_interrupted: True where something urgent waits.
+
+        Returns:
+            Those that have ended; and with None those that :meth:`generate` is to go on with, since
+            the memory does not suffice for them beside others.
+        """
+        return [(one.request, self._end_of(one)) for one in self._ahead.work(is_interrupted)]
+
+    def _end_of(self, one: Ended | Alone) -> Finished | Exception | None:
+        if isinstance(one, Alone):
+            self._alone[one.request.request_id] = one
+            return None
+        return _end_of(one)
+
+    @property
+    def is_idle_ahead(self) -> bool:
+        """Whether there are no such requests."""
+        return self._ahead.is_idle
+
+    def forget_ahead(self) -> list[Generate]:
+        """Give up what is answered together; all of these requests."""
+        return self._ahead.forget()
+
+    @property
+    def holds_ahead(self) -> bool:
+        """Whether answers that are written together have memory."""
+        return self._ahead.nbytes > 0
+
+    def give_back_ahead(self) -> None:
+        """Give that memory back; they go on later, fewer at a time."""
+        self._ahead.give_back()
+        self.recover()
 
     # What the ladder does -------------------------------------------------------------------
 
@@ -448,12 +532,13 @@ class Backend:
 
     @property
     def kv_bytes(self) -> int:
-        """Bytes of keys and values of the current or the last answer."""
-        decoder = self._decoder
-        with contextlib.suppress(RuntimeError):  # the cache may grow while it is counted
+        """Bytes of keys and values of the current or the last answers."""
+        decoder, together = self._decoder, 0
+        with contextlib.suppress(RuntimeError):  # the caches may grow while they are counted
+            together = self._ahead.nbytes
             if decoder is not None and decoder.run.cache is not None:
-                return decoder.run.kv_bytes()
-        return self._kv_bytes
+                return decoder.run.kv_bytes() + together
+        return self._kv_bytes + together
 
     def device_memory(self) -> tuple[DeviceMemory, ...]:
         """The allocator's figures for every GPU in use; empty without one."""
@@ -506,6 +591,19 @@ def _image_token_id(processor: Any, config: Any) -> int | None:
         if isinstance(value, int):
             return value
     return None
+
+
+def _keys(request: Generate | Score) -> list[str]:
+    return [image.key for message in request.messages for image in message.attachments]
+
+
+def _end_of(ended: Ended) -> Finished | Exception:
+    if ended.error is not None:
+        return ended.error
+    name = ended.request.request_id
+    if ended.prompt is None or ended.answered is None:
+        return Finished(name, FinishReason.ABORT)
+    return _finished(name, ended.prompt, ended.answered, ended.started)
 
 
 def _finished(name: str, prompt: Prompt, answered: Answered, started: float) -> Finished:

@@ -18,7 +18,10 @@ from transformers import Cache, LogitsProcessorList, StoppingCriteria, StoppingC
 
 from glm4v_tui.engine.protocol import FinishReason, Sampling
 from glm4v_tui.errors import EngineError, UsageError
+from glm4v_tui.inference.draft import Answered, Draft
+from glm4v_tui.inference.language.batch import Batch, Row
 from glm4v_tui.inference.language.choice import settings_of
+from glm4v_tui.inference.language.guard import require_numbers
 from glm4v_tui.inference.language.kv_cache import KvCache
 from glm4v_tui.inference.language.sight import sight_of
 from glm4v_tui.inference.language.stack import stack_of
@@ -45,21 +48,10 @@ if TYPE_CHECKING:
     ShouldStop = Callable[[], bool]
 
 _THINK = "<think>\n"
+_WATCHED_S, _UNWATCHED_S = 0.02, 0.25
+"""Tokens that come closer together than this travel together: for eyes, and for nobody's."""
 _LARGE = 16_384
 """Tokens of a vocabulary from which on binding answers is prepared ahead: a second for 150,000."""
-
-
-@dataclass(frozen=True)
-class Answered:
-    """How an answer ended."""
-
-    reason: FinishReason
-    tokens: tuple[int, ...]
-    """Every id that was chosen, the stop id included."""
-    first_token_at: float | None
-    """By ``time.monotonic``."""
-    last_token_at: float | None
-    kv_bytes: int
 
 
 @dataclass
@@ -81,27 +73,6 @@ class AnswerRun:
             for value in vars(layer).values()
             if isinstance(value, torch.Tensor)
         )
-
-
-@dataclass
-class Draft:
-    """An answer on its way: when its decoding fails, another attempt goes on from what is there.
-
-    It holds nothing of the model, which may be loaded anew in between.
-    """
-
-    sink: TokenSink | None = None
-    mask: ResultMask | None = None
-    """It has taken in every token that was chosen, so it is at the right place for the next."""
-
-    @property
-    def tokens(self) -> list[int]:
-        return self.sink.tokens if self.sink is not None else []
-
-    def finish(self) -> None:
-        """Hand on what text is left, where no more comes."""
-        if self.sink is not None:
-            self.sink.finish()
 
 
 class Decoder:
@@ -152,13 +123,11 @@ class Decoder:
         draft = draft or Draft()
         room = self._room(prompt, sampling.max_new_tokens, len(draft.tokens))
         config = self._config(sampling, room, form)
-        if draft.sink is None:
-            _seed(sampling.seed)
-            self._begin(draft, prompt, on_text, form)
-        elif draft.tokens:
+        if draft.tokens:
             _go_on(config, len(draft.tokens))
-        sink = draft.sink
-        assert sink is not None
+        elif draft.sink is None:
+            _seed(sampling.seed)
+        sink = draft.sink or self._begin(draft, prompt, on_text, form)
         self.run = run = AnswerRun(sink.tokens)
         settings = settings_of(config, sampling.seed) if self._may_write() else None
         if self.own is not None and settings is not None:
@@ -166,13 +135,62 @@ class Decoder:
             self._write(prompt, settings, room, draft, should_stop)
         else:
             self._generate(prompt, config, draft, should_stop)
+        return self._answered(sink, should_stop, run.kv_bytes())
+
+    def row(
+        self,
+        prompt: Prompt,
+        sampling: Sampling,
+        on_text: OnText,
+        should_stop: ShouldStop,
+        form: ResultForm | None = None,
+        draft: Draft | None = None,
+    ) -> tuple[Row, Callable[[], Answered]]:
+        """An answer for a :class:`Batch`, and how it has ended; arguments as for :meth:`answer`.
+
+        Raises:
+            UsageError, EngineError: as :meth:`answer`; and where :meth:`can_join` says no.
+        """
+        draft = draft or Draft()
+        written = len(draft.tokens)
+        room = self._room(prompt, sampling.max_new_tokens, written)
+        settings = settings_of(self._config(sampling, room, form), sampling.seed)
+        if settings is None or not self.writes_together:
+            raise EngineError("This answer cannot be written together with others")
+        sink = draft.sink or self._begin(draft, prompt, on_text, form, _UNWATCHED_S)
+
+        def take(token: int) -> bool:
+            sink.take(token)
+            return token in self._stop_ids
+
+        tokens = list(sink.tokens)
+        row = Row(prompt, settings, written + room, draft.mask, take, should_stop, tokens)
+        return row, lambda: self._answered(sink, should_stop, 0)
+
+    @property
+    def writes_together(self) -> bool:
+        """Whether several answers can be written at a time."""
+        return self._may_write()
+
+    def can_join(self, sampling: Sampling, form: ResultForm | None) -> bool:
+        """Whether such answers can be written together with others."""
+        if not self.writes_together:
+            return False
+        return settings_of(self._config(sampling, 1, form), sampling.seed) is not None
+
+    def new_batch(self) -> Batch:
+        """Rows for answers of this model."""
+        assert self.own is not None
+        return Batch(self.own, watched=self._stoppable)
+
+    def _answered(self, sink: TokenSink, should_stop: ShouldStop, kv_bytes: int) -> Answered:
         sink.finish()
         return Answered(
-            reason=self._reason(run.tokens, should_stop),
-            tokens=tuple(run.tokens),
+            reason=self._reason(sink.tokens, should_stop),
+            tokens=tuple(sink.tokens),
             first_token_at=sink.first_token_at,
             last_token_at=sink.last_token_at,
-            kv_bytes=run.kv_bytes(),
+            kv_bytes=kv_bytes,
         )
 
     def _may_write(self) -> bool:
@@ -226,13 +244,21 @@ class Decoder:
             )
 
     def _begin(
-        self, draft: Draft, prompt: Prompt, on_text: OnText, form: ResultForm | None
-    ) -> None:
+        self,
+        draft: Draft,
+        prompt: Prompt,
+        on_text: OnText,
+        form: ResultForm | None,
+        every_s: float = _WATCHED_S,
+    ) -> TokenSink:
         text = TextStream(_decoding(self._tokenizer), self._hidden)
-        draft.mask = self._mask(form, prompt)
-        draft.sink = TokenSink(text, on_text, _THINK if prompt.opens_thinking else "")
-        if draft.mask is not None:
-            draft.sink.on_token = draft.mask.take
+        mask = draft.mask = self._mask(form, prompt)
+        sink = draft.sink = TokenSink(
+            text, on_text, _THINK if prompt.opens_thinking else "", every_s
+        )
+        if mask is not None:
+            sink.on_token = mask.take
+        return sink
 
     def read(self, prompt: Prompt, room: int, should_stop: ShouldStop) -> torch.Tensor | None:
         """Read a prompt; its keys and values are in ``run.cache`` then.
@@ -491,21 +517,6 @@ def _seed(seed: int | None) -> None:
         torch.seed()
     else:
         torch.manual_seed(seed)
-
-
-def require_numbers(logits: torch.Tensor) -> None:
-    """Damaged weights, or sums that a format cannot hold, would pass for an answer.
-
-    Raises:
-        EngineError: they are not numbers.
-    """
-    if bool(logits.isnan().any()):
-        raise EngineError(
-            "The model computes no numbers",
-            "What it gives for the next token is not a number: its weights are damaged, or too "
-            "large for this precision.",
-            "Check its files (glm4v-tui model verify), or load it with --precision bf16 or fp32.",
-        )
 
 
 def own_loop(model: Any) -> Writer | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections import Counter
 from typing import IO, NamedTuple
 
 from glm4v_tui.engine.protocol import RgbImage
@@ -33,8 +34,12 @@ class ImageStore:
         self._held: dict[str, RgbImage] = {}
         self._spilled: dict[str, _Spilled] = {}
         self._file: IO[bytes] | None = None
+        self._kept: Counter[str] = Counter()
+        self._dropped: set[str] = set()
+        """Images that go when nobody keeps them any more."""
 
     def put(self, key: str, image: RgbImage) -> None:
+        self._dropped.discard(key)
         if key not in self._spilled:
             self._held[key] = image
         while len(self._held) > 1 and self.held_bytes > self._memory_bytes:
@@ -57,6 +62,9 @@ class ImageStore:
 
     def drop(self, key: str) -> None:
         """Let go of an image. Its place in the file is not used again."""
+        if self._kept[key]:
+            self._dropped.add(key)
+            return
         self._held.pop(key, None)
         self._spilled.pop(key, None)
 
@@ -64,6 +72,19 @@ class ImageStore:
         """(width, height) of an image that was put."""
         image = self._held.get(key) or self._spilled.get(key)
         return None if image is None else (image.width, image.height)
+
+    def keep(self, key: str) -> None:
+        """Hold an image for a request that is answered later, also when it is dropped before."""
+        self._kept[key] += 1
+
+    def let_go(self, key: str) -> None:
+        """The end of one :meth:`keep`."""
+        self._kept[key] -= 1
+        if self._kept[key] <= 0:
+            del self._kept[key]
+            if key in self._dropped:
+                self._dropped.discard(key)
+                self.drop(key)
 
     def get(self, key: str) -> RgbImage | None:
         """The image that was put under the key; None when none was, or its file is lost."""

@@ -28,6 +28,11 @@ def _nothing_more(_: Climb) -> bool:
     return True
 
 
+def _give_back(one: Climb) -> bool:
+    one.backend.give_back_ahead()
+    return True
+
+
 def _release(one: Climb) -> bool:
     for kept in one.backend.releasable:
         kept.release()
@@ -193,6 +198,13 @@ RUNGS = (
         lambda _: True,
         lambda _: "The memory did not suffice. Freed what is not needed; trying again.",
         _nothing_more,
+    ),
+    Rung(
+        "fewer",
+        "fewer answers at a time",
+        lambda one: one.backend.holds_ahead,
+        lambda _: "Answers that were written beside this one wait for it now; trying again.",
+        _give_back,
     ),
     Rung(
         "release",

@@ -32,6 +32,11 @@ class Shortage(NamedTuple):
     """It came while an image was looked at."""
 
 
+def is_shortage(error: BaseException) -> bool:
+    """Whether less at a time would have been possible."""
+    return not is_fatal(error) and _told(error) is not None
+
+
 def shortage_of(error: BaseException, tower: Container[int]) -> Shortage | None:
     """What an exception says of the memory; None for one that is about something else.
 
@@ -40,13 +45,19 @@ def shortage_of(error: BaseException, tower: Container[int]) -> Shortage | None:
     """
     if is_fatal(error):
         return None
-    told = explain(error, "answering")
-    if not isinstance(told, OutOfMemoryError):
-        if not re.search(_IN_OTHER_WORDS, str(error)):
-            return None
-        told = OutOfMemoryError("The memory did not suffice", told.body, _REMEDY)
+    if (told := _told(error)) is None:
+        return None
     print("".join(traceback.format_exception(error)), file=sys.stderr)  # noqa: T201 - the log
     return Shortage(told.title, told.body, told.remedy, _passes(error, tower))
+
+
+def _told(error: BaseException) -> OutOfMemoryError | None:
+    told = explain(error, "answering")
+    if isinstance(told, OutOfMemoryError):
+        return told
+    if re.search(_IN_OTHER_WORDS, str(error)):
+        return OutOfMemoryError("The memory did not suffice", told.body, _REMEDY)
+    return None
 
 
 def _passes(error: BaseException, modules: Container[int]) -> bool:

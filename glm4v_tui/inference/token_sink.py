@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
     OnText = Callable[[str, int], None]
 
-_EMIT_EVERY_S = 0.02
-"""Tokens that come closer together than this travel together."""
-
 
 class TokenSink(BaseStreamer):  # type: ignore[misc]
     """Hands on the first token's text at once, later ones a few at a time when they come fast.
@@ -27,14 +24,16 @@ class TokenSink(BaseStreamer):  # type: ignore[misc]
         text: Makes text of tokens.
         on_text: Told (text, tokens behind it).
         opening: Text that the prompt has opened the answer with.
+        every_s: Tokens that come closer together than this travel together.
     """
 
-    def __init__(self, text: TextStream, on_text: OnText, opening: str) -> None:
+    def __init__(self, text: TextStream, on_text: OnText, opening: str, every_s: float) -> None:
         self.tokens: list[int] = []
         """Every id that was chosen, the stop id included."""
         self._text = text
         self._on_text = on_text
         self._pending = opening
+        self._every_s = every_s
         self._pending_tokens = 0
         self._told_at = 0.0
         self._has_seen_prompt = False
@@ -76,7 +75,7 @@ class TokenSink(BaseStreamer):  # type: ignore[misc]
         self.tokens.append(token)
         self._pending += self._text.feed(token)
         self._pending_tokens += 1
-        if self._pending and now - self._told_at >= _EMIT_EVERY_S:
+        if self._pending and now - self._told_at >= self._every_s:
             self._tell(now)
 
     def _tell(self, now: float) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -26,6 +27,7 @@ from glm4v_tui.tasks.outcome import outcome_of
 from glm4v_tui.triage.digests import keep, read_content, remembered
 from glm4v_tui.triage.identity import asked_key
 from glm4v_tui.triage.requests import Requests, ShownImage, Withdrawn
+from glm4v_tui.triage.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -69,7 +71,7 @@ class Asker:
     """Asks a task's question about one image after the other, and nothing twice.
 
     For one event loop; the database is used in its thread only. Several images may be judged at
-    a time: they are opened at once, and asked about one by one.
+    a time: :attr:`at_once` of them are asked about together, and one more is opened meanwhile.
 
     Args:
         engine: Its events are to be given to :meth:`handle`.
@@ -110,8 +112,18 @@ class Asker:
         self._preparation = preparation_of(task, options)
         self._files = Files(database, is_private=task.is_private)
         self._requests = Requests(engine, smaller_images)
-        self._turn = asyncio.Lock()
+        self._opening, self._turns = Turns(2), Turns(1)
+        self._contents: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._ready = ready
+
+    @property
+    def at_once(self) -> int:
+        """Images that the model makes use of at a time (``ModelInfo.at_once``)."""
+        return self._turns.at_once
+
+    @at_once.setter
+    def at_once(self, value: int) -> None:
+        self._opening.at_once, self._turns.at_once = value + 1, value
 
     # What is known --------------------------------------------------------------------------
 
@@ -170,8 +182,11 @@ class Asker:
 
     # Asking ---------------------------------------------------------------------------------
 
-    async def judge(self, path: Path) -> Judged:
+    async def judge(self, path: Path, *, urgent: bool = False) -> Judged:
         """What the model says of an image: from the store, or asked now and then stored.
+
+        Args:
+            urgent: Somebody looks at it: it is asked about before all others.
 
         Raises:
             ImageError: the file cannot be shown to the model.
@@ -181,14 +196,21 @@ class Asker:
             Withdrawn: :meth:`cancel` was called.
         """
         generation = self._requests.generation
-        if (known := self.known_by_digest(await self.digest(path))) is not None:
+        digest = await self.digest(path)
+        if (known := self.known_by_digest(digest)) is not None:
             return known
-        asked = await asyncio.to_thread(self._open, path)
-        async with self._turn:
-            if self._ready is not None:
-                await self._ready()
-            self._requests.require(generation)
-            return await self._ask(asked)
+        is_first = urgent and self.at_once > 1
+        async with self._opening.one(is_first=is_first), self._content(digest):
+            asked = await asyncio.to_thread(self._open, path)
+            async with self._turns.one(is_first=is_first):
+                if self._ready is not None:
+                    await self._ready()
+                self._requests.require(generation)
+                return await self._ask(asked, urgent=is_first)
+
+    def _content(self, digest: str) -> asyncio.Lock:
+        """One of several files with the same content is asked about, the others find its answer."""
+        return self._contents.setdefault(digest, asyncio.Lock())
 
     async def cancel(self) -> None:
         """End what is asked now; each such :meth:`judge` raises ``Withdrawn``."""
@@ -214,13 +236,13 @@ class Asker:
     def _open(self, path: Path) -> TaskQuestion:
         return ask_about(self._task, [(path, None)], self._language, options=self._options)
 
-    async def _ask(self, asked: TaskQuestion) -> Judged:
+    async def _ask(self, asked: TaskQuestion, *, urgent: bool) -> Judged:
         attachment = asked.attachments[0]
         key = attachment.key
         stored = self._results.get(key) or StoredResult()
         if self._is_whole(stored):  # another file with this content was asked about meanwhile
             return self._judged(key, attachment.digest, stored, is_stored=True)
-        async with self._shown(asked) as image:
+        async with self._shown(asked, urgent=urgent) as image:
             if stored.log_likelihoods is None and answers_of(self._task):
                 stored = await self._with_likelihoods(stored, image)
                 self._results.put(key, stored)
@@ -229,10 +251,12 @@ class Asker:
                 self._results.put(key, stored)
         return self._judged(key, attachment.digest, stored, is_stored=False)
 
-    def _shown(self, asked: TaskQuestion) -> AbstractAsyncContextManager[ShownImage]:
+    def _shown(
+        self, asked: TaskQuestion, *, urgent: bool
+    ) -> AbstractAsyncContextManager[ShownImage]:
         picture = asked.opened[0].image
         pixels = RgbImage(picture.width, picture.height, picture.tobytes())
-        return self._requests.shown(asked.attachments[0], pixels)
+        return self._requests.shown(asked.attachments[0], pixels, urgent=urgent)
 
     async def _with_likelihoods(self, stored: StoredResult, image: ShownImage) -> StoredResult:
         answers = answers_of(self._task)

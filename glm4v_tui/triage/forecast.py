@@ -28,7 +28,7 @@ class Forecast:
         self._clock = clock
         self._stay: float | None = None
         self._work: float | None = None
-        self._arrived = self._started = clock()
+        self._arrived = clock()
         self._position: int | None = None
 
     def arrived(self, position: int) -> None:
@@ -43,22 +43,22 @@ class Forecast:
             self._arrived = now
         self._position = position
 
-    def started(self) -> None:
-        """The model begins."""
-        self._started = self._clock()
+    def finished(self, took: float) -> None:
+        """The model is done with a job.
 
-    def finished(self) -> None:
-        """The model is done with what it began."""
-        self._work = _mean(self._work, self._clock() - self._started)
+        Args:
+            took: Seconds; where several are at work together, its share of them.
+        """
+        self._work = _mean(self._work, took)
 
-    def passed(self) -> None:
+    def passed(self, taken: float) -> None:
         """The reviewer went past the image that the model works on: it takes longer than was
         thought. Doubling the time that was not enough soon finds one that is."""
-        self._work = max(self._work or 0.0, 2 * (self._clock() - self._started))
+        self._work = max(self._work or 0.0, 2 * taken)
 
-    def is_nearly_done(self) -> bool:
-        """Whether the job under way will end soon."""
-        return self._work is not None and self._clock() - self._started >= _NEARLY * self._work
+    def is_nearly_done(self, taken: float) -> bool:
+        """Whether a job that has taken so long will end soon."""
+        return self._work is not None and taken >= _NEARLY * self._work
 
     def is_passing(self) -> bool:
         """Whether the reviewer will be gone before the model could answer, as far as it looks."""
@@ -72,12 +72,16 @@ class Forecast:
         left = _PATIENCE * self._stay - (self._clock() - self._arrived)
         return left if left > 0 else None
 
-    def lead(self) -> int:
+    def lead(self, beside: int = 0) -> int:
         """How many images on the reviewer will be when a job that begins now is done: 0 for one
-        who is not faster than the model."""
+        who is not faster than the model.
+
+        Args:
+            beside: Jobs that the model works on already.
+        """
         if self._stay is None or self._work is None or not self.is_passing():
             return 0
-        end = self._clock() + self._work - self._arrived
+        end = self._clock() + (1 + beside) * self._work - self._arrived
         return min(_MOST_AHEAD, max(1, math.ceil(end / max(self._stay, 0.01))))
 
 

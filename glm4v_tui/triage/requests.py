@@ -41,6 +41,8 @@ class ShownImage:
 
     attachment: Attachment
     pixels: RgbImage
+    urgent: bool = False
+    """Somebody looks at it."""
 
 
 @dataclass
@@ -81,10 +83,12 @@ class Requests:
             await self._engine.abort(name)
 
     @contextlib.asynccontextmanager
-    async def shown(self, attachment: Attachment, pixels: RgbImage) -> AsyncIterator[ShownImage]:
+    async def shown(
+        self, attachment: Attachment, pixels: RgbImage, *, urgent: bool = False
+    ) -> AsyncIterator[ShownImage]:
         """An image to ask about; the model's process lets go of it at the end."""
         own = f"{attachment.digest} ahead {uuid.uuid4().hex}"
-        image = ShownImage(msgspec.structs.replace(attachment, path="", digest=own), pixels)
+        image = ShownImage(msgspec.structs.replace(attachment, path="", digest=own), pixels, urgent)
         try:
             yield image
         finally:
@@ -100,7 +104,8 @@ class Requests:
             Withdrawn: by :meth:`withdraw`.
         """
         name = uuid.uuid4().hex
-        ended, _ = await self._end_of(image, Score(name, messages, answers, self._smaller_images))
+        request = Score(name, messages, answers, self._smaller_images, image.urgent)
+        ended, _ = await self._end_of(image, request)
         assert isinstance(ended, Scored)
         return ended
 
@@ -118,9 +123,8 @@ class Requests:
             Withdrawn: by :meth:`withdraw`.
         """
         name = uuid.uuid4().hex
-        ended, text = await self._end_of(
-            image, Generate(name, messages, sampling, form, self._smaller_images)
-        )
+        request = Generate(name, messages, sampling, form, self._smaller_images, image.urgent)
+        ended, text = await self._end_of(image, request)
         assert isinstance(ended, Finished)
         return text, ended
 

@@ -21,11 +21,12 @@ class Stage:
 
     # What is there --------------------------------------------------------------------------
 
-    def script(self, *answers: str | dict, load_s: float = 0.0) -> Path:
+    def script(self, *answers: str | dict, load_s: float = 0.0, at_once: int = 1) -> Path:
         """A script for the scripted engine; a plain text is an answer given at once."""
         path = self.folder / f"script-{len(list(self.folder.glob('script-*')))}.toml"
         played = [{"text": a, "tokens_per_s": 1e6} if isinstance(a, str) else a for a in answers]
-        path.write_text(tomli_w.dumps({"load_s": load_s, "answers": played}))
+        script = {"load_s": load_s, "at_once": at_once, "answers": played}
+        path.write_text(tomli_w.dumps(script))
         return path
 
     def settings(self, **areas: dict) -> None:

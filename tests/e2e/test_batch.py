@@ -118,6 +118,28 @@ def test_every_image_has_a_line_in_the_order_people_count(batch):
     }
 
 
+def test_images_that_are_asked_about_together_keep_their_order(batch):
+    """Every third answer takes half a second; twelve of them one by one would take two."""
+    batch.draw(12)
+    quick, slow = {"text": RESULT}, {"text": RESULT, "first_token_s": 0.5}
+    batch.script = batch.stage.script(slow, quick, quick, at_once=12)
+    done = batch.run()
+    assert done.returncode == 0, done.stderr
+    assert [one["number"] for one in batch.records()] == list(range(1, 13))
+    assert batch.names() == [f"{number}.png" for number in range(1, 13)]
+
+
+def test_a_failure_among_several_stops_where_that_is_wanted(batch):
+    batch.draw(20)
+    broken = {"text": "", "fail": "Broken"}
+    batch.script = batch.stage.script(RESULT, broken, at_once=8)
+    done = batch.run("--on-error", "stop")
+    assert done.returncode == 4
+    assert 1 <= len(batch.records()) <= 20
+    assert batch.records()[-1]["error"]["title"] == "Broken"
+    assert all(one["error"] is None for one in batch.records()[:-1])
+
+
 def test_the_store_answers_the_second_time(batch):
     batch.draw(3)
     batch.run()
@@ -313,8 +335,11 @@ def wait_for_lines(batch, count):
     raise AssertionError(f"not {count} lines in 30 s")
 
 
+@pytest.mark.parametrize("at_once", [1, 6])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_it_cleanly(slow, number):
+def test_an_interrupt_ends_it_cleanly(slow, number, at_once):
+    answer = {"text": RESULT, "tokens_per_s": 100.0 / at_once}
+    slow.script = slow.stage.script(answer, at_once=at_once)
     process = slow.start()
     wait_for_lines(slow, 3)
     process.send_signal(number)

@@ -22,6 +22,7 @@ from glm4v_tui.engine import wire
 from glm4v_tui.engine.protocol import (
     Abort,
     Command,
+    DropImage,
     Event,
     Failed,
     FailureKind,
@@ -34,10 +35,13 @@ from glm4v_tui.engine.protocol import (
     Measure,
     Measured,
     MemoryReading,
+    Progress,
     PutImage,
     ResultForm,
     RgbImage,
     Sampling,
+    Score,
+    Scored,
     Shutdown,
     TextDelta,
     error_of,
@@ -194,6 +198,115 @@ def test_an_abort_ends_a_queued_request_at_once(worker: WorkerUnderTest) -> None
     worker.wait_for(Finished, request_id="after")
     ends = [e.request_id for e in worker.heard if isinstance(e, Finished | Failed)]
     assert ends.count("queued") == ends.count("first") == 1
+
+
+def test_what_is_not_urgent_is_answered_together(worker: WorkerUnderTest) -> None:
+    """The short one ends first although it came last; texts are those of answers alone."""
+    few = Sampling(max_new_tokens=40, temperature=0)
+    worker.send(Generate("alone", (ATTACHED,), few))
+    worker.wait_for(Finished, request_id="alone")
+    worker.send(
+        Generate("ahead 1", (ATTACHED,), few, urgent=False),
+        Generate("ahead 2", (ATTACHED,), few, urgent=False),
+        Generate("ahead 3", (ATTACHED,), SHORT, urgent=False),
+    )
+    ends = [worker.wait_for(Finished).request_id for _ in range(3)]
+    assert ends[0] == "ahead 3"
+    assert worker.text_of("ahead 1") == worker.text_of("ahead 2") == worker.text_of("alone")
+    assert worker.text_of("alone").startswith(worker.text_of("ahead 3"))
+
+
+def test_an_urgent_request_comes_first_and_the_others_go_on(worker: WorkerUnderTest) -> None:
+    half = Sampling(max_new_tokens=300, temperature=0)
+    names = [f"behind {number}" for number in range(4)]
+    worker.send(*(Generate(name, (ATTACHED,), half, urgent=False) for name in names))
+    worker.wait_for(TextDelta, request_id=names[3])
+    before = len(worker.heard)
+    worker.send(Generate("urgent", (ATTACHED,), SHORT))
+    worker.wait_for(Finished, request_id="urgent")
+    told = [e for e in worker.heard[before:] if isinstance(e, TextDelta)]
+    first = next(i for i, e in enumerate(told) if e.request_id == "urgent")
+    assert all(e.request_id == "urgent" for e in told[first:])  # alone, and at full speed
+    done = {worker.wait_for(Finished).request_id for _ in names}
+    assert done == set(names)
+    assert len({worker.text_of(name) for name in names}) == 1
+
+
+def test_aborts_act_on_the_right_one_of_several(worker: WorkerUnderTest) -> None:
+    worker.send(*(Generate(f"of {n}", (ATTACHED,), LONG, urgent=False) for n in range(3)))
+    worker.wait_for(TextDelta, request_id="of 2")
+    worker.send(Abort("of 1"))
+    assert worker.wait_for(Finished).request_id == "of 1"
+    worker.send(Generate("urgent long", (ATTACHED,), LONG))
+    worker.wait_for(TextDelta, request_id="urgent long")
+    worker.send(Abort("of 0"))  # which rests
+    ended = worker.wait_for(Finished)
+    assert (ended.request_id, ended.reason) == ("of 0", FinishReason.ABORT)
+    worker.send(Abort("urgent long"))
+    assert worker.wait_for(Finished).request_id == "urgent long"
+    worker.send(Abort("of 2"))
+    ended = worker.wait_for(Finished)
+    assert (ended.request_id, ended.reason) == ("of 2", FinishReason.ABORT)
+    worker.send(Generate("after several", (ATTACHED,), SHORT))
+    worker.wait_for(Finished, request_id="after several")
+    ends = [e.request_id for e in worker.heard if isinstance(e, Finished | Failed)]
+    assert [ends.count(f"of {n}") for n in range(3)] == [1, 1, 1]
+    last = {e.request_id: i for i, e in enumerate(worker.heard) if isinstance(e, TextDelta)}
+    end = {e.request_id: i for i, e in enumerate(worker.heard) if isinstance(e, Finished)}
+    assert all(last[f"of {n}"] < end[f"of {n}"] for n in range(3))
+
+
+def test_images_stay_for_those_that_were_asked_before(worker: WorkerUnderTest) -> None:
+    worker.send(PutImage("passing", PICTURE))
+    shown = Message(Role.USER, "What is it?", (Attachment("/p.png", "passing", *SIZE),))
+    worker.send(
+        *(Generate(f"seen {n}", (shown,), SHORT, urgent=False) for n in range(2)),
+        Score("scored", (shown,), ("red", "green"), urgent=False),
+        DropImage("passing"),
+    )
+    kinds = [type(worker.wait_for(Finished, Failed, Scored)) for _ in range(3)]
+    assert sorted(kind.__name__ for kind in kinds) == ["Finished", "Finished", "Scored"]
+    worker.send(Generate("unseen", (shown,), SHORT, urgent=False))
+    assert "did not reach the model" in worker.wait_for(Failed, request_id="unseen").title
+
+
+def test_failures_of_one_of_several_are_its_own(worker: WorkerUnderTest) -> None:
+    too_long = Message(Role.USER, "word " * 3000)
+    worker.send(
+        Generate("well", (ATTACHED,), SHORT, urgent=False),
+        Generate("bad form", (ATTACHED,), SHORT, ResultForm('{"not": {}}'), urgent=False),
+        Generate("too long", (too_long,), SHORT, urgent=False),
+    )
+    ends = {}
+    for _ in range(3):
+        event = worker.wait_for(Finished, Failed)
+        ends[event.request_id] = event
+    assert isinstance(ends["well"], Finished)
+    assert ends["bad form"].title == "The answer cannot be bound to the task's form"
+    assert ends["too long"].kind is FailureKind.USAGE
+
+
+def test_likelihoods_that_are_not_urgent_give_way(worker: WorkerUnderTest) -> None:
+    """Many answers take long; the urgent request is answered in the middle of it."""
+    answers = tuple(f"answer number {number}" for number in range(200))
+    worker.send(Score("slow", (ATTACHED,), answers, urgent=False))
+    worker.wait_for(Progress, request_id="slow")
+    worker.send(Generate("quick", (ATTACHED,), SHORT))
+    assert worker.wait_for(Finished, Scored).request_id == "quick"
+    scored = worker.wait_for(Scored, Finished)
+    assert isinstance(scored, Scored)
+    assert len(scored.tokens) == 200
+
+
+def test_a_model_that_is_loaded_anew_first_answers_what_waits(start: Any, tiny_glm4v: Path) -> None:
+    worker = start()
+    assert worker.load(tiny_glm4v).model.at_once > 4
+    worker.send(
+        *(Generate(f"before {n}", (ATTACHED,), SHORT, urgent=False) for n in range(2)),
+        LoadModel(str(tiny_glm4v), "fp32", "cpu"),
+    )
+    kinds = [type(worker.wait_for(Finished, Failed, Loaded)) for _ in range(3)]
+    assert kinds == [Finished, Finished, Loaded]
 
 
 def test_a_form_binds_an_answer_and_a_wrong_one_fails_alone(worker: WorkerUnderTest) -> None:

@@ -56,3 +56,25 @@ def test_the_file_has_no_name() -> None:
         store.put(str(shade), picture(shade))
     assert store._file is not None
     assert os.readlink(f"/proc/self/fd/{store._file.fileno()}").endswith("(deleted)")  # noqa: PTH115
+
+
+def test_an_image_that_is_kept_outlives_its_drop() -> None:
+    store = ImageStore()
+    store.put("a", picture(1))
+    store.keep("a")
+    store.keep("a")
+    store.drop("a")
+    store.let_go("a")
+    assert store.get("a") == picture(1)
+    store.let_go("a")
+    assert store.get("a") is None
+
+
+def test_an_image_that_is_put_again_after_its_drop_stays() -> None:
+    store = ImageStore()
+    store.put("a", picture(1))
+    store.keep("a")
+    store.drop("a")
+    store.put("a", picture(1))
+    store.let_go("a")
+    assert store.get("a") == picture(1)

@@ -16,6 +16,7 @@ from glm4v_tui.errors import EngineError, ImageError
 from glm4v_tui.store.database import Database
 from glm4v_tui.tasks.task import Label, Language, Words
 from glm4v_tui.triage.asking import Asker, Withdrawn, probabilities
+from glm4v_tui.triage.turns import Turns
 from tests.tasks.fakes import Look, Options
 
 RESULT = '{"kind": "dent", "note": "n", "box": [0, 0, 499, 999]}'
@@ -240,6 +241,64 @@ async def test_two_files_of_one_content_are_asked_about_once(asker, image):
     assert {first.is_stored, second.is_stored} == {False, True}  # whichever was read first
 
 
+async def test_several_are_asked_about_at_once(asker, image):
+    """Their answers come in any order; one that is urgent does not wait for its turn."""
+    paths = [image.with_name(f"{number}.png") for number in range(5)]
+    for number, path in enumerate(paths):
+        Image.new("RGB", (40 + number, 30), "blue").save(path)
+    (copy := image.with_name("copy.png")).write_bytes(paths[0].read_bytes())
+    slow = ScriptedAnswer(RESULT, 1e6, first_token_s=60)
+    engine = Engine(slow)
+    async with listening(asker(engine)) as asking:
+        asking.at_once = 3
+        judging = [asyncio.create_task(asking.judge(path)) for path in [copy, *paths[:4]]]
+        while len(engine._playing) < 3:
+            await asyncio.sleep(0)
+        urgent = asyncio.create_task(asking.judge(paths[4], urgent=True))
+        while len(engine._playing) < 4:
+            await asyncio.sleep(0)
+        assert [one.urgent for one in engine.asked if isinstance(one, Generate)] == [
+            *[False] * 3, True,
+        ]  # fmt: skip
+        assert len(set(engine.shown)) == 4
+        for job in [*judging, urgent]:
+            job.cancel()
+        await asyncio.gather(*judging, urgent, return_exceptions=True)
+    assert engine._keys == set()
+
+
+async def test_copies_are_asked_about_once_also_at_the_same_time(asker, image):
+    copies = [image.with_name(f"copy{number}.png") for number in range(3)]
+    for copy in copies:
+        copy.write_bytes(image.read_bytes())
+    engine = Engine()
+    async with listening(asker(engine)) as asking:
+        asking.at_once = 4
+        said = await asyncio.gather(*map(asking.judge, copies))
+    assert engine.kinds == [Score, Generate]
+    assert sorted(one.is_stored for one in said) == [False, True, True]
+
+
+async def test_turns_are_given_in_order_and_are_not_lost_to_those_who_give_up():
+    turns, inside = Turns(1), []
+
+    async def take(name):
+        async with turns.one():
+            inside.append(name)
+            await asyncio.sleep(0)
+
+    jobs = [asyncio.create_task(take(number)) for number in range(5)]
+    await asyncio.sleep(0)
+    assert (inside, turns.waiting) == ([0], 4)
+    jobs[1].cancel()
+    turns.at_once = 2
+    jobs[2].cancel()  # which was let in just now
+    await asyncio.gather(*jobs, return_exceptions=True)
+    assert inside == [0, 3, 4]
+    await take(5)
+    assert inside[-1] == 5
+
+
 async def test_images_are_let_go_of(asker, image):
     engine = Engine()
     await judged(asker(engine), image)
@@ -256,7 +315,7 @@ async def test_cancel_ends_what_is_asked_and_what_waits(asker, image):
         while not engine.has_begun:
             await asyncio.sleep(0)
         judging.append(asyncio.create_task(asking.judge(other)))
-        while not asking._turn._waiters:
+        while not asking._turns.waiting:
             await asyncio.sleep(0)
         await asking.cancel()
         ends = await asyncio.gather(*judging, return_exceptions=True)

@@ -32,24 +32,30 @@ class FakeJudge:
 
     def __init__(self):
         self.asked = []
+        self.urgent = []
         self.given_up = []
-        self._answer = None
+        self.working = {}
 
-    async def judge(self, path):
+    async def judge(self, path, *, urgent=False):
         self.asked.append(path.name)
-        self._answer = asyncio.get_running_loop().create_future()
+        if urgent:
+            self.urgent.append(path.name)
+        self.working[path.name] = answer = asyncio.get_running_loop().create_future()
         try:
-            return await self._answer
+            return await answer
         except asyncio.CancelledError:
             self.given_up.append(path.name)
             raise
+        finally:
+            del self.working[path.name]
 
-    async def answer(self, said=None):
-        number = len(self.asked)
+    async def answer(self, said=None, name=None):
+        """About an image; about the last one that was asked about where none is named."""
+        answer = self.working[name or self.asked[-1]]
         if isinstance(said, Exception):
-            self._answer.set_exception(said)
+            answer.set_exception(said)
         else:
-            self._answer.set_result(said or Said(f"{number:064x}"))
+            answer.set_result(said or Said(f"{len(self.asked):064x}"))
         await settled()
 
 
@@ -208,18 +214,94 @@ async def test_nothing_shown_nothing_asked(stage):
     assert stage.ahead.working_on is None
 
 
+# Several at a time -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def several(stage):
+    """A model that takes four images at a time; the first one is asked about."""
+    stage.ahead.pause()
+    stage.ahead.at_once = 4
+    await settled()
+    stage.judge.asked.clear()
+    stage.judge.given_up.clear()
+    stage.ahead.resume()
+    await settled()
+    return stage
+
+
+def working(stage):
+    return [int(name.removesuffix(".png")) for name in stage.judge.working]
+
+
+async def test_the_more_is_done_before_him_the_more_are_asked_about(several):
+    assert working(several) == [0]
+    await several.answer()
+    assert working(several) == [1, 2]
+    await several.judge.answer(name="1.png")
+    assert working(several) == [2, 3, 4]
+    await several.judge.answer(name="3.png")  # before its neighbor
+    assert working(several) == [2, 4, 5]
+    await several.judge.answer(name="2.png")
+    assert working(several) == [4, 5, 6, 7]
+    assert [name for name, _ in several.told] == ["0.png", "1.png", "3.png", "2.png"]
+    assert several.review.standings.model_label(3) == "good"
+    assert several.judge.urgent == ["0.png"]
+
+
+async def test_an_image_that_he_waits_for_is_urgent_and_ends_none_of_those_after_it(several):
+    for name in ("0.png", "1.png", "2.png"):
+        await several.judge.answer(name=name)
+    assert working(several) == [3, 4, 5, 6]
+    await several.go(3)  # which is in work
+    assert (working(several), several.judge.urgent) == ([3, 4, 5, 6], ["0.png"])
+    several.ahead.again(0)
+    await several.go(0)
+    assert working(several) == [3, 4, 5, 6, 0]
+    assert several.judge.urgent == ["0.png", "0.png"]
+    assert several.ahead.is_working_on(0)
+    assert several.judge.given_up == []
+
+
+async def test_those_that_he_went_past_are_let_go_for_others(several):
+    several.clock.now = 10
+    for name in ("0.png", "1.png"):
+        await several.judge.answer(name=name)
+    assert working(several) == [2, 3, 4]
+    await several.go(8, at=11)
+    assert several.judge.given_up == ["2.png", "3.png", "4.png"]
+    assert working(several) == [8]
+    await several.judge.answer(name="8.png")
+    await several.judge.answer(name="9.png")
+    assert set(working(several)) <= {2, 3, 4, 5, 6, 7}  # nothing is left before him
+
+
+async def test_a_pause_lets_go_of_all(several):
+    for name in ("0.png", "1.png"):
+        await several.judge.answer(name=name)
+    several.ahead.pause()
+    await settled()
+    assert several.judge.given_up == ["2.png", "3.png", "4.png"]
+    assert working(several) == []
+
+
+async def test_all_are_told_of_once_in_the_end(several):
+    while several.judge.working:
+        await several.judge.answer(name=list(several.judge.working)[-1])
+    assert sorted(name for name, _ in several.told) == [f"{number}.png" for number in range(10)]
+
+
 def test_a_forecast_knows_who_is_faster():
     clock = Clock()
     forecast = Forecast(clock)
     forecast.arrived(0)
-    forecast.started()
     assert forecast.lead() == 0  # nothing is known yet
     for position in (1, 2, 3):
         clock.now += 1
         forecast.arrived(position)
     clock.now = 4
     forecast.arrived(4)
-    forecast.finished()  # it took four seconds, he one an image
+    forecast.finished(4)  # it took four seconds, he one an image
     assert forecast.is_passing()
     assert forecast.lead() == 4
     clock.now = 5.6

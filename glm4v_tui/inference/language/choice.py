@@ -117,6 +117,11 @@ class Chooser:
         return token
 
     @property
+    def takes_largest(self) -> bool:
+        """Without a mask the token is the logits' largest, whatever was said before."""
+        return self._is_greedy and self._said is None
+
+    @property
     def _is_greedy(self) -> bool:
         return self._settings.temperature == 0 or self._settings.top_k == 1
 

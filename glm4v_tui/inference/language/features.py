@@ -21,11 +21,19 @@ class Features:
         self._budget = budget
         self._held: dict[str, torch.Tensor] = {}
 
-    def get(self, key: str, encode: Callable[[], torch.Tensor]) -> torch.Tensor:
-        """Those of an image, encoded now if they are not held."""
+    def get(
+        self, key: str, encode: Callable[[], torch.Tensor], *, keep: bool = True
+    ) -> torch.Tensor:
+        """Those of an image, encoded now if they are not held.
+
+        Args:
+            keep: False for an image that is asked about once: it drives no other one out.
+        """
         found = self._held.pop(key, None)
         if found is None:
             found = encode()
+            if not keep:
+                return found
         self._held[key] = found
         self._shrink()
         return found

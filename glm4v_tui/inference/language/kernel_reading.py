@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from glm4v_tui.inference.language.kernel_weights import KernelLayer, KernelWeights
-    from glm4v_tui.inference.language.kv_cache import KvCache
+    from glm4v_tui.inference.language.kv_cache import CacheRows, KvCache
 
 _FEW = 64
 """Up to so many tokens the kernel of a step is the faster attention: it takes them for rows that
@@ -33,7 +33,7 @@ class KernelReader:
 
     def read(
         self,
-        cache: KvCache,
+        cache: KvCache | CacheRows,
         start: int,
         embedded: torch.Tensor,
         positions: torch.Tensor,
@@ -54,7 +54,7 @@ class KernelReader:
 
     def _read_part(
         self,
-        cache: KvCache,
+        cache: KvCache | CacheRows,
         start: int,
         hidden: torch.Tensor,
         positions: torch.Tensor,

@@ -64,9 +64,18 @@ class KvCache:
         self.capacity = capacity
 
     def release(self) -> None:
-        """Give the memory back."""
+        """Give the memory back; views of rows let go of it when they are asked next."""
         self.keys, self.values, self.capacity = [], [], 0
         self.generation += 1
+
+    def rows_from(self, first: int, count: int) -> CacheRows:
+        """Some neighboring rows as a cache of their own."""
+        return CacheRows(self, first, count)
+
+    def move(self, source: int, target: int, tokens: int) -> None:
+        """Copy so many tokens from one row to another."""
+        for held in (*self.keys, *self.values):
+            held[target, :, :tokens] = held[source, :, :tokens]
 
     @property
     def nbytes(self) -> int:
@@ -81,3 +90,39 @@ class KvCache:
             held[layer] = grown
         else:
             held.append(grown)
+
+
+class CacheRows:
+    """Neighboring rows of a cache, for what reads a prompt or makes a step."""
+
+    def __init__(self, cache: KvCache, first: int, count: int) -> None:
+        self._cache = cache
+        self._some = slice(first, first + count)
+        self._keys: list[torch.Tensor] = []
+        self._values: list[torch.Tensor] = []
+        self._seen = -1
+        self.rows = count
+
+    @property
+    def keys(self) -> list[torch.Tensor]:
+        self._look()
+        return self._keys
+
+    @property
+    def values(self) -> list[torch.Tensor]:
+        self._look()
+        return self._values
+
+    @property
+    def capacity(self) -> int:
+        return self._cache.capacity
+
+    @property
+    def generation(self) -> int:
+        return self._cache.generation
+
+    def _look(self) -> None:
+        if self._seen != self._cache.generation:
+            self._keys = [tensor[self._some] for tensor in self._cache.keys]
+            self._values = [tensor[self._some] for tensor in self._cache.values]
+            self._seen = self._cache.generation

@@ -13,7 +13,7 @@ from glm4v_tui.inference.language.stack import rotated
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from glm4v_tui.inference.language.kv_cache import KvCache
+    from glm4v_tui.inference.language.kv_cache import CacheRows, KvCache
     from glm4v_tui.inference.language.stack import Layer, Stack
 
 TOKENS_AT_ONCE = 4096
@@ -26,7 +26,7 @@ class Stopped(Exception):  # noqa: N818 - not an error
 
 def read(
     stack: Stack,
-    cache: KvCache,
+    cache: KvCache | CacheRows,
     start: int,
     embedded: torch.Tensor,
     positions: torch.Tensor,
@@ -57,7 +57,7 @@ def read(
 
 def _read_part(
     stack: Stack,
-    cache: KvCache,
+    cache: KvCache | CacheRows,
     start: int,
     hidden: torch.Tensor,
     positions: torch.Tensor,

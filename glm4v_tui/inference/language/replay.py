@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from glm4v_tui.inference.language.kernel_weights import KernelWeights
-    from glm4v_tui.inference.language.kv_cache import KvCache
+    from glm4v_tui.inference.language.kv_cache import CacheRows, KvCache
 
 
 class KernelStep:
@@ -44,7 +44,7 @@ class KernelStep:
 
     def run(
         self,
-        cache: KvCache,
+        cache: KvCache | CacheRows,
         token: torch.Tensor,
         lengths: Sequence[int],
         positions: Sequence[int],
@@ -85,7 +85,7 @@ class KernelStep:
             self._position.copy_(torch.tensor(positions))
         self._expected = ([n + 1 for n in lengths], [n + 1 for n in positions])
 
-    def _compute(self, cache: KvCache) -> torch.Tensor:
+    def _compute(self, cache: KvCache | CacheRows) -> torch.Tensor:
         stack = self._stack
         hidden = stack.embedding(self._token) if self._embeds_here else self._hidden
         cos, sin = self._cos[self._position], self._sin[self._position]
@@ -106,7 +106,7 @@ class KernelStep:
         self._position.add_(1)
         return self._weights.head(x)
 
-    def _capture(self, cache: KvCache) -> None:
+    def _capture(self, cache: KvCache | CacheRows) -> None:
         """Record the step. Nothing runs, so nothing is written or counted."""
         self.forget()
         torch.cuda.empty_cache()  # what is reserved and not in use cannot be had while it records

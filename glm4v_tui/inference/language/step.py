@@ -13,7 +13,9 @@ from glm4v_tui.inference.language.reading import causal_attention
 from glm4v_tui.inference.language.stack import rotated
 
 if TYPE_CHECKING:
-    from glm4v_tui.inference.language.kv_cache import KvCache
+    from collections.abc import Sequence
+
+    from glm4v_tui.inference.language.kv_cache import CacheRows, KvCache
     from glm4v_tui.inference.language.stack import Layer, Stack
 
 
@@ -32,7 +34,7 @@ class _Layer:
 
 
 class PlainStep:
-    """The step in plain torch, on any device: one row."""
+    """The step in plain torch, on any device."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -41,24 +43,34 @@ class PlainStep:
         self._cos, self._sin = stack.angles(_places(stack, 0, 1))
 
     def run(self, cache: KvCache, token: torch.Tensor, length: int, position: int) -> torch.Tensor:
-        """The logits after one more token, of shape (vocabulary,).
+        """The logits after one more token of a cache of one row, of shape (vocabulary,).
 
         Args:
             token: (1,), int64.
             length: Tokens in the cache; this one is written behind them.
             position: Of the token, on every axis.
         """
+        return self.run_rows(cache, token, (length,), (position,))[0]
+
+    def run_rows(
+        self,
+        cache: KvCache | CacheRows,
+        token: torch.Tensor,
+        lengths: Sequence[int],
+        positions: Sequence[int],
+    ) -> torch.Tensor:
+        """The same for each row, (rows, vocabulary): matrices are read once for all of them."""
         stack = self._stack
-        cos, sin = self._angles_at(position)
+        cos, sin = self._angles_at(positions)
         hidden = stack.embedding(token)
         for layer, keys, values in zip(self._layers, cache.keys, cache.values, strict=True):
-            seen = self._attend(layer, hidden, cos, sin, keys[0], values[0], length)
+            seen = self._attend(layer, hidden, cos, sin, keys, values, lengths)
             hidden = hidden + self._normed(layer.o(seen), layer.after_attention)
             gate, up = layer.gate_up(self._normed(hidden, layer.before_feed_forward)).chunk(2, -1)
             fed = layer.down(up.mul_(silu(gate)))
             hidden = hidden + self._normed(fed, layer.after_feed_forward)
         logits: torch.Tensor = stack.head(self._normed(hidden, stack.norm.weight))
-        return logits[0]
+        return logits
 
     def _attend(
         self,
@@ -68,29 +80,39 @@ class PlainStep:
         sin: torch.Tensor,
         keys: torch.Tensor,
         values: torch.Tensor,
-        length: int,
+        lengths: Sequence[int],
     ) -> torch.Tensor:
-        """(1, hidden) to (1, heads * head_dim); keys and values get one more token."""
-        stack, end = self._stack, length + 1
-        both = layer.qkv(self._normed(hidden, layer.before_attention)).view(-1, 1, stack.head_dim)
-        queries, new_keys, new_values = both.split((stack.heads, stack.kv_heads, stack.kv_heads))
-        keys[:, length:end] = rotated(new_keys, cos, sin)
-        values[:, length:end] = new_values
-        seen = causal_attention(
-            rotated(queries, cos, sin), keys[:, :end], values[:, :end], stack.scale
-        )
-        return seen.reshape(1, -1)
+        """(rows, hidden) to (rows, heads * head_dim); keys and values get one more token a row."""
+        stack, rows = self._stack, len(hidden)
+        both = layer.qkv(self._normed(hidden, layer.before_attention))
+        by_head = both.view(rows, -1, stack.head_dim).transpose(0, 1)
+        queries, new_keys, new_values = by_head.split((stack.heads, stack.kv_heads, stack.kv_heads))
+        queries, new_keys = rotated(queries, cos, sin), rotated(new_keys, cos, sin)
+        seen = []
+        for row, length in enumerate(lengths):
+            own, end = slice(row, row + 1), length + 1
+            keys[row, :, length:end] = new_keys[:, own]
+            values[row, :, length:end] = new_values[:, own]
+            seen.append(
+                causal_attention(
+                    queries[:, own], keys[row, :, :end], values[row, :, :end], stack.scale
+                )
+            )
+        together = seen[0] if rows == 1 else torch.cat(seen, dim=1)
+        return together.transpose(0, 1).reshape(rows, -1)
 
     def _normed(self, x: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
         return x if weight is None else rms_norm(x, weight.shape, weight, self._eps)
 
-    def _angles_at(self, position: int) -> tuple[torch.Tensor, torch.Tensor]:
-        while position >= len(self._cos):
+    def _angles_at(self, positions: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        while max(positions) >= len(self._cos):
             more = self._stack.angles(_places(self._stack, len(self._cos), 2 * len(self._cos)))
             self._cos = torch.cat((self._cos, more[0]))
             self._sin = torch.cat((self._sin, more[1]))
-        some = slice(position, position + 1)
-        return self._cos[some], self._sin[some]
+        if len(positions) == 1:
+            some = slice(positions[0], positions[0] + 1)
+            return self._cos[some], self._sin[some]
+        return self._cos[list(positions)], self._sin[list(positions)]
 
 
 def _layer(layer: Layer) -> _Layer:

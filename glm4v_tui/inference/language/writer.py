@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from glm4v_tui.inference.language.choice import Settings
+    from glm4v_tui.inference.language.kv_cache import CacheRows
     from glm4v_tui.inference.language.prefix import Slot
     from glm4v_tui.inference.language.sight import Sight, Span
     from glm4v_tui.inference.language.stack import Stack
@@ -58,8 +59,8 @@ class Writer:
         self._fast: KernelStep | None = None
         self._reader: KernelReader | None = None
         self._plain: PlainStep | None = None
-        if _has_kernels(stack):
-            weights = KernelWeights(stack)
+        self._weights = weights = KernelWeights(stack) if _has_kernels(stack) else None
+        if weights is not None:
             self._fast, self._reader = KernelStep(weights), KernelReader(weights)
         else:
             self._plain = PlainStep(stack)
@@ -116,7 +117,7 @@ class Writer:
             Stopped: it was to stop.
             torch.OutOfMemoryError: what was held is held on, unless the cache had to grow.
         """
-        ids = torch.cat((prompt.inputs["input_ids"][0], torch.tensor(written, dtype=torch.int64)))
+        ids = _ids_of(prompt, written)
         spans = self._sight.spans(prompt)
         slots = slots_of(ids.tolist(), spans)
         # The last token is read anew where all are held: its logits are what is wanted.
@@ -131,8 +132,8 @@ class Writer:
         self._held = slots
         return Begun(logits, len(slots), int(positions.max()) + 1, len(slots) - start)
 
-    def _features_of(self, prompt: Prompt, span: Span) -> torch.Tensor:
-        return self.features.get(span.key, partial(self._encode, prompt, span))
+    def _features_of(self, prompt: Prompt, span: Span, *, keep: bool = True) -> torch.Tensor:
+        return self.features.get(span.key, partial(self._encode, prompt, span), keep=keep)
 
     def _make_room(self, tokens: int) -> None:
         try:
@@ -156,13 +157,62 @@ class Writer:
             logits = self._fast.run(self.cache, ids[-1:].to(self._stack.device), [start], place)
             return logits[0].clone()
         embedded = self._embedded(ids, seen, start)
-        places = positions[:, start:].to(self._stack.device)
+        return self._logits_after(self.cache, start, embedded, positions[:, start:], should_stop)
+
+    def _logits_after(
+        self,
+        cache: KvCache | CacheRows,
+        start: int,
+        embedded: torch.Tensor,
+        positions: torch.Tensor,
+        should_stop: Callable[[], bool],
+    ) -> torch.Tensor:
+        """Read vectors behind the first ``start`` tokens of a cache; (vocabulary,)."""
+        places = positions.to(self._stack.device)
         if self._reader is not None:
-            last = self._reader.read(self.cache, start, embedded, places, should_stop)
+            last = self._reader.read(cache, start, embedded, places, should_stop)
         else:
-            last = read(self._stack, self.cache, start, embedded, places, should_stop)
+            last = read(self._stack, cache, start, embedded, places, should_stop)
         found: torch.Tensor = self._stack.head(last)[0]
         return found
+
+    @torch.inference_mode()
+    def read_into(
+        self,
+        cache: CacheRows,
+        prompt: Prompt,
+        written: Sequence[int],
+        should_stop: Callable[[], bool],
+    ) -> Begun:
+        """Read a whole prompt, and what was answered so far, into a row of another cache.
+
+        The images' features are taken from those at hand, and not added to them.
+
+        Raises:
+            Stopped: it was to stop.
+        """
+        ids = _ids_of(prompt, written)
+        spans = self._sight.spans(prompt)
+        seen = [(span, self._features_of(prompt, span, keep=False)) for span in spans]
+        positions = _with_text(self._sight.positions(prompt), len(written))
+        embedded = self._embedded(ids, seen, 0)
+        seen.clear()
+        logits = self._logits_after(cache, 0, embedded, positions, should_stop)
+        return Begun(logits, len(ids), int(positions.max()) + 1, len(ids))
+
+    @property
+    def stack(self) -> Stack:
+        return self._stack
+
+    @property
+    def weights(self) -> KernelWeights | None:
+        """As the kernels take them; None where they are not used."""
+        return self._weights
+
+    @property
+    def plain(self) -> PlainStep | None:
+        """The step where kernels are not used."""
+        return self._plain
 
     @torch.inference_mode()
     def tokens(
@@ -192,10 +242,10 @@ class Writer:
         logits = begun.logits
         for count in range(limit):
             chosen = chooser.choose(logits, mask)
-            arrived = _arrival(chosen)
+            arrived = arrival(chosen)
             if is_ahead and count + 1 < limit:
                 logits = self._go_on(begun, count, chosen)
-            token = arrived()
+            (token,) = arrived()
             if is_ahead and count + 1 < limit:
                 self._held.append(token)
             yield token
@@ -224,6 +274,11 @@ class Writer:
         return self._sight.encode(prompt, span.number).to(self._stack.device, self._stack.dtype)
 
 
+def _ids_of(prompt: Prompt, written: Sequence[int]) -> torch.Tensor:
+    """Those of a prompt and of what is written after it, (tokens,)."""
+    return torch.cat((prompt.inputs["input_ids"][0], torch.tensor(written, dtype=torch.int64)))
+
+
 def _with_text(positions: torch.Tensor, tokens: int) -> torch.Tensor:
     """Positions of a prompt and of text after it, (axes, tokens)."""
     after = int(positions.max()) + 1 + torch.arange(tokens)
@@ -234,20 +289,21 @@ def _has_kernels(stack: Stack) -> bool:
     return stack.dtype in (torch.bfloat16, torch.float16) and has_triton(stack.device)
 
 
-def _arrival(chosen: torch.Tensor) -> Callable[[], int]:
-    """Begin to fetch a token; the result waits for it, but for nothing that comes later."""
+def arrival(chosen: torch.Tensor) -> Callable[[], list[int]]:
+    """Begin to fetch tokens; the result waits for them, but for nothing that comes later."""
     if chosen.device.type == "cpu":
-        return lambda: int(chosen)
-    here = torch.empty(1, dtype=chosen.dtype, pin_memory=True)
+        return chosen.tolist
+    here = torch.empty(chosen.shape, dtype=chosen.dtype, pin_memory=True)
     here.copy_(chosen, non_blocking=True)
     copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
     copied.record()
 
-    def wait() -> int:
+    def wait() -> list[int]:
         copied.synchronize()
-        return int(here)
+        tokens: list[int] = here.tolist()
+        return tokens
 
     return wait
 
 
-__all__ = ["Begun", "Stopped", "Writer"]
+__all__ = ["Begun", "Stopped", "Writer", "arrival"]

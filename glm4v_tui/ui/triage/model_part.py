@@ -108,6 +108,9 @@ class ModelPart(TriageBase):
         command, model = self._session.command, self._session.model
         if self._asker is None or command is None or model is None:
             return
+        self._asker.at_once = model.at_once
+        if self._ahead is not None:
+            self._ahead.at_once = model.at_once
         key = await aside(lambda: model_key(command, model.precision))
         if key != self._asker.model_key:
             self._asker.model_key = key
@@ -253,7 +256,7 @@ class ModelPart(TriageBase):
         words, _ = model_words(self._session, self._silent_s)
         if words:
             return f"Nothing is said yet: {words}"
-        is_here = self._ahead is not None and self._ahead.working_on == self._index
+        is_here = self._ahead is not None and self._ahead.is_working_on(self._index)
         return "The model looks at it…" if is_here else "The model has not looked at it yet."
 
     async def _show_result(self) -> None:
