@@ -29,7 +29,18 @@ def speed_line(facts: dict[str, Any]) -> str:
         for name, words, factor, unit in _FIGURES
         if facts.get(name) is not None
     ]
+    if "images_per_minute" in facts:
+        parts.append(f"images a minute {_by_count(facts['images_per_minute'])}")
+    if "ours_are" in facts:
+        parts.append(f"ours by that {_by_count(facts['ours_are'])}")
     return f"{title}: {', '.join(parts)}"
+
+
+def _by_count(found: float | dict[str, float]) -> str:
+    """By the number of images that are at work together."""
+    if not isinstance(found, dict):
+        return _shown(found)
+    return ", ".join(f"{name.replace('_', ' ')}: {_shown(one)}" for name, one in found.items())
 
 
 def _shown(value: float) -> str:
