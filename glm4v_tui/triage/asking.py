@@ -16,7 +16,7 @@ import msgspec
 
 from glm4v_tui.chat import Attachment, Message, Role
 from glm4v_tui.engine.protocol import Event, FinishReason, ResultForm, RgbImage, Sampling
-from glm4v_tui.errors import ImageError
+from glm4v_tui.errors import ImageError, WorkerDiedError
 from glm4v_tui.images import Facts
 from glm4v_tui.session import for_task
 from glm4v_tui.store.files import Files
@@ -112,18 +112,21 @@ class Asker:
         self._preparation = preparation_of(task, options)
         self._files = Files(database, is_private=task.is_private)
         self._requests = Requests(engine, smaller_images)
-        self._opening, self._turns = Turns(2), Turns(1)
+        self._opening, self._turns, self._at_once = Turns(2), Turns(1), 1
+        self._suspects = 0
+        """Images that are asked about once more since the model's process ended."""
         self._contents: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._ready = ready
 
     @property
     def at_once(self) -> int:
         """Images that the model makes use of at a time (``ModelInfo.at_once``)."""
-        return self._turns.at_once
+        return self._at_once
 
     @at_once.setter
     def at_once(self, value: int) -> None:
-        self._opening.at_once, self._turns.at_once = value + 1, value
+        self._at_once, self._opening.at_once = value, value + 1
+        self._turns.at_once = 1 if self._suspects else value
 
     # What is known --------------------------------------------------------------------------
 
@@ -202,11 +205,31 @@ class Asker:
         is_first = urgent and self.at_once > 1
         async with self._opening.one(is_first=is_first), self._content(digest):
             asked = await asyncio.to_thread(self._open, path)
-            async with self._turns.one(is_first=is_first):
-                if self._ready is not None:
-                    await self._ready()
-                self._requests.require(generation)
-                return await self._ask(asked, urgent=is_first)
+            return await self._in_turn(asked, generation, is_first=is_first)
+
+    async def _in_turn(self, asked: TaskQuestion, generation: int, *, is_first: bool) -> Judged:
+        """Where the model's process ended while it had several images, it is asked once more about
+        each, one at a time: only for one of them it may end again."""
+        was_alone = self._turns.at_once == 1
+        try:
+            return await self._once(asked, generation, is_first=is_first)
+        except WorkerDiedError:
+            if was_alone:
+                raise
+        self._suspects += 1
+        self.at_once = self._at_once
+        try:
+            return await self._once(asked, generation, is_first=is_first)
+        finally:
+            self._suspects -= 1
+            self.at_once = self._at_once
+
+    async def _once(self, asked: TaskQuestion, generation: int, *, is_first: bool) -> Judged:
+        async with self._turns.one(is_first=is_first):
+            if self._ready is not None:
+                await self._ready()
+            self._requests.require(generation)
+            return await self._ask(asked, urgent=is_first)
 
     def _content(self, digest: str) -> asyncio.Lock:
         """One of several files with the same content is asked about, the others find its answer."""

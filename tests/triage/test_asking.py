@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from PIL import Image
 
-from glm4v_tui.engine.protocol import FailureKind, Generate, Sampling, Score, Scored
+from glm4v_tui.engine.protocol import Failed, FailureKind, Generate, Sampling, Score, Scored
 from glm4v_tui.engine.scripted import Script, ScriptedAnswer, ScriptedEngine
-from glm4v_tui.errors import EngineError, ImageError
+from glm4v_tui.errors import EngineError, ImageError, WorkerDiedError
 from glm4v_tui.store.database import Database
 from glm4v_tui.tasks.task import Label, Language, Words
 from glm4v_tui.triage.asking import Asker, Withdrawn, probabilities
@@ -277,6 +277,45 @@ async def test_copies_are_asked_about_once_also_at_the_same_time(asker, image):
         said = await asyncio.gather(*map(asking.judge, copies))
     assert engine.kinds == [Score, Generate]
     assert sorted(one.is_stored for one in said) == [False, True, True]
+
+
+class Mortal(Engine):
+    """Its process ends at one image, and takes along what is answered with it."""
+
+    def __init__(self, deadly, waves):
+        super().__init__()
+        self.deadly, self.waves, self.open = deadly, list(waves), []
+
+    async def generate(self, request):
+        self.open.append(request)
+        if len(self.open) < self.waves[0]:
+            return
+        self.waves.pop(0)
+        wave, self.open = self.open, []
+        ends = any(request.messages[-1].attachments[0].width == self.deadly for request in wave)
+        for one in wave:
+            if ends:
+                self._keys.clear()
+                self._events.put_nowait(
+                    Failed(FailureKind.WORKER_DIED, "It ended", request_id=one.request_id)
+                )
+            else:
+                await super().generate(one)
+
+
+async def test_images_that_a_process_took_along_are_asked_about_once_more(asker, image):
+    """Three at a time, one of which ends the process: it does so again, alone, and fails."""
+    paths = [image.with_name(f"{width}.png") for width in (40, 41, 42)]
+    for path in paths:
+        Image.new("RGB", (int(path.stem), 30), "blue").save(path)
+    engine = Mortal(deadly=42, waves=[3, 1, 1, 1])
+    async with listening(asker(engine)) as asking:
+        asking.at_once = 3
+        ends = await asyncio.gather(*map(asking.judge, paths), return_exceptions=True)
+        assert asking._turns.at_once == asking.at_once == 3
+    assert [isinstance(end, WorkerDiedError) for end in ends] == [False, False, True]
+    assert [end.label for end in ends[:2]] == ["good", "good"]
+    assert engine.waves == []
 
 
 async def test_turns_are_given_in_order_and_are_not_lost_to_those_who_give_up():

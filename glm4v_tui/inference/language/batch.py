@@ -227,10 +227,13 @@ class Batch:
         self._slots[slot] = row
 
     def _failed_to_begin(self, row: Row, error: Exception) -> None:
-        if self._limit > 1 and is_shortage(error):
+        is_short = is_shortage(error)
+        if self._limit > 1 and is_short:
             self.halve()
             return
         self.drop(row)
+        if is_short:  # it was the only one; what is done about it needs all memory that there is
+            self.step_back()
         row.error = _alone(error)
         self._ended.append(row)
 
