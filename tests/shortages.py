@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from glm4v_tui.inference.backend import Backend
+from glm4v_tui.inference.language.expectation import MOST
 from glm4v_tui.inference.quantized.parts import Parts
 
 MESSAGE = "CUDA out of memory. Tried to allocate 2.00 GiB."
@@ -24,7 +25,7 @@ class Shortage:
 
     Args:
         part: ``vision``, ``prefill`` or ``decode``: a layer of the tower, or of the language model
-            while it reads more than one token, or one.
+            while it reads a prompt, or writes.
         times: How often; then it works.
         after: Calls of that kind that go well before the first failure.
     """
@@ -59,7 +60,7 @@ class Shortage:
 
     def _meet(self, _: Any, args: Any, kwargs: Any) -> None:
         hidden = args[0] if args else kwargs["hidden_states"]
-        is_decode = hidden.shape[-2] == 1
+        is_decode = hidden.shape[-2] <= MOST + 1  # a pass of tokens that were expected, too
         if self.part != "vision" and is_decode != (self.part == "decode"):
             return
         self.after -= 1

@@ -8,13 +8,10 @@ that hands tokens on as they are chosen and a criterion that ends it between two
 from __future__ import annotations
 
 import contextlib
-import inspect
 from copy import deepcopy
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from transformers import Cache, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from glm4v_tui.engine.protocol import FinishReason, Sampling
 from glm4v_tui.errors import EngineError, UsageError
@@ -22,7 +19,6 @@ from glm4v_tui.inference.draft import Answered, Draft
 from glm4v_tui.inference.language.batch import Batch, Row
 from glm4v_tui.inference.language.choice import settings_of
 from glm4v_tui.inference.language.guard import require_numbers
-from glm4v_tui.inference.language.kv_cache import KvCache
 from glm4v_tui.inference.language.sight import sight_of
 from glm4v_tui.inference.language.stack import stack_of
 from glm4v_tui.inference.language.writer import Stopped, Writer
@@ -34,9 +30,10 @@ from glm4v_tui.inference.sampling import (
 )
 from glm4v_tui.inference.text_stream import TextStream
 from glm4v_tui.inference.token_sink import TokenSink
+from glm4v_tui.inference.transformers_loop import AnswerRun, TransformersLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from glm4v_tui.engine.protocol import ResultForm
     from glm4v_tui.inference.language.choice import Settings
@@ -54,27 +51,6 @@ _LARGE = 16_384
 """Tokens of a vocabulary from which on binding answers is prepared ahead: a second for 150,000."""
 
 
-@dataclass
-class AnswerRun:
-    """The state of the answer that is being written; read by other threads for memory figures."""
-
-    tokens: list[int] = field(default_factory=list)
-    cache: Any = None
-    position: int | None = None
-    """Of the token that follows those in the cache, for models that do not count by themselves."""
-
-    def kv_bytes(self) -> int:
-        """Bytes of the keys and values held now."""
-        if isinstance(self.cache, KvCache):
-            return self.cache.nbytes
-        return sum(
-            value.nbytes
-            for layer in getattr(self.cache, "layers", ())
-            for value in vars(layer).values()
-            if isinstance(value, torch.Tensor)
-        )
-
-
 class Decoder:
     """Writes answers with one model."""
 
@@ -88,8 +64,7 @@ class Decoder:
         leave_to_the_form(model.generation_config)
         self._stop_ids = stop_ids_of(self._defaults, tokenizer)
         self._hidden = hidden_ids_of(tokenizer, self._stop_ids)
-        self._blocks = _blocks(model)
-        self._accepted = frozenset(inspect.signature(model.forward).parameters)
+        self.loop = TransformersLoop(model)
         self._width: int = model.get_output_embeddings().out_features
         self._binder: FormBinder | None = None
         self.own = own_loop(model)
@@ -133,7 +108,7 @@ class Decoder:
         if self.own is not None and settings is not None:
             self._write(prompt, settings, room, draft, should_stop)
         else:
-            self._generate(prompt, config, draft, should_stop)
+            self.loop.generate(prompt, config, draft, run, should_stop)
         return self._answered(sink, should_stop, run.kv_bytes())
 
     def row(
@@ -180,7 +155,7 @@ class Decoder:
     def new_batch(self) -> Batch:
         """Rows for answers of this model."""
         assert self.own is not None
-        return Batch(self.own, watched=self._stoppable)
+        return Batch(self.own, watched=self.loop.stoppable)
 
     def _answered(self, sink: TokenSink, should_stop: ShouldStop, kv_bytes: int) -> Answered:
         sink.finish()
@@ -226,24 +201,6 @@ class Decoder:
             if token in self._stop_ids or should_stop():
                 break
 
-    def _generate(self, prompt: Prompt, config: Any, draft: Draft, should_stop: ShouldStop) -> None:
-        """On transformers' loop."""
-        sink, mask = draft.sink, draft.mask
-        assert sink is not None
-        with (
-            torch.inference_mode(),
-            contextlib.suppress(_Stopped),
-            self._watched(self.run, should_stop) as forget_hooks,
-            _told(sink, forget_hooks),
-        ):
-            self._model.generate(
-                **extended(self._inputs(prompt), sink.tokens),
-                generation_config=config,
-                streamer=sink,
-                logits_processor=LogitsProcessorList([] if mask is None else [mask]),
-                stopping_criteria=StoppingCriteriaList([_StopWhen(should_stop)]),
-            )
-
     def _begin(
         self,
         draft: Draft,
@@ -281,7 +238,7 @@ class Decoder:
         assert self.own is not None
         self.run.cache = self.own.cache
         begun: Begun | None = None
-        with self._stoppable(should_stop), contextlib.suppress(Stopped):
+        with self.loop.stoppable(should_stop), contextlib.suppress(Stopped):
             begun = self.own.begin(prompt, room, should_stop, written)
             require_numbers(begun.logits)
         return begun
@@ -292,70 +249,10 @@ class Decoder:
             raise _too_long(prompt, self._context_length or 0)
 
     def read(self, prompt: Prompt, should_stop: ShouldStop) -> torch.Tensor | None:
-        """Read a prompt on transformers' loop; its keys and values are in ``run.cache`` then.
-
-        Returns:
-            The logits of the next token, float32, of shape (vocabulary,); None when stopped.
-
-        Raises:
-            EngineError: the model computes no numbers.
-        """
-        greedy = Sampling(max_new_tokens=1, temperature=0)
-        self.run = run = AnswerRun()
-        if (count := getattr(self._model, "next_position", None)) is not None:
-            run.position = count(prompt.inputs["input_ids"])
-        with (
-            torch.inference_mode(),
-            contextlib.suppress(_Stopped),
-            self._watched(run, should_stop),
-        ):
-            read = self._model.generate(
-                **self._inputs(prompt),
-                generation_config=self._config(greedy, 1, None),
-                return_dict_in_generate=True,
-                output_logits=True,
-            )
-            logits = cast(torch.Tensor, read.logits[0][0].float())
-            require_numbers(logits)
-            return logits
-        return None
-
-    def go_on(self, ids: torch.Tensor, should_stop: ShouldStop) -> torch.Tensor | None:
-        """Read tokens after those in ``run.cache``, which grows by them.
-
-        Args:
-            ids: Of shape (batch, tokens), the batch as large as the cache's; rows that are
-                shorter are padded on the right, where nothing before the padding sees it.
-
-        Returns:
-            The logits after each token, float32, of shape (batch, tokens, vocabulary); None when
-            stopped.
-        """
-        inputs: dict[str, Any] = {self._cache_name: self.run.cache, "use_cache": True}
-        if self.run.position is not None:
-            places = torch.arange(ids.shape[1], device=ids.device) + self.run.position
-            inputs["position_ids"] = places.expand_as(ids)
-            self.run.position += ids.shape[1]
-        with torch.inference_mode(), self._stoppable(should_stop):
-            return cast(torch.Tensor, self._model(input_ids=ids, **inputs).logits.float())
-        return None
-
-    def read_whole(
-        self, prompt: Prompt, answer: list[int], should_stop: ShouldStop
-    ) -> torch.Tensor | None:
-        """Read a prompt and an answer in one pass, without keys and values of before.
-
-        Returns:
-            The logits of the answer's tokens, float32, of shape (tokens, vocabulary); None when
-            stopped.
-        """
-        inputs = extended(self._inputs(prompt), answer) | {"use_cache": False}
-        if "logits_to_keep" in self._accepted:  # of all the prompt they would take gigabytes
-            inputs["logits_to_keep"] = len(answer) + 1
-        with torch.inference_mode(), self._stoppable(should_stop):
-            logits = self._model(**inputs).logits[0]
-            return cast(torch.Tensor, logits[-len(answer) - 1 : -1].float())
-        return None
+        """Read a prompt on transformers' loop, see :meth:`TransformersLoop.read`."""
+        self.run = AnswerRun()
+        config = self._config(Sampling(max_new_tokens=1, temperature=0), 1, None)
+        return self.loop.read(prompt, config, self.run, should_stop)
 
     @property
     def model(self) -> Any:
@@ -396,12 +293,6 @@ class Decoder:
             self._binder = FormBinder(self._tokenizer, self._width, self._stop_ids)
         return self._binder
 
-    def _inputs(self, prompt: Prompt) -> dict[str, Any]:
-        inputs = dict(prompt.inputs.to(self._model.device, dtype=self._model.dtype))
-        if "token_type_ids" not in self._accepted:  # some tokenizers add them for BERT's sake
-            inputs.pop("token_type_ids", None)
-        return inputs
-
     def _room(self, prompt: Prompt, wanted: int, written: int = 0) -> int:
         """New tokens that fit: what was asked for, or what the context leaves."""
         wanted -= written
@@ -429,87 +320,10 @@ class Decoder:
             leave_to_the_form(config)
         return config
 
-    @property
-    def _cache_name(self) -> str:
-        """``past_key_values`` is called ``cache`` since transformers 5.24."""
-        return "cache" if "cache" in self._accepted else "past_key_values"
-
-    @contextlib.contextmanager
-    def _stoppable(self, should_stop: ShouldStop) -> Iterator[None]:
-        """Leave what is computed in here between two layers, when it is to stop."""
-        hooks = self._stop_hooks(should_stop)
-        try:
-            with contextlib.suppress(_Stopped):
-                yield
-        finally:
-            for hook in hooks:
-                hook.remove()
-
-    def _stop_hooks(self, should_stop: ShouldStop) -> list[Any]:
-        def stop_here(*_: Any) -> None:
-            if should_stop():
-                raise _Stopped
-
-        return [block.register_forward_pre_hook(stop_here) for block in self._blocks]
-
     def _reason(self, tokens: list[int], should_stop: ShouldStop) -> FinishReason:
         if tokens and tokens[-1] in self._stop_ids:
             return FinishReason.STOP
         return FinishReason.ABORT if should_stop() else FinishReason.LENGTH
-
-    @contextlib.contextmanager
-    def _watched(self, run: AnswerRun, should_stop: ShouldStop) -> Iterator[Callable[[], None]]:
-        """Note the cache, and let the reading of a long prompt be stopped between two layers.
-
-        The hooks are needed until the first token; the value of this context removes them.
-        """
-
-        def note_cache(_: Any, __: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            # By its class: ``past_key_values`` has been called ``cache`` since transformers 5.24.
-            run.cache = next((value for value in kwargs.values() if isinstance(value, Cache)), None)
-
-        hooks = self._stop_hooks(should_stop)
-        hooks.append(self._model.register_forward_pre_hook(note_cache, with_kwargs=True))
-
-        def remove() -> None:
-            while hooks:
-                hooks.pop().remove()
-
-        try:
-            yield remove
-        finally:
-            remove()
-
-
-def extended(inputs: dict[str, Any], ids: list[int]) -> dict[str, Any]:
-    """A processor's output with tokens of text after it.
-
-    What has a value for each token (``attention_mask``, ``mm_token_type_ids``) grows with it.
-    """
-    if not ids:
-        return inputs
-    before = inputs["input_ids"]
-    more = torch.tensor([ids], device=before.device, dtype=before.dtype)
-    grown = {"input_ids": torch.cat((before, more), dim=1)}
-    for name, value in inputs.items():
-        if name not in grown and getattr(value, "shape", None) == before.shape:
-            fill = torch.full_like(more, int(name == "attention_mask"), dtype=value.dtype)
-            grown[name] = torch.cat((value, fill), dim=1)
-    return inputs | grown
-
-
-class _Stopped(Exception):  # noqa: N818 - not an error
-    """Leaves the reading of the prompt."""
-
-
-@contextlib.contextmanager
-def _told(sink: TokenSink, on_first_token: Callable[[], None]) -> Iterator[None]:
-    """One run of ``generate``; afterwards the sink remembers nothing of the model."""
-    sink.begin(on_first_token)
-    try:
-        yield
-    finally:
-        sink.begin(lambda: None)
 
 
 def _go_on(config: Any, written: int) -> None:
@@ -529,14 +343,6 @@ def _decoding(tokenizer: Any) -> Callable[[list[int]], str]:
     return decode
 
 
-class _StopWhen(StoppingCriteria):  # type: ignore[misc]
-    def __init__(self, should_stop: ShouldStop) -> None:
-        self._should_stop = should_stop
-
-    def __call__(self, input_ids: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
-        return torch.full((input_ids.shape[0],), self._should_stop(), device=input_ids.device)
-
-
 def _seed(seed: int | None) -> None:
     """Repeatable with a seed; without one different on every start, which torch is not."""
     if seed is None:
@@ -549,16 +355,6 @@ def own_loop(model: Any) -> Writer | None:
     """This program's loop for a model; None where only transformers knows it."""
     stack, sight = stack_of(model), sight_of(model)
     return None if stack is None or sight is None else Writer(stack, sight)
-
-
-def _blocks(model: Any) -> list[Any]:
-    """The layers of the language model and of the vision tower, in no order."""
-    return [
-        layer
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.ModuleList) and not any(p.isdigit() for p in name.split("."))
-        for layer in module
-    ]
 
 
 def _too_long(prompt: Prompt, limit: int) -> UsageError:

@@ -153,8 +153,7 @@ class _TransformersReading(_Reading):
 
     def add(self, ids: list[int]) -> torch.Tensor | None:
         self.added += ids
-        row = torch.tensor([ids], device=self._decoder.device)
-        logits = self._decoder.go_on(row, self._should_stop)
+        logits = self._go_on([ids])
         return None if logits is None else logits[0, -1]
 
     def of_each(self, spelled: list[list[int]], first: torch.Tensor) -> list[Likelihood] | None:
@@ -174,11 +173,18 @@ class _TransformersReading(_Reading):
         if longest > 1:
             padded = [ids[:-1] + [ids[-1]] * (longest - len(ids)) for ids in spelled]
             device = self._decoder.device
-            more = self._decoder.go_on(torch.tensor(padded, device=device), self._should_stop)
+            more = self._decoder.loop.go_on(
+                self._decoder.run, torch.tensor(padded, device=device), self._should_stop
+            )
             if more is None:
                 return None
             rows = torch.cat((rows.to(more.device), more), dim=1)
         return [_likelihood(row, ids) for row, ids in zip(rows, spelled, strict=True)]
+
+    def _go_on(self, rows: list[list[int]]) -> torch.Tensor | None:
+        decoder = self._decoder
+        ids = torch.tensor(rows, device=decoder.device)
+        return decoder.loop.go_on(decoder.run, ids, self._should_stop)
 
     def _apart(self, spelled: list[list[int]]) -> list[Likelihood] | None:
         """Each answer in a pass of its own over all of the prompt: for caches that do not
@@ -186,7 +192,7 @@ class _TransformersReading(_Reading):
         found = []
         for ids in spelled:
             all_ids = [*self.added, *ids]
-            logits = self._decoder.read_whole(self._prompt, all_ids, self._should_stop)
+            logits = self._decoder.loop.read_whole(self._prompt, all_ids, self._should_stop)
             if logits is None:
                 return None
             found.append(_likelihood(logits[len(self.added) :], ids))

@@ -152,8 +152,8 @@ def test_hooks_are_gone_after_the_first_token(glm4v: Answers) -> None:
     glm4v.ask(QUESTION)
     decoder = glm4v.backend._decoder
     assert decoder is not None
-    assert len(decoder._blocks) == 4  # two of the vision tower, two of the language model
-    assert not any(block._forward_pre_hooks for block in decoder._blocks)
+    assert len(decoder.loop._blocks) == 4  # two of the vision tower, two of the language model
+    assert not any(block._forward_pre_hooks for block in decoder.loop._blocks)
     assert not decoder._model._forward_pre_hooks
 
 

@@ -304,11 +304,13 @@ def test_the_text_of_a_failed_answer_is_all_told(tiny_glm4v: Path) -> None:
     chat = Chat(tiny_glm4v, "int4")
     chat.ask()
     whole = chat.text
-    Shortage("decode", times=99, after=20).watch(chat.backend)
+    Shortage("decode", times=99, after=5).watch(chat.backend)
     with pytest.raises(OutOfMemoryError):
         chat.ask()
     told = [event for event in chat.events if isinstance(event, TextDelta)]
-    assert sum(event.tokens for event in told) == 21  # the last of them is in no cache yet
+    # Of five passes, some of several tokens; the last token is in no cache yet.
+    assert 6 <= sum(event.tokens for event in told) < 40
+    assert len(whole) > len(chat.text) > 0
     assert whole.startswith(chat.text)
 
 

@@ -51,7 +51,7 @@ class Stage:
 
     def __init__(self, answers: Answers, most: int = 4) -> None:
         self.answers, self.decoder = answers, decoder_of(answers)
-        self.batch = Batch(writer_of(answers), most, self.decoder._stoppable)
+        self.batch = Batch(writer_of(answers), most, self.decoder.loop.stoppable)
         self.begun: dict[int, tuple[Row, Callable[[], Answered]]] = {}
         self.to_stop: set[int] = set()
         self.ended: list[int] = []
