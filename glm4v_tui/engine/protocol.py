@@ -209,7 +209,7 @@ class Loading(msgspec.Struct, frozen=True, tag=True):
     """``start``, ``download``, ``weights`` or ``prepare``."""
     done: int = 0
     total: int = 0
-    """Bytes; 0 when the stage has no measure."""
+    """Bytes of weights, tokens of a prompt that takes a while; 0 when there is no measure."""
 
 
 class Loaded(msgspec.Struct, frozen=True, tag=True):
@@ -239,7 +239,7 @@ class Progress(msgspec.Struct, frozen=True, tag=True):
     again, since the memory did not suffice)."""
     done: int = 0
     total: int = 0
-    """Bytes; 0 when the stage has no measure."""
+    """Bytes of weights, tokens of a prompt that takes a while; 0 when there is no measure."""
 
 
 class Eased(msgspec.Struct, frozen=True, tag=True):

@@ -296,7 +296,7 @@ def test_after_the_last_rung_the_error_says_what_was_tried(chat: Chat) -> None:
 def test_without_an_image_no_option_for_images_is_named(chat: Chat) -> None:
     Shortage("prefill", times=99).watch(chat.backend)
     with pytest.raises(OutOfMemoryError) as caught:
-        chat.ask((user("What?"),))
+        chat.ask((user("What is there to be said of it, in short?"),))
     assert "--smaller-images" not in caught.value.remedy
 
 

@@ -8,7 +8,12 @@ import torch
 
 from glm4v_tui.inference import kernels
 from glm4v_tui.inference.arranging import HostEmbedding
-from glm4v_tui.inference.language.reading import TOKENS_AT_ONCE, Stopped, causal_attention
+from glm4v_tui.inference.language.reading import (
+    TOKENS_AT_ONCE,
+    Stopped,
+    causal_attention,
+    keep_pace,
+)
 from glm4v_tui.inference.pieces import FEWER_AT_ONCE
 from glm4v_tui.inference.pieces import TOKENS_AT_ONCE as FED_AT_ONCE
 
@@ -53,6 +58,7 @@ class KernelReader:
             hidden = self._read_part(
                 *(cache, start + first, embedded[some], positions[:, some], should_stop, mask)
             )
+            keep_pace(hidden, first + TOKENS_AT_ONCE < len(embedded))
         return hidden[-wanted:]
 
     def _read_part(

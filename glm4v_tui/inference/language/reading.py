@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,11 +14,36 @@ from glm4v_tui.inference.language.stack import rotated
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    OnRead = Callable[[int, int], None]
+    """Told tokens that are read, and how many there are."""
+
     from glm4v_tui.inference.language.kv_cache import CacheRows, KvCache
     from glm4v_tui.inference.language.stack import Layer, Stack
 
 TOKENS_AT_ONCE = 4096
 """Longer prompts go through the layers in parts, which bounds what is at work."""
+
+
+def parts_of(tokens: int) -> int:
+    """How often a prompt goes through the layers."""
+    return -(-tokens // TOKENS_AT_ONCE)
+
+
+def counted(
+    should_stop: Callable[[], bool], passes: int, tokens: int, on_read: OnRead
+) -> Callable[[], bool]:
+    """Tell how far the reading is each time that it asks whether it is to stop.
+
+    Args:
+        passes: How often it will ask: once for each layer and part.
+    """
+    asked = itertools.count()
+
+    def asks() -> bool:
+        on_read(min(next(asked), passes) * tokens // passes, tokens)
+        return should_stop()
+
+    return asks
 
 
 class Stopped(Exception):  # noqa: N818 - not an error
@@ -56,8 +82,15 @@ def read(
         hidden = _read_part(
             *(stack, cache, start + first, embedded[some], positions[:, some], should_stop, mask)
         )
+        keep_pace(hidden, first + TOKENS_AT_ONCE < len(embedded))
     last: torch.Tensor = stack.norm(hidden[-wanted:])
     return last
+
+
+def keep_pace(hidden: torch.Tensor, has_more: bool) -> None:
+    """Wait for a GPU between two parts, so that what is told of them is so."""
+    if has_more and hidden.is_cuda:
+        torch.cuda.synchronize(hidden.device)
 
 
 def _read_part(

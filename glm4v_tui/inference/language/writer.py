@@ -19,7 +19,7 @@ from glm4v_tui.inference.language.kernel_reading import KernelReader
 from glm4v_tui.inference.language.kernel_weights import KernelWeights
 from glm4v_tui.inference.language.kv_cache import KvCache
 from glm4v_tui.inference.language.prefix import common, slots_of
-from glm4v_tui.inference.language.reading import Stopped, read
+from glm4v_tui.inference.language.reading import Stopped, counted, parts_of, read
 from glm4v_tui.inference.language.stack import weight_bytes
 from glm4v_tui.inference.language.steps import Steps
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from glm4v_tui.inference.language.expectation import Forced
     from glm4v_tui.inference.language.kv_cache import CacheRows
     from glm4v_tui.inference.language.prefix import Slot
+    from glm4v_tui.inference.language.reading import OnRead
     from glm4v_tui.inference.language.sight import Sight, Span
     from glm4v_tui.inference.language.stack import Stack
     from glm4v_tui.inference.language.step import PlainStep
@@ -117,12 +118,14 @@ class Writer:
         room: int,
         should_stop: Callable[[], bool],
         written: Sequence[int] = (),
+        on_read: OnRead | None = None,
     ) -> Begun:
         """Read what the cache does not hold yet.
 
         Args:
             room: Tokens that may come after it.
             written: Tokens of the answer that are there already, to be gone on from.
+            on_read: Told how far it is.
 
         Raises:
             Stopped: it was to stop.
@@ -139,6 +142,9 @@ class Writer:
         # here until they are read, whatever the features' budget is.
         seen = [(span, self._features_of(prompt, span)) for span in spans if span.start >= start]
         self._make_room(len(slots) + room)
+        if on_read is not None:
+            passes = len(self._stack.layers) * parts_of(len(slots) - start)
+            should_stop = counted(should_stop, passes, len(slots) - start, on_read)
         logits = self._read(ids, seen, start, positions, should_stop)
         self._held = slots
         return Begun(logits, len(slots), int(positions.max()) + 1, len(slots) - start)

@@ -355,8 +355,14 @@ def _busy_words(turn: Turn) -> str:
     if turn.consent is not None:
         return "waiting for your answer …"
     progress = turn.progress
-    if progress is not None and progress.stage == "weights" and progress.total:
-        return f"loading the model again: {progress.done / progress.total:.0%}"
+    if progress is None or not progress.total:
+        return ""
+    share = f"{progress.done / progress.total:.0%}"
+    match progress.stage:
+        case "weights":
+            return f"loading the model again: {share}"
+        case "prompt":
+            return f"reading the question: {share} of {progress.total:,} tokens"
     return ""
 
 

@@ -1,0 +1,47 @@
+"""How far the reading of a prompt is, told while it is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from glm4v_tui.inference.language import reading
+from glm4v_tui.inference.language.reading import counted, parts_of
+from tests.checkpoints import MAKERS
+from tests.inference.conftest import Answers, user
+from tests.inference.language.test_writer import prompt_of, writer_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_it_is_told_in_even_steps_and_never_beyond_the_end() -> None:
+    told: list[tuple[int, int]] = []
+    asks = counted(lambda: False, 4, 1000, lambda *share: told.append(share))
+    assert [asks() for _ in range(6)] == [False] * 6
+    assert told == [(count, 1000) for count in (0, 250, 500, 750, 1000, 1000)]
+
+
+def test_it_stops_as_before() -> None:
+    assert counted(lambda: True, 1, 1, lambda *_: None)()
+
+
+@pytest.mark.parametrize(("tokens", "parts"), [(1, 1), (4096, 1), (4097, 2)])
+def test_parts(tokens: int, parts: int) -> None:
+    assert parts_of(tokens) == parts
+
+
+def test_a_prompt_in_parts_is_told_from_its_first_layer_to_its_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "TOKENS_AT_ONCE", 16)
+    answers = Answers(MAKERS["glm4v"](tmp_path / "glm4v"))
+    writer, prompt = writer_of(answers), prompt_of(answers, (user("What is it?", "wide"),))
+    told: list[int] = []
+    writer.begin(prompt, 8, lambda: False, (), lambda done, _: told.append(done))
+    passes = len(writer.stack.layers) * parts_of(prompt.tokens)
+    assert len(told) == passes
+    assert told[0] == 0
+    assert told == sorted(told)
+    assert told[-1] == (passes - 1) * prompt.tokens // passes
