@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from transformers import Cache, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
+from transformers import Cache, LogitsProcessorList, StoppingCriteriaList
 
 from glm4v_tui.engine.protocol import FinishReason, Sampling
 from glm4v_tui.errors import EngineError, UsageError
 from glm4v_tui.inference.draft import Answered, Draft
+from glm4v_tui.inference.generating import StopWhen, extended, go_on_with, set_seed, told
 from glm4v_tui.inference.language.batch import Batch, Row
 from glm4v_tui.inference.language.choice import settings_of
 from glm4v_tui.inference.language.guard import require_numbers
@@ -124,9 +125,9 @@ class Decoder:
         room = self._room(prompt, sampling.max_new_tokens, len(draft.tokens))
         config = self._config(sampling, room, form)
         if draft.tokens:
-            _go_on(config, len(draft.tokens))
+            go_on_with(config, len(draft.tokens))
         elif draft.sink is None:
-            _seed(sampling.seed)
+            set_seed(sampling.seed)
         sink = draft.sink or self._begin(draft, prompt, on_text, form)
         self.run = run = AnswerRun(sink.tokens)
         settings = settings_of(config, sampling.seed) if self._may_write() else None
@@ -233,14 +234,14 @@ class Decoder:
             torch.inference_mode(),
             contextlib.suppress(_Stopped),
             self._watched(self.run, should_stop) as forget_hooks,
-            _told(sink, forget_hooks),
+            told(sink, forget_hooks),
         ):
             self._model.generate(
                 **extended(self._inputs(prompt), sink.tokens),
                 generation_config=config,
                 streamer=sink,
                 logits_processor=LogitsProcessorList([] if mask is None else [mask]),
-                stopping_criteria=StoppingCriteriaList([_StopWhen(should_stop)]),
+                stopping_criteria=StoppingCriteriaList([StopWhen(should_stop)]),
             )
 
     def _begin(
@@ -455,42 +456,8 @@ class Decoder:
             remove()
 
 
-def extended(inputs: dict[str, Any], ids: list[int]) -> dict[str, Any]:
-    """A processor's output with tokens of text after it.
-
-    What has a value for each token (``attention_mask``, ``mm_token_type_ids``) grows with it.
-    """
-    if not ids:
-        return inputs
-    before = inputs["input_ids"]
-    more = torch.tensor([ids], device=before.device, dtype=before.dtype)
-    grown = {"input_ids": torch.cat((before, more), dim=1)}
-    for name, value in inputs.items():
-        if name not in grown and getattr(value, "shape", None) == before.shape:
-            fill = torch.full_like(more, int(name == "attention_mask"), dtype=value.dtype)
-            grown[name] = torch.cat((value, fill), dim=1)
-    return inputs | grown
-
-
 class _Stopped(Exception):  # noqa: N818 - not an error
     """Leaves the reading of the prompt."""
-
-
-@contextlib.contextmanager
-def _told(sink: TokenSink, on_first_token: Callable[[], None]) -> Iterator[None]:
-    """One run of ``generate``; afterwards the sink remembers nothing of the model."""
-    sink.begin(on_first_token)
-    try:
-        yield
-    finally:
-        sink.begin(lambda: None)
-
-
-def _go_on(config: Any, written: int) -> None:
-    """What counts from the end of the prompt counts from where the answer began."""
-    config.begin_suppress_tokens = config.forced_bos_token_id = None
-    if config.min_new_tokens is not None:
-        config.min_new_tokens = max(0, config.min_new_tokens - written)
 
 
 def _decoding(tokenizer: Any) -> Callable[[list[int]], str]:
@@ -501,22 +468,6 @@ def _decoding(tokenizer: Any) -> Callable[[list[int]], str]:
         return text
 
     return decode
-
-
-class _StopWhen(StoppingCriteria):  # type: ignore[misc]
-    def __init__(self, should_stop: ShouldStop) -> None:
-        self._should_stop = should_stop
-
-    def __call__(self, input_ids: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
-        return torch.full((input_ids.shape[0],), self._should_stop(), device=input_ids.device)
-
-
-def _seed(seed: int | None) -> None:
-    """Repeatable with a seed; without one different on every start, which torch is not."""
-    if seed is None:
-        torch.seed()
-    else:
-        torch.manual_seed(seed)
 
 
 def own_loop(model: Any) -> Writer | None:
