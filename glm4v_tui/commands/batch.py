@@ -28,7 +28,7 @@ from glm4v_tui.commands.start import (
 )
 from glm4v_tui.config import task_options
 from glm4v_tui.demo import TRAINED_TASKS
-from glm4v_tui.engine.protocol import Eased, Failed, Loaded, LoadModel, error_of
+from glm4v_tui.engine.protocol import Eased, Failed, Loaded, LoadModel, WorkerExited, error_of
 from glm4v_tui.errors import CheckpointError, EngineError, GlmError, NoModelError, StoreError
 from glm4v_tui.store.database import Database
 from glm4v_tui.tasks.command import options_set
@@ -55,6 +55,7 @@ _AHEAD = 2
 opened; and lines are written in the images' order, so that a slow one keeps others waiting."""
 _HOPELESS = 5
 """Images in a row for which the model failed: it will fail for the rest."""
+_AGAIN = "What it had in work is asked about once more, one image at a time."
 _DIGITS = 16
 """Of a digest, in a line: enough to tell what was asked and of which model."""
 
@@ -266,12 +267,18 @@ class _Batch:
                 case Eased(message=message, model=loaded):
                     if loaded is not None:
                         self._use(loaded)
-                    if message and not self._options.quiet:
-                        self._progress.say(message)
+                    self._say(message)
+                case WorkerExited(detail=detail, expected=False):
+                    again = f" {_AGAIN}" if self._asker.at_once > 1 else ""
+                    self._say(f"The model's process ended: {detail}.{again}")
                 case Failed(request_id=None):
                     self._end_loading(error_of(event))
                 case _:
                     self._asker.handle(event)
+
+    def _say(self, message: str) -> None:
+        if message and not self._options.quiet:
+            self._progress.say(message)
 
     def _use(self, model: ModelInfo) -> None:
         """What it says is kept under its own name."""

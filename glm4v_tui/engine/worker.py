@@ -241,18 +241,18 @@ class Worker:
 
     @property
     def _has_work_ahead(self) -> bool:
-        return bool(self._later) or not self._backend.is_idle_ahead
+        return bool(self._later) or not self._backend.ahead.is_idle
 
     def _take_ahead(self, request: Generate | Score, *, first: bool = False) -> None:
         name = request.request_id
         if self._requests.should_stop(name):
             return
-        self._backend.keep(request)
-        if not isinstance(request, Generate) or not self._backend.can_join(request):
+        self._backend.ahead.keep(request)
+        if not isinstance(request, Generate) or not self._backend.ahead.can_join(request):
             (self._later.appendleft if first else self._later.append)(request)
         else:
             should_stop = partial(self._requests.should_stop, name)
-            self._backend.generate_ahead(request, partial(self._emit_of, name), should_stop)
+            self._backend.ahead.add(request, partial(self._emit_of, name), should_stop)
 
     def _work_ahead(self) -> None:
         """A step of those that are answered together, or one that is answered alone.
@@ -267,13 +267,13 @@ class Worker:
         try:
             self._answer(request)
         finally:
-            self._backend.let_go(request)
+            self._backend.ahead.let_go(request)
 
     def _write_together(self) -> None:
         try:
-            self._tell_ends(self._backend.work_ahead(self._requests.has_urgent))
+            self._tell_ends(self._backend.ahead.work(self._requests.has_urgent))
         except Exception as error:  # noqa: BLE001 - what fails for one of them is told as its end
-            for request in self._backend.forget_ahead():
+            for request in self._backend.ahead.forget():
                 self._tell_ends([(request, error)])
 
     def _finish_ahead(self) -> None:
@@ -285,7 +285,7 @@ class Worker:
             if end is None:  # it goes on alone
                 self._later.append(request)
                 continue
-            self._backend.let_go(request)
+            self._backend.ahead.let_go(request)
             if not self._requests.end(request.request_id):
                 continue
             if isinstance(end, Exception):

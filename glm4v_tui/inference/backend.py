@@ -7,12 +7,10 @@ import gc
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
-from glm4v_tui.checkpoint import inspect_checkpoint, resolve_model
 from glm4v_tui.engine.protocol import (
     DeviceMemory,
     Eased,
@@ -29,48 +27,38 @@ from glm4v_tui.engine.protocol import (
     Score,
     Scored,
     TextDelta,
-    Timing,
     Usage,
 )
-from glm4v_tui.errors import CheckpointError, EngineError, NoModelError
-from glm4v_tui.inference.background import Alone, Background
+from glm4v_tui.errors import EngineError, NoModelError
+from glm4v_tui.inference.ahead import Ahead
+from glm4v_tui.inference.device_memory import device_memory, reset_peaks
 from glm4v_tui.inference.draft import Draft
+from glm4v_tui.inference.finishing import finished
 from glm4v_tui.inference.image_store import ImageStore
 from glm4v_tui.inference.ladder import Climb, climb
-from glm4v_tui.inference.read_ahead import read_ahead
+from glm4v_tui.inference.loaded import find, load, place
 from glm4v_tui.inference.rungs import RUNGS
 from glm4v_tui.inference.savings import Kept, Savings
 from glm4v_tui.inference.smaller_images import SmallerImages
-from glm4v_tui.plan import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from PIL.Image import Image
 
-    from glm4v_tui.checkpoint import CheckpointReport
     from glm4v_tui.engine.protocol import ConsentWanted, Event
-    from glm4v_tui.inference.background import Ended
     from glm4v_tui.inference.decoding import Decoder
     from glm4v_tui.inference.draft import Answered
     from glm4v_tui.inference.image_cost import ImageCost
     from glm4v_tui.inference.ladder import Ask
     from glm4v_tui.inference.layout import Layout, Sizes
     from glm4v_tui.inference.likelihood import Likelihood
+    from glm4v_tui.inference.loaded import Chosen
     from glm4v_tui.inference.prompt import Prompt
     from glm4v_tui.inference.smaller_images import Proposal
-    from glm4v_tui.plan import Shape
 
     Emit = Callable[[Event], None]
     OnBytes = Callable[[int, int], None]
-
-
-class _Chosen(NamedTuple):
-    """What was loaded last; loaded again where the memory does not suffice."""
-
-    command: LoadModel
-    name: str
-    report: CheckpointReport
 
 
 class State(NamedTuple):
@@ -94,13 +82,12 @@ class Backend:
         self._cost: ImageCost | None = None
         self._writing = threading.Lock()
         """One prompt is made at a time: tokenizers promise nothing else."""
-        self._ahead = Background(self._prompt)
-        self._alone: dict[str, Alone] = {}
-        """Requests that were begun together with others, by their id."""
+        self.ahead: Ahead = Ahead(self._images, self._prompt)
+        """Requests that are not urgent."""
         self._gpus: tuple[int, ...] = ()
         self._weight_bytes = 0
         self._kv_bytes = 0
-        self._chosen: _Chosen | None = None
+        self._chosen: Chosen | None = None
         self.info: ModelInfo | None = None
         """Of the model that was loaded last, also while it is loaded again."""
         self.layout: Layout | None = None
@@ -139,15 +126,7 @@ class Backend:
         self.unload()
         self._chosen, self.savings, self._has_kv_in_host = None, Savings(), False
         self.smaller_images = SmallerImages()
-        source = resolve_model(command.model)
-        folder = source.folder
-        if folder is None:
-            assert source.hub_id is not None
-            folder = _download(source.hub_id, source.revision, emit)
-        report = inspect_checkpoint(Path(folder))
-        report.require_loadable()
-        read_ahead(Path(folder) / name for name in report.files)
-        chosen = _Chosen(command, source.short_name, report)
+        chosen = find(command, emit)
         self._load(chosen, lambda done, total: emit(Loading("weights", done, total)))
         emit(Loading("prepare"))
         if self._gpus:
@@ -155,7 +134,7 @@ class Backend:
         self._chosen = chosen
         assert self.info is not None
         self.info = msgspec.structs.replace(
-            self.info, load_s=time.monotonic() - started, at_once=self._ahead.at_once
+            self.info, load_s=time.monotonic() - started, at_once=self.ahead.at_once
         )
         return self.info
 
@@ -185,7 +164,7 @@ class Backend:
 
     def unload(self) -> None:
         """Give back the model's memory; images stay."""
-        self._ahead.leave()
+        self.ahead.leave()
         self._decoder = self._cost = None
         self.tower_ids = frozenset()
         self._weight_bytes = self._kv_bytes = 0
@@ -193,54 +172,23 @@ class Backend:
             self.recover()
         self._gpus = ()
 
-    def _load(self, chosen: _Chosen, on_bytes: OnBytes) -> None:
+    def _load(self, chosen: Chosen, on_bytes: OnBytes) -> None:
         from glm4v_tui.inference import loading
-        from glm4v_tui.inference.arranging import tower_ids
-        from glm4v_tui.inference.decoding import Decoder
-        from glm4v_tui.inference.environment import compute_threads, give_way
-        from glm4v_tui.inference.image_cost import ImageCost
-        from glm4v_tui.inference.placement import choose_placement
-        from glm4v_tui.inference.prepared_images import remember_images
-        from glm4v_tui.inference.prompt import PromptWriter
+        from glm4v_tui.inference.environment import give_way
 
-        started = time.monotonic()
-        command, name, report = chosen
-        loading.use_threads(compute_threads(report.parameters))
-        precision = self.savings.precision or command.precision
-        placement = choose_placement(
-            precision, command.device, report.bytes_as, _shape_of(report.folder)
-        )
-        placement = self.savings.applied(placement)
+        placement = place(chosen, self.savings)
         if placement.device == "cpu":
             give_way()
         else:
             self._gpus = tuple(range(loading.gpu_count()))
-        processor = loading.load_processor(report.folder)
-        loaded = loading.load(report.folder, placement, on_bytes, keep=command.keep_quantized)
-        model = loaded.model
-        image_token_id = _image_token_id(processor, model.config)
-        self._weight_bytes, parameters = loading.count_weights(model)
-        self._decoder = Decoder(model, processor.tokenizer, report.context_length)
+        loaded = load(chosen, placement, on_bytes)
+        self._decoder, self._cost = loaded.decoder, loaded.cost
         self._decoder.keeps_kv_in_host = self._has_kv_in_host
-        self._cost = ImageCost(processor, image_token_id)
-        self.smaller_images.use(processor, PromptWriter(processor, image_token_id), self._cost)
-        if self._decoder.own is not None and processor.image_processor is not None:
-            remember_images(processor.image_processor)
-        self._decoder.prepare_forms()
-        self._ahead.use(self._decoder)
-        self.layout, self.sizes = loaded.layout, loaded.sizes
-        self.tower_ids = tower_ids(model)
-        self.info = ModelInfo(
-            name=name,
-            model_type=report.model_type,
-            precision=placement.precision,
-            device=loaded.device,
-            parameters=parameters,
-            weight_bytes=self._weight_bytes,
-            context_length=report.context_length,
-            load_s=time.monotonic() - started,
-            at_once=self._ahead.at_once,
-        )
+        self.smaller_images.use(loaded.processor, loaded.writer, loaded.cost)
+        self.ahead.use(loaded.decoder)
+        self.layout, self.sizes, self.tower_ids = loaded.layout, loaded.sizes, loaded.tower_ids
+        self._weight_bytes = loaded.info.weight_bytes
+        self.info = msgspec.structs.replace(loaded.info, at_once=self.ahead.at_once)
 
     def _warm_up(self) -> None:
         """Answer about a blank picture, so that the first question does not pay for CUDA's setup.
@@ -293,7 +241,7 @@ class Backend:
         Args:
             ask: Whether images may be read smaller; waits for the user.
         """
-        name, begun = request.request_id, self._alone.pop(request.request_id, None)
+        name, begun = request.request_id, self.ahead.begun(request)
         started = time.monotonic() if begun is None else begun.started
         draft = Draft() if begun is None else begun.draft
         one = Climb(self, request, emit, should_stop, ask)
@@ -319,7 +267,7 @@ class Backend:
             return Finished(name, FinishReason.ABORT, Usage(0, 0, len(draft.tokens)))
         prompt, answered = ended
         self._kv_bytes = answered.kv_bytes
-        return _finished(name, prompt, answered, started)
+        return finished(name, prompt, answered, started)
 
     def score(
         self,
@@ -357,7 +305,7 @@ class Backend:
             raise NoModelError(
                 "No model is loaded", "Loading it failed or was never asked for.", ""
             )
-        self._reset_peak()
+        reset_peaks(self._gpus)
         if any(message.attachments for message in request.messages):
             emit(Progress(request.request_id, "images"))
         prompt = self._prompt(request, emit, is_first=not one.tried)
@@ -372,69 +320,6 @@ class Backend:
         if is_first and note:
             emit(Eased(request.request_id, "smaller images", note))
         return prompt
-
-    # Requests that are not urgent -----------------------------------------------------------
-
-    def keep(self, request: Generate | Score) -> None:
-        """Hold a request's images until :meth:`let_go`."""
-        for key in _keys(request):
-            self._images.keep(key)
-
-    def let_go(self, request: Generate | Score) -> None:
-        """The request has ended."""
-        for key in _keys(request):
-            self._images.let_go(key)
-        self._alone.pop(request.request_id, None)
-
-    def can_join(self, request: Generate) -> bool:
-        """Whether a request can be answered together with others."""
-        decoder = self._decoder
-        return decoder is not None and decoder.can_join(request.sampling, request.form)
-
-    def generate_ahead(
-        self, request: Generate, emit: Emit, should_stop: Callable[[], bool]
-    ) -> None:
-        """Take a request that :meth:`can_join` others; :meth:`work_ahead` tells its end."""
-        self._ahead.add(request, emit, should_stop)
-
-    def work_ahead(
-        self, is_interrupted: Callable[[], bool]
-    ) -> list[tuple[Generate, Finished | Exception | None]]:
-        """Do a piece of the work on such requests.
-
-        Args:
-            is_interrupted: True where something urgent waits.
-
-        Returns:
-            Those that have ended; and with None those that :meth:`generate` is to go on with, since
-            the memory does not suffice for them beside others.
-        """
-        return [(one.request, self._end_of(one)) for one in self._ahead.work(is_interrupted)]
-
-    def _end_of(self, one: Ended | Alone) -> Finished | Exception | None:
-        if isinstance(one, Alone):
-            self._alone[one.request.request_id] = one
-            return None
-        return _end_of(one)
-
-    @property
-    def is_idle_ahead(self) -> bool:
-        """Whether there are no such requests."""
-        return self._ahead.is_idle
-
-    def forget_ahead(self) -> list[Generate]:
-        """Give up what is answered together; all of these requests."""
-        return self._ahead.forget()
-
-    @property
-    def holds_ahead(self) -> bool:
-        """Whether answers that are written together have memory."""
-        return self._ahead.nbytes > 0
-
-    def give_back_ahead(self) -> None:
-        """Give that memory back; they go on later, fewer at a time."""
-        self._ahead.give_back()
-        self.recover()
 
     # What the ladder does -------------------------------------------------------------------
 
@@ -535,88 +420,11 @@ class Backend:
         """Bytes of keys and values of the current or the last answers."""
         decoder, together = self._decoder, 0
         with contextlib.suppress(RuntimeError):  # the caches may grow while they are counted
-            together = self._ahead.nbytes
+            together = self.ahead.nbytes
             if decoder is not None and decoder.run.cache is not None:
                 return decoder.run.kv_bytes() + together
         return self._kv_bytes + together
 
     def device_memory(self) -> tuple[DeviceMemory, ...]:
         """The allocator's figures for every GPU in use; empty without one."""
-        if not self._gpus:
-            return ()
-        import torch
-
-        return tuple(
-            DeviceMemory(
-                uuid=f"GPU-{torch.cuda.get_device_properties(index).uuid}",
-                allocated=torch.cuda.memory_allocated(index),
-                reserved=torch.cuda.memory_reserved(index),
-                peak=torch.cuda.max_memory_allocated(index),
-            )
-            for index in self._gpus
-        )
-
-    def _reset_peak(self) -> None:
-        import torch
-
-        for index in self._gpus:
-            torch.cuda.reset_peak_memory_stats(index)
-
-
-def _shape_of(folder: str) -> Shape | None:
-    """What the plan knows of a checkpoint; None for one whose configuration it cannot read."""
-    try:
-        return shape_of(Path(folder))
-    except CheckpointError:
-        return None
-
-
-def _download(hub_id: str, revision: str, emit: Emit) -> str:
-    from glm4v_tui.inference.hub import fetch_checkpoint
-
-    def tell(done: int, total: int) -> None:
-        emit(Loading("download", done, total))
-
-    return fetch_checkpoint(hub_id, tell, revision)
-
-
-def _image_token_id(processor: Any, config: Any) -> int | None:
-    """Where families keep the id of the token that stands for a piece of an image."""
-    for owner, name in (
-        (processor, "image_token_id"),
-        (config, "image_token_id"),
-        (config, "image_token_index"),
-    ):
-        value = getattr(owner, name, None)
-        if isinstance(value, int):
-            return value
-    return None
-
-
-def _keys(request: Generate | Score) -> list[str]:
-    return [image.key for message in request.messages for image in message.attachments]
-
-
-def _end_of(ended: Ended) -> Finished | Exception:
-    if ended.error is not None:
-        return ended.error
-    name = ended.request.request_id
-    if ended.prompt is None or ended.answered is None:
-        return Finished(name, FinishReason.ABORT)
-    return _finished(name, ended.prompt, ended.answered, ended.started)
-
-
-def _finished(name: str, prompt: Prompt, answered: Answered, started: float) -> Finished:
-    first, last = answered.first_token_at, answered.last_token_at
-    decode_s = last - first if first is not None and last is not None else 0.0
-    count = len(answered.tokens)
-    return Finished(
-        name,
-        answered.reason,
-        Usage(prompt.tokens, prompt.image_tokens, count),
-        Timing(
-            first_token_s=None if first is None else first - started,
-            decode_tokens_per_s=(count - 1) / decode_s if count > 1 and decode_s > 0 else None,
-            total_s=time.monotonic() - started,
-        ),
-    )
+        return device_memory(self._gpus)

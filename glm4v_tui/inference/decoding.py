@@ -16,6 +16,7 @@ import torch
 from glm4v_tui.engine.protocol import FinishReason, Sampling
 from glm4v_tui.errors import EngineError, UsageError
 from glm4v_tui.inference.draft import Answered, Draft
+from glm4v_tui.inference.generating import go_on_with, set_seed
 from glm4v_tui.inference.language.batch import Batch, Row
 from glm4v_tui.inference.language.choice import settings_of
 from glm4v_tui.inference.language.guard import require_numbers
@@ -99,9 +100,9 @@ class Decoder:
         room = self._room(prompt, sampling.max_new_tokens, len(draft.tokens))
         config = self._config(sampling, room, form)
         if draft.tokens:
-            _go_on(config, len(draft.tokens))
+            go_on_with(config, len(draft.tokens))
         elif draft.sink is None:
-            _seed(sampling.seed)
+            set_seed(sampling.seed)
         sink = draft.sink or self._begin(draft, prompt, on_text, form)
         self.run = run = AnswerRun(sink.tokens)
         settings = settings_of(config, sampling.seed) if self._may_write() else None
@@ -324,13 +325,6 @@ class Decoder:
         if tokens and tokens[-1] in self._stop_ids:
             return FinishReason.STOP
         return FinishReason.ABORT if should_stop() else FinishReason.LENGTH
-
-
-def _go_on(config: Any, written: int) -> None:
-    """What counts from the end of the prompt counts from where the answer began."""
-    config.begin_suppress_tokens = config.forced_bos_token_id = None
-    if config.min_new_tokens is not None:
-        config.min_new_tokens = max(0, config.min_new_tokens - written)
 
 
 def _decoding(tokenizer: Any) -> Callable[[list[int]], str]:

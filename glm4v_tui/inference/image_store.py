@@ -88,8 +88,9 @@ class ImageStore:
 
     def get(self, key: str) -> RgbImage | None:
         """The image that was put under the key; None when none was, or its file is lost."""
-        if key in self._held:
-            return self._held[key]
+        # Prompts are made in a thread, while another may send images to the file.
+        if (image := self._held.get(key)) is not None:
+            return image
         place = self._spilled.get(key)
         return None if place is None else self._read(place)
 

@@ -29,7 +29,8 @@ def _nothing_more(_: Climb) -> bool:
 
 
 def _give_back(one: Climb) -> bool:
-    one.backend.give_back_ahead()
+    one.backend.ahead.give_back()
+    one.backend.recover()
     return True
 
 
@@ -202,7 +203,7 @@ RUNGS = (
     Rung(
         "fewer",
         "fewer answers at a time",
-        lambda one: one.backend.holds_ahead,
+        lambda one: one.backend.ahead.nbytes > 0,
         lambda _: "Answers that were written beside this one wait for it now; trying again.",
         _give_back,
     ),

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from transformers import Cache, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
+from transformers import Cache, LogitsProcessorList, StoppingCriteriaList
 
+from glm4v_tui.inference.generating import StopWhen, extended, told
 from glm4v_tui.inference.language.guard import require_numbers
 from glm4v_tui.inference.language.kv_cache import KvCache
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from glm4v_tui.inference.draft import Draft
     from glm4v_tui.inference.prompt import Prompt
-    from glm4v_tui.inference.token_sink import TokenSink
 
     ShouldStop = Callable[[], bool]
 
@@ -66,14 +66,14 @@ class TransformersLoop:
             torch.inference_mode(),
             contextlib.suppress(_Stopped),
             self._watched(run, should_stop) as forget_hooks,
-            _told(sink, forget_hooks),
+            told(sink, forget_hooks),
         ):
             self._model.generate(
                 **extended(self._inputs(prompt), sink.tokens),
                 generation_config=config,
                 streamer=sink,
                 logits_processor=LogitsProcessorList([] if mask is None else [mask]),
-                stopping_criteria=StoppingCriteriaList([_StopWhen(should_stop)]),
+                stopping_criteria=StoppingCriteriaList([StopWhen(should_stop)]),
             )
 
     def read(
@@ -197,43 +197,8 @@ class TransformersLoop:
             remove()
 
 
-def extended(inputs: dict[str, Any], ids: list[int]) -> dict[str, Any]:
-    """A processor's output with tokens of text after it.
-
-    What has a value for each token (``attention_mask``, ``mm_token_type_ids``) grows with it.
-    """
-    if not ids:
-        return inputs
-    before = inputs["input_ids"]
-    more = torch.tensor([ids], device=before.device, dtype=before.dtype)
-    grown = {"input_ids": torch.cat((before, more), dim=1)}
-    for name, value in inputs.items():
-        if name not in grown and getattr(value, "shape", None) == before.shape:
-            fill = torch.full_like(more, int(name == "attention_mask"), dtype=value.dtype)
-            grown[name] = torch.cat((value, fill), dim=1)
-    return inputs | grown
-
-
 class _Stopped(Exception):  # noqa: N818 - not an error
     """Leaves the reading of the prompt."""
-
-
-@contextlib.contextmanager
-def _told(sink: TokenSink, on_first_token: Callable[[], None]) -> Iterator[None]:
-    """One run of ``generate``; afterwards the sink remembers nothing of the model."""
-    sink.begin(on_first_token)
-    try:
-        yield
-    finally:
-        sink.begin(lambda: None)
-
-
-class _StopWhen(StoppingCriteria):  # type: ignore[misc]
-    def __init__(self, should_stop: ShouldStop) -> None:
-        self._should_stop = should_stop
-
-    def __call__(self, input_ids: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
-        return torch.full((input_ids.shape[0],), self._should_stop(), device=input_ids.device)
 
 
 def _blocks(model: Any) -> list[Any]:

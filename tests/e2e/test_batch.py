@@ -9,6 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -59,7 +60,8 @@ class Program:
             os.utime(path, (1e9, 1e9))
 
     def start(self, *arguments, output=None, task="sort", before=()):
-        named = ["--task", task, "-o", output or self.file, "--scripted", self.script]
+        named = ["--task", task, "-o", output or self.file]
+        named += ["--scripted", self.script] if self.script else []
         return subprocess.Popen(
             [*before, *program("batch", self.images, *named, *arguments)],
             stdin=subprocess.DEVNULL,
@@ -350,6 +352,22 @@ def test_an_interrupt_ends_it_cleanly(slow, number, at_once):
     assert told.endswith(f"{count} lines written; {40 - count} images left: go on with --resume.\n")
     assert slow.run("--resume").returncode == 0
     assert slow.names() == [f"{number}.png" for number in range(1, 41)]
+
+
+def test_a_model_process_that_is_killed_takes_no_image_along(batch):
+    """The embedded model, which has several images in work at a time."""
+    batch.draw(24)
+    batch.script = None
+    process = batch.start()
+    wait_for_lines(batch, 4)
+    (worker,) = psutil.Process(process.pid).children()
+    worker.kill()
+    _, told = process.communicate(timeout=120)
+    assert "The model's process ended: " in told
+    assert "(SIGKILL). What it had in work is asked about once more" in told
+    assert [one["number"] for one in batch.records()] == list(range(1, 25))
+    assert all(one["error"] is None for one in batch.records())
+    assert process.returncode == 0
 
 
 def test_killed_again_and_again_it_writes_every_image_once(slow):

@@ -57,3 +57,27 @@ def test_a_name_can_be_used_again() -> None:
         assert requests.end("a")
     requests.put("a")
     assert not requests.should_stop("a")
+
+
+def test_consent_counts_for_the_running_request_that_asks_for_it() -> None:
+    requests = OpenRequests()
+    for name in ("a", "b"):
+        requests.put(name)
+    requests.take_consent("a", is_given=True)  # nothing asks yet
+    requests.start("a")
+    requests.expect_consent("a")
+    requests.take_consent("b", is_given=False)
+    requests.take_consent("a", is_given=True)
+    assert requests.consent("a")
+    requests.take_consent("a", is_given=False)
+    assert not requests.consent("a")
+
+
+def test_an_abort_while_consent_is_waited_for_is_a_no() -> None:
+    requests = OpenRequests()
+    requests.put("a")
+    requests.start("a")
+    requests.expect_consent("a")
+    requests.take_consent("a", is_given=True)
+    requests.abort("a")
+    assert not requests.consent("a")

@@ -142,3 +142,24 @@ def test_where_memory_is_really_short_it_answers(tiny_glm4v: Path) -> None:
         raise AssertionError("the memory was never short")
     finally:
         worker.end()
+
+
+@pytest.mark.parametrize("part", ["vision", "prefill"])
+@pytest.mark.parametrize("times", [1, 6])
+def test_of_several_that_are_answered_together_none_is_lost(
+    part: str, times: int, short: Any
+) -> None:
+    """Once: fewer at a time. Six times: not even alone, so that one of them walks the ladder."""
+    names = [f"ahead {number}" for number in range(5)]
+    worker = short(f"{part}:{times}:0")
+    worker.send(*(Generate(name, (ATTACHED,), SHORT, urgent=False) for name in names))
+    ends = [worker.wait_for(Finished, Failed) for _ in names]
+    assert sorted(end.request_id for end in ends) == names
+    assert {type(end) for end in ends} == {Finished}
+    assert len({worker.text_of(name) for name in names}) == 1
+    assert rungs(worker) == ([] if times == 1 else ["free", "release"])
+    worker.send(Generate("alone", (ATTACHED,), SHORT))
+    worker.wait_for(Finished, request_id="alone")
+    assert worker.text_of("alone") == worker.text_of(names[0])
+    told = [e.request_id for e in worker.heard if isinstance(e, Finished | Failed)]
+    assert sorted(told) == [*names, "alone"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -58,17 +59,15 @@ class Several(Chat):
         for number in numbers or range(len(ASKED)):
             messages, sampling, form = ASKED[number]
             request = Generate(f"{number}", messages, sampling, form, urgent=False)
-            self.backend.keep(request)
-            assert self.backend.can_join(request)
-            self.backend.generate_ahead(
-                request, self._take, lambda n=number: f"{n}" in self.aborted
-            )
+            self.backend.ahead.keep(request)
+            assert self.backend.ahead.can_join(request)
+            self.backend.ahead.add(request, self._take, lambda n=number: f"{n}" in self.aborted)
 
     def work(self, until: Callable[[], bool] = lambda: False) -> None:
-        while not self.backend.is_idle_ahead and not until():
-            for request, end in self.backend.work_ahead(lambda: False):
+        while not self.backend.ahead.is_idle and not until():
+            for request, end in self.backend.ahead.work(lambda: False):
                 self._note(request, end)
-            batch = self.backend._ahead._batch
+            batch = self.backend.ahead._together._batch
             self.rows = max(self.rows, len(batch.rows) if batch else 0)
 
     def _note(self, request: Generate, end: Finished | Exception | None) -> None:
@@ -82,13 +81,13 @@ class Several(Chat):
                 )
             except OutOfMemoryError as error:
                 end = error
-        self.backend.let_go(request)
+        self.backend.ahead.let_go(request)
         self.ends.append((name, end))
 
     def finish(self) -> dict[str, str]:
         self.work()
         assert set(Counter(name for name, _ in self.ends).values()) == {1}
-        assert not self.backend._alone
+        assert not self.backend.ahead._alone
         for name, end in self.ends:
             told = [e for e in self.events if isinstance(e, TextDelta) and e.request_id == name]
             if isinstance(end, Finished):
@@ -168,7 +167,7 @@ def test_a_step_that_fails_is_made_with_fewer_rows(
     short_steps(1, 7)
     several.begin()
     assert several.finish() == expected
-    assert several.backend._ahead._batch._limit == 4
+    assert several.backend.ahead._together._batch._limit == 4
     assert not several.rungs
 
 
@@ -249,7 +248,7 @@ def test_in_vain_each_is_told_once(several: Several) -> None:
     several.work()
     assert sorted(name for name, _ in several.ends) == ["0", "1"]
     assert all(isinstance(end, OutOfMemoryError) for _, end in several.ends)
-    assert several.backend.is_idle_ahead
+    assert several.backend.ahead.is_idle
 
 
 def test_an_abort_ends_what_goes_on_alone(several: Several) -> None:
@@ -278,7 +277,7 @@ def test_a_question_that_somebody_waits_for_gets_the_memory_of_the_others(
 ) -> None:
     several.begin()
     several.work(several.has_written)
-    assert several.backend.holds_ahead
+    assert several.backend.ahead.nbytes
     shortage = Shortage("prefill", times=2)
     shortage.watch(several.backend)
     told = several.texts()
@@ -287,7 +286,7 @@ def test_a_question_that_somebody_waits_for_gets_the_memory_of_the_others(
     several.backend.generate(request, several._take, lambda: False)
     assert several.rungs == ["free", "fewer"]
     assert several.text == expected["0"]
-    assert not several.backend.holds_ahead
+    assert not several.backend.ahead.nbytes
     several.events = before
     several.work()
     assert several.texts() == expected
@@ -312,9 +311,19 @@ def test_answers_outlast_the_model_that_began_them(
     several.begin()
     several.work(several.has_written)
     told, before = several.texts(), list(several.events)
+    assert several.backend._decoder is not None
+    old, alive = weakref.ref(several.backend._decoder.model), []
+    load = several.backend._load
+
+    def note(*args: Any) -> None:
+        alive.append(old() is not None)
+        load(*args)
+
+    several.backend._load = note  # type: ignore[method-assign]
     Shortage("prefill", times=4).watch(several.backend)
     several.backend.generate(Generate("r", ASKED[0][0], GREEDY), several._take, lambda: False)
     assert several.rungs == ["free", "fewer", "release", "precision"]
+    assert alive == [False]  # twice the weights is what there is no room for
     several.events[:], several.rows = before, 0
     found = several.finish()
     assert several.rows > 1
