@@ -37,6 +37,7 @@ from glm4v_tui.inference.finishing import finished
 from glm4v_tui.inference.image_store import ImageStore
 from glm4v_tui.inference.ladder import Climb, climb
 from glm4v_tui.inference.loaded import find, load, place
+from glm4v_tui.inference.reading_progress import told_now_and_then
 from glm4v_tui.inference.rungs import RUNGS
 from glm4v_tui.inference.savings import Kept, Savings
 from glm4v_tui.inference.smaller_images import SmallerImages
@@ -206,6 +207,8 @@ class Backend:
             prompt = self.smaller_images.write((message,), lambda _: blank, for_all=False)
             two = Sampling(max_new_tokens=2, temperature=0)
             self._decoder.answer(prompt, two, lambda *_: None, lambda: False)
+            if self._decoder.own is not None:
+                self._decoder.own.warm_up()
         self.recover()
 
     # Answering ------------------------------------------------------------------------------
@@ -255,6 +258,7 @@ class Backend:
                 should_stop,
                 request.form,
                 draft,
+                told_now_and_then(name, emit),
             )
             decoder.run.cache = None
             return prompt, answered

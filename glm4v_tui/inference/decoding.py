@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from glm4v_tui.engine.protocol import ResultForm
     from glm4v_tui.inference.language.choice import Settings
+    from glm4v_tui.inference.language.reading import OnRead
     from glm4v_tui.inference.language.writer import Begun
     from glm4v_tui.inference.prompt import Prompt
     from glm4v_tui.inference.result_form import FormBinder, ResultMask
@@ -82,6 +83,7 @@ class Decoder:
         should_stop: ShouldStop,
         form: ResultForm | None = None,
         draft: Draft | None = None,
+        on_read: OnRead | None = None,
     ) -> Answered:
         """Write one answer.
 
@@ -91,6 +93,7 @@ class Decoder:
             form: What the answer is bound to; None for free text.
             draft: What an attempt before has written, to be gone on with: nothing of it is
                 written or told again.
+            on_read: Told how far the prompt is read, on this program's own loop.
 
         Raises:
             UsageError: the prompt does not fit the model's context.
@@ -107,7 +110,7 @@ class Decoder:
         self.run = run = AnswerRun(sink.tokens)
         settings = settings_of(config, sampling.seed) if self._may_write() else None
         if self.own is not None and settings is not None:
-            self._write(prompt, settings, room, draft, should_stop)
+            self._write(prompt, settings, room, draft, should_stop, on_read)
         else:
             self.loop.generate(prompt, config, draft, run, should_stop)
         return self._answered(sink, should_stop, run.kv_bytes())
@@ -179,6 +182,7 @@ class Decoder:
         limit: int,
         draft: Draft,
         should_stop: ShouldStop,
+        on_read: OnRead | None,
     ) -> None:
         """On the loop of this program.
 
@@ -188,7 +192,7 @@ class Decoder:
         sink = draft.sink
         assert self.own is not None
         assert sink is not None
-        begun = self.begin(prompt, limit, should_stop, sink.tokens)
+        begun = self.begin(prompt, limit, should_stop, sink.tokens, on_read)
         if begun is None or should_stop():
             return
         before = [*prompt.inputs["input_ids"][0].tolist(), *sink.tokens]
@@ -225,6 +229,7 @@ class Decoder:
         room: int,
         should_stop: ShouldStop,
         written: Sequence[int] = (),
+        on_read: OnRead | None = None,
     ) -> Begun | None:
         """Read on this program's own loop what its cache does not hold; see :meth:`Writer.begin`.
 
@@ -240,7 +245,7 @@ class Decoder:
         self.run.cache = self.own.cache
         begun: Begun | None = None
         with self.loop.stoppable(should_stop), contextlib.suppress(Stopped):
-            begun = self.own.begin(prompt, room, should_stop, written)
+            begun = self.own.begin(prompt, room, should_stop, written, on_read)
             require_numbers(begun.logits)
         return begun
 

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from glm4v_tui.engine.protocol import Event, Generate, Progress, Sampling
+from glm4v_tui.inference import reading_progress
 from glm4v_tui.inference.language import reading
 from glm4v_tui.inference.language.reading import counted, parts_of
+from glm4v_tui.inference.reading_progress import told_now_and_then
 from tests.checkpoints import MAKERS
 from tests.inference.conftest import Answers, user
 from tests.inference.language.test_writer import prompt_of, writer_of
@@ -45,3 +48,25 @@ def test_a_prompt_in_parts_is_told_from_its_first_layer_to_its_last(
     assert told[0] == 0
     assert told == sorted(told)
     assert told[-1] == (passes - 1) * prompt.tokens // passes
+
+
+def test_of_many_calls_few_are_told_and_a_short_question_tells_none() -> None:
+    clock, told = iter([0.0, 0.1, 0.4, 0.6, 0.6, 0.7, 0.9, 0.9]), list[Event]()
+    on_read = told_now_and_then("r", told.append, lambda: next(clock))
+    for done in range(5):
+        on_read(done, 10)
+    assert told == [Progress("r", "prompt", 2, 10), Progress("r", "prompt", 4, 10)]
+
+
+def test_a_question_that_is_read_for_long_tells_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading_progress, "_FIRST_S", 0.0)
+    monkeypatch.setattr(reading_progress, "_EVERY_S", 0.0)
+    answers = Answers(MAKERS["glm4v"](tmp_path / "glm4v"))
+    told = list[Event]()
+    request = Generate("r", (user("What is it?", "wide"),), Sampling(max_new_tokens=4))
+    answers.backend.generate(request, told.append, lambda: False)
+    shares = [one.done for one in told if isinstance(one, Progress) and one.total]
+    assert shares == sorted(shares)
+    assert len(shares) == 2  # one for each layer
