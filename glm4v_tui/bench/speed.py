@@ -46,7 +46,7 @@ class SpeedWishes(msgspec.Struct, frozen=True):
     seconds: float = 480.0
     """No row is begun after so many."""
     extra: tuple[str, ...] = ()
-    """Further measurements: ``contexts``, ``batch``."""
+    """Further measurements: ``contexts``, ``passes``, ``batch``."""
 
 
 def measure_speed(wishes: SpeedWishes, tell: Tell) -> None:

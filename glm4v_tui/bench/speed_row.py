@@ -90,6 +90,8 @@ def _ours(row: Row, facts: dict[str, Any]) -> None:
         facts["roofline_share"] = round(facts["tokens_per_s"] / limit, 3)
     if "contexts" in row.extra:
         _contexts(writer, model, row, facts)
+    if "passes" in row.extra:
+        _Answers(writer, model, row).passes(facts)
     if "batch" in row.extra:
         from glm4v_tui.bench.speed_batch import measure_batch
 
@@ -141,15 +143,30 @@ class _Answers:
     def _bare(self, new: int) -> float:
         """The captured step alone, nothing read back: tokens a second."""
         begun = self._writer.begin(self._prompt, new + 8, lambda: False)
-        step = self._writer.step_alone(begun)
+        return round(1 / self._each(self._writer.step_alone(begun), new), 1)
+
+    def passes(self, facts: dict[str, Any]) -> None:
+        """Passes of several tokens, as for answers that repeat what was said or are forced: how
+        many steps each takes. What they save is theirs times the tokens that were right."""
+        count = 64
+        begun = self._writer.begin(self._prompt, 16 * count, lambda: False)
+        step_s = self._each(self._writer.step_alone(begun), count)
+        facts["steps_of_passes"] = {
+            f"{tokens}": round(
+                self._each(self._writer.pass_alone(begun, tokens), count) / step_s, 2
+            )
+            for tokens in (2, 4, 8)
+        }
+
+    def _each(self, act: Callable[[], object], times: int) -> float:
         for _ in range(3):
-            step()
+            act()
         _synchronize(self._row)
         started = time.perf_counter()
-        for _ in range(new):
-            step()
+        for _ in range(times):
+            act()
         _synchronize(self._row)
-        return round(new / (time.perf_counter() - started), 1)
+        return (time.perf_counter() - started) / times
 
     def _sampled(self, new: int) -> float:
         from glm4v_tui.inference.language.choice import Settings

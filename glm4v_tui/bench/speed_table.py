@@ -29,6 +29,8 @@ def speed_line(facts: dict[str, Any]) -> str:
         for name, words, factor, unit in _FIGURES
         if facts.get(name) is not None
     ]
+    if "steps_of_passes" in facts:
+        parts.append(f"steps for a pass by its tokens {_by_count(facts['steps_of_passes'])}")
     if "images_per_minute" in facts:
         parts.append(f"images a minute {_by_count(facts['images_per_minute'])}")
     if "ours_are" in facts:

@@ -101,6 +101,15 @@ class Writer:
 
         return step
 
+    def pass_alone(self, begun: Begun, tokens: int) -> Callable[[], object]:
+        """A pass of several tokens after a prompt, to be measured."""
+
+        def act() -> object:
+            with torch.inference_mode():
+                return self._steps.few(self.cache, [1] * tokens, begun.tokens, begun.position)
+
+        return act
+
     @torch.inference_mode()
     def warm_up(self) -> None:
         """Let a pass of several tokens be compiled, behind what the cache holds.
