@@ -117,7 +117,8 @@ class LocalEngine(Engine):
             self._worker.send(Consent(request_id, is_given))
 
     async def unload(self) -> None:
-        await self._stop_worker("The model was unloaded")
+        async with self._changing:  # a load that has just begun is to end, not to go on afterwards
+            await self._stop_worker("The model was unloaded")
 
     async def close(self) -> None:
         await self._stop_worker("The program ends")
