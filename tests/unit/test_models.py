@@ -9,7 +9,7 @@ from glm4v_tui.checkpoint import cached_models
 from glm4v_tui.config import ModelSettings
 from glm4v_tui.demo import CHECKPOINT
 from glm4v_tui.engine.protocol import DeviceMemory, LoadModel, MemoryReading
-from glm4v_tui.errors import CheckpointError
+from glm4v_tui.errors import CheckpointError, GlmError
 from glm4v_tui.gpu import GpuAbility, GpuReading, GpuReport, HostMemory
 from glm4v_tui.models import (
     Machine,
@@ -21,6 +21,7 @@ from glm4v_tui.models import (
     machine,
     read_machine,
     remember,
+    require_again,
     require_loadable,
 )
 from glm4v_tui.models.offers import KNOWN_MODELS, matching, offers
@@ -30,6 +31,7 @@ from glm4v_tui.models.words import fit, room, state
 from glm4v_tui.plan import PRECISIONS, Gpu, known_shape
 from glm4v_tui.precision import all_precisions
 from glm4v_tui.state import RecentModel
+from tests.fake_hub import HUB_ID, serving
 
 GIB = 1 << 30
 GLM_4V = "zai-org/glm-4v-9b"
@@ -170,6 +172,52 @@ def test_a_config_of_nonsense_is_no_crash(tmp_path):
     assert look.problem is not None or look.shape is not None
     with pytest.raises(CheckpointError):
         require_loadable(look)
+
+
+# What has to be downloaded first ----------------------------------------------------------------
+
+
+@pytest.fixture
+def tiny_hub(tmp_path, tiny_glm4v, monkeypatch):
+    from huggingface_hub import constants
+
+    with serving(tiny_glm4v) as found:
+        # The library has read its environment already.
+        monkeypatch.setattr(constants, "ENDPOINT", found.url)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE",
+                            found.url + "/{repo_id}/resolve/{revision}/{filename}")  # fmt: skip
+        yield found
+
+
+def test_what_the_hub_has_can_be_loaded_and_nothing_is_fetched_yet(tiny_hub, tmp_path):
+    require_loadable(look_at(Offer(HUB_ID, Origin.TYPED), {}))
+    assert not any(name.endswith(".safetensors") for name, _, _ in tiny_hub.given)
+    assert not (tmp_path / "hub").exists()
+
+
+@pytest.mark.usefixtures("tiny_hub")
+def test_what_the_hub_has_not_is_told_before_anything_is_loaded():
+    with pytest.raises(CheckpointError) as raised:
+        require_loadable(look_at(Offer("owner/nothing", Origin.TYPED), {}))
+    assert "owner/nothing" in str(raised.value)
+
+
+def test_what_is_begun_in_the_cache_is_asked_for_too(tiny_hub, tmp_path):
+    tiny_hub.close()
+    (tmp_path / "hub" / "models--owner--begun").mkdir(parents=True)
+    with pytest.raises(GlmError):
+        require_loadable(look_at(Offer("owner/begun", Origin.TYPED), {"owner/begun": None}))
+
+
+def test_what_was_loaded_before_may_have_gone(tmp_path):
+    folder = write_model(tmp_path / "mine")
+    with pytest.raises(CheckpointError):
+        require_again(LoadModel(str(folder)))  # no tokenizer
+    with pytest.raises(CheckpointError, match="no such model folder"):
+        require_again(LoadModel(str(tmp_path / "gone")))
+    require_again(LoadModel(str(CHECKPOINT)))
+    require_again(LoadModel("script"))
 
 
 # What is free -----------------------------------------------------------------------------------
