@@ -229,6 +229,20 @@ def test_a_reader_that_leaves_is_no_failure(stage, picture):
     assert b"BrokenPipe" not in said
 
 
+def test_a_limit_on_the_address_space_is_told_with_what_lifts_it(stage, picture):
+    asking = program("ask", picture, "-q", "What?")
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -v 1500000 && exec "$@"', "sh", *asking],
+        capture_output=True,
+        text=True,
+        env=environment(stage.folder),
+        timeout=60,
+    )
+    assert done.returncode == 4
+    assert "1.4 GiB (ulimit -v)" in done.stderr
+    assert "ulimit -v unlimited" in done.stderr
+
+
 # --plain ----------------------------------------------------------------------------------------
 
 

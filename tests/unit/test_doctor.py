@@ -15,7 +15,7 @@ from glm4v_tui.doctor import Finding, Status, files, hardware, model, software, 
 from glm4v_tui.doctor import hub as hub_check
 from glm4v_tui.doctor.finding import DoctorReport, as_text, exit_code, verdict
 from glm4v_tui.doctor.software import TorchBuild
-from glm4v_tui.gpu import GpuReading, GpuReport
+from glm4v_tui.gpu import GpuReading, GpuReport, limits
 from glm4v_tui.terminal import terminal_facts
 from glm4v_tui.ui.self_check import interface_checks
 from tests.fake_hub import HUB_ID, Fault, environment, serving
@@ -254,6 +254,14 @@ def test_gpus_are_listed_with_their_memory(monkeypatch):
 def test_without_a_gpu_the_reason_is_told():
     (found,) = hardware.check_gpus(GpuReport((), None, "no NVIDIA driver"))
     assert (found.status, found.detail) == (Status.WARN, "none: no NVIDIA driver")
+
+
+def test_a_limit_of_the_address_space_is_told_with_what_lifts_it(monkeypatch):
+    monkeypatch.setattr(limits, "address_space_limit", lambda: 4 * GIB)
+    found = named(hardware.check(), "address space")
+    assert found.status is Status.WARN
+    assert "4.0 GiB (ulimit -v)" in found.detail
+    assert "ulimit -v unlimited" in found.remedy
 
 
 # Model ------------------------------------------------------------------------------------------
