@@ -2,15 +2,19 @@
 
 import json
 import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from glm4v_tui.checkpoint import cached_models
+from glm4v_tui.commands.model.fitting import Fitting
 from glm4v_tui.config import ModelSettings
 from glm4v_tui.demo import CHECKPOINT
 from glm4v_tui.engine.protocol import DeviceMemory, LoadModel, MemoryReading
 from glm4v_tui.errors import CheckpointError, GlmError
 from glm4v_tui.gpu import GpuAbility, GpuReading, GpuReport, HostMemory
+from glm4v_tui.hub import cache_folder, cached_models
 from glm4v_tui.models import (
     Machine,
     ModelDesk,
@@ -28,7 +32,7 @@ from glm4v_tui.models.offers import KNOWN_MODELS, matching, offers
 from glm4v_tui.models.outlook import outlook, planned
 from glm4v_tui.models.recent import recent_models
 from glm4v_tui.models.words import fit, room, state
-from glm4v_tui.plan import PRECISIONS, Gpu, known_shape
+from glm4v_tui.plan import PRECISIONS, Gpu, known_shape, shape_of
 from glm4v_tui.precision import all_precisions
 from glm4v_tui.state import RecentModel
 from tests.fake_hub import HUB_ID, serving
@@ -82,12 +86,44 @@ def test_the_cache_is_listed_by_its_folders(tmp_path):
     folder = write_cached(tmp_path / "hub", "owner/one--two")
     (tmp_path / "hub" / "models--a--begun").mkdir()
     (tmp_path / "hub" / "datasets--a--b").mkdir()
-    found = {model.hub_id: model.folder for model in cached_models()}
+    found = {model.hub_id: model.main for model in cached_models()}
     assert found == {"a/begun": None, "owner/one--two": str(folder / "snapshots" / "abc")}
 
 
 def test_a_cache_that_is_not_there_is_empty():
-    assert cached_models() == []
+    assert cached_models() == ()
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"HF_HOME": "~/models"},
+        {"XDG_CACHE_HOME": "/caches"},
+        {"HF_HOME": "$HOME/a", "HF_HUB_CACHE": "/b"},
+        {"HUGGINGFACE_HUB_CACHE": "~/old"},
+    ],
+)
+def test_the_cache_is_where_the_library_has_it(monkeypatch, variables):
+    for name in ("HF_HOME", "XDG_CACHE_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    code = "from huggingface_hub.constants import HF_HUB_CACHE; print(HF_HUB_CACHE)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert cache_folder() == Path(done.stdout.strip())
+
+
+def test_what_fits_is_the_same_in_every_list(tmp_path, monkeypatch):
+    """A card that takes a model only with less context than usual, and one without a card."""
+    folder = write_model(tmp_path / "mine")
+    for there in (Machine((Gpu(0, 2 * GIB),), "Card", 8 * GIB), Machine((), "", 8 * GIB)):
+        monkeypatch.setattr("glm4v_tui.models.gathering.read_machine", lambda _, there=there: there)
+        fitting = Fitting()
+        choices = outlook(shape_of(folder), there, PRECISIONS).choices[1:]
+        assert fitting.names(str(folder)) == tuple(c.name for c in choices if c.fits)
+        assert fitting.names(str(folder))
+        assert fitting.where == room(there)
 
 
 def test_the_model_in_use_comes_first_then_those_used_last_and_each_once():
