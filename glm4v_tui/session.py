@@ -187,9 +187,9 @@ class ChatSession:
         self.model: ModelInfo | None = None
         self.model_error: GlmError | None = None
         self.loading: Loading | None = None
-        self._loads = 0
-        """Commands to load that have not ended; the end of all but the last concerns nobody."""
-        self._is_loading_stopped = False
+        self._past_loads = 0
+        """Loads that were stopped or replaced, and whose end, which the engine tells of each,
+        has not come; what is told of them concerns nobody."""
         self._open_pixels = open_pixels
         self._undo: list[list[Turn]] = []
         self._is_held = False
@@ -208,9 +208,9 @@ class ChatSession:
         """
         if (turn := self.current) is not None:
             self._set_state(turn, TurnState.STOPPED)
+        self._leave_loading()
         self.command = command
-        self._is_held = self._is_loading_stopped = False
-        self._loads += 1
+        self._is_held = False
         self.model_state, self.model, self.model_error = ModelState.LOADING, None, None
         self.loading = Loading("start")
         await self.engine.load(command)
@@ -218,16 +218,22 @@ class ChatSession:
     async def stop_loading(self) -> None:
         """End loading or downloading; questions wait until a model is chosen."""
         if self.model_state is ModelState.LOADING:
-            self.model_state, self.loading = ModelState.NONE, None
-            self._is_loading_stopped = True
+            self._leave_loading()
+            self.model_state = ModelState.NONE
             await self.engine.unload()
 
     async def unload(self) -> None:
         """Give the memory back. The next question loads the model again; others wait for it."""
         self._is_held = True
-        await self.engine.unload()
+        self._leave_loading()
         if self.model_state is not ModelState.FAILED:
             self.model_state = ModelState.GONE
+        await self.engine.unload()
+
+    def _leave_loading(self) -> None:
+        """Whatever is being loaded concerns nobody any more."""
+        self._past_loads += self.model_state is ModelState.LOADING
+        self.loading = None
 
     @property
     def context_used(self) -> int:
@@ -395,8 +401,10 @@ class ChatSession:
     async def handle(self, event: Event) -> None:
         """Take an event in."""
         match event:
-            case Loading() | Loaded() | Failed(request_id=None) if self._is_past(event):
+            case Loading() if self._past_loads:
                 pass
+            case Loaded() | Failed(request_id=None) if self._past_loads:
+                self._past_loads -= 1
             case Loading():
                 self.model_state, self.loading = ModelState.LOADING, event
             case Loaded(model=model):
@@ -415,13 +423,6 @@ class ChatSession:
                 await self._take(event)
             case Progress() | Eased() | ConsentWanted() | TextDelta() | Finished() | Failed():
                 await self._take(event)
-
-    def _is_past(self, event: Loading | Loaded | Failed) -> bool:
-        """Whether it tells of a load that was stopped, or that another one came after."""
-        if isinstance(event, Loading):
-            return self._is_loading_stopped or self._loads > 1
-        self._loads = max(0, self._loads - 1)  # an engine loads by itself after a crash
-        return self._is_loading_stopped or self._loads > 0
 
     async def _take(self, event: _OfTurn) -> None:
         turn = next((t for t in self.turns if t.request_id == event.request_id), None)

@@ -133,7 +133,15 @@ class Asked:
 
 
 def measure_ladder(tell: Tell) -> None:
-    """Ask all cases; tell a row for each."""
+    """Ask all cases; tell a row for each.
+
+    Raises:
+        UsageError: there is no GPU.
+    """
+    from glm4v_tui.inference.placement import require_cuda
+
+    title = "The memory of a GPU is to run out, and there is none"
+    require_cuda(title, "or run this on a machine with a GPU.")
     with tempfile.TemporaryDirectory() as home:
         folder = make_checkpoint(Path(home) / "random", Size())
         for case in CASES:

@@ -72,7 +72,16 @@ class Wishes(msgspec.Struct, frozen=True):
 
 
 def measure_memory(wishes: Wishes, tell: Tell) -> None:
-    """Make the shapes one after the other and measure their rows."""
+    """Make the shapes one after the other and measure their rows.
+
+    Raises:
+        UsageError: there is no GPU, and the CPU was not asked for.
+    """
+    if wishes.device == "cuda":
+        from glm4v_tui.inference.placement import require_cuda
+
+        title = "The memory of a GPU is to be measured, and there is none"
+        require_cuda(title, "or measure with --device cpu.")
     end = time.monotonic() + wishes.seconds
     for shape in wishes.shapes:
         if time.monotonic() >= end:

@@ -64,7 +64,11 @@ def measure_speed(wishes: SpeedWishes, tell: Tell) -> None:
 def _settled(wishes: SpeedWishes) -> SpeedWishes:
     import torch
 
+    from glm4v_tui.inference.placement import require_cuda
+
     device = wishes.device
+    if device == "cuda":
+        require_cuda("A GPU is to be measured, and there is none", "or measure with --device cpu.")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if not wishes.model:

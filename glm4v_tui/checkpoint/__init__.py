@@ -4,7 +4,6 @@ Only small JSON files and the headers of the safetensors files are read, so this
 milliseconds for any size and needs no model library.
 """
 
-from glm4v_tui.checkpoint.cached import CachedModel, cached_models
 from glm4v_tui.checkpoint.kind import context_length, loadable_model_types, read_config
 from glm4v_tui.checkpoint.problem import Problem
 from glm4v_tui.checkpoint.report import CheckpointReport, inspect_checkpoint
@@ -21,12 +20,10 @@ from glm4v_tui.checkpoint.weights import tensor_bytes, tensor_entries
 
 __all__ = [
     "MAIN",
-    "CachedModel",
     "CheckpointReport",
     "ModelSource",
     "Problem",
     "TensorEntry",
-    "cached_models",
     "cached_snapshot",
     "context_length",
     "hub_name",

@@ -225,7 +225,7 @@ class _Batch:
             if error is self._load_error or isinstance(error, _FATAL):
                 raise (self._load_error or error) from error
             self._output.write(self._records.of_error(number, path, error))
-            self._failed(number, error)
+            self._failed(number, path, error)
             return
         if judged is None:
             self._skipped += 1
@@ -233,14 +233,15 @@ class _Batch:
             return
         self._output.write(self._records.of(number, path, judged))
         if (problem := result_error(judged)) is not None:
-            self._failed(number, problem)
+            self._failed(number, path, problem)
             return
         self._failed_in_row = 0
         self._progress.step(asked=not judged.is_stored)
 
-    def _failed(self, number: int, error: GlmError) -> None:
+    def _failed(self, number: int, path: Path, error: GlmError) -> None:
         """Go on, unless that is of no use or was not wanted."""
         told = self._records.told(number, error)
+        self._progress.say(self._records.line_of(number, path, error))
         self._first_error = self._first_error or told
         self._progress.step(asked=isinstance(error, EngineError), failed=True)
         self._failed_in_row = self._failed_in_row + 1 if isinstance(error, EngineError) else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from glm4v_tui.errors import GlmError, ResultError
+from glm4v_tui.plain import plain_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +64,11 @@ class Records:
         if not self._task.is_private:
             return error
         return type(error)(error.title, f"Image number {number} of this run.", "")
+
+    def line_of(self, number: int, path: Path, error: GlmError) -> str:
+        """A failure in a line for people: which image, and what is wrong with it."""
+        name = f"image number {number}" if self._task.is_private else str(path)
+        return plain_line(f"failed: {name}: {error.title}")
 
     def _head(self, number: int, path: Path, digest: str | None) -> dict[str, Any]:
         place = {} if self._task.is_private else {"path": str(path)}

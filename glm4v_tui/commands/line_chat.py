@@ -97,6 +97,7 @@ class _LineChat:
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()
         self._event_taken = asyncio.Event()
         self._is_interrupted = False
+        self._is_piped = not sys.stdin.isatty()
 
     async def run(self, images: list[Path], *, resume: bool) -> int:
         loop = asyncio.get_running_loop()
@@ -113,8 +114,8 @@ class _LineChat:
             _say(f"{EMBEDDED} /model NAME loads another: a folder or a hub id.")
         await self._session.load(self._model)
         threading.Thread(target=self._read_lines, args=(loop,), daemon=True).start()
-        while (line := await self._lines.get()) is not None and line.strip() != "/quit":
-            await self._obey(line.strip())
+        while (line := await self._next_line()) is not None and line != "/quit":
+            await self._obey(line)
         if not self._is_interrupted:
             await self._answered()
         self._is_leaving = True
@@ -147,13 +148,31 @@ class _LineChat:
         else:
             self._is_interrupted = True
             self._lines.put_nowait(None)
+            self._event_taken.set()
+
+    async def _next_line(self) -> str | None:
+        """What is to be done next. The lines of a pipe are a script, whose end none of them waits
+        to see: each begins when what came before it is over."""
+        line = await self._lines.get()
+        if self._is_piped:
+            await self._answered()
+        return None if line is None or self._is_interrupted else line.strip()
 
     async def _answered(self) -> None:
-        """Let the questions that came through a pipe be answered before leaving."""
-        never = {ModelState.NONE, ModelState.FAILED}
-        while not self._session.is_idle and self._session.model_state not in never:
+        """Wait until all questions are answered, as far as they can be; in a pipe also until the
+        model is there that a line has named."""
+        while (self._is_answering or self._is_switching) and not self._is_interrupted:
             self._event_taken.clear()
             await self._event_taken.wait()
+
+    @property
+    def _is_answering(self) -> bool:
+        never = {ModelState.NONE, ModelState.FAILED}
+        return not self._session.is_idle and self._session.model_state not in never
+
+    @property
+    def _is_switching(self) -> bool:
+        return self._is_piped and self._models.is_loading
 
     # What the user writes -------------------------------------------------------------------
 
@@ -322,6 +341,7 @@ class _LineChat:
 
     def _follow(self, turn: Turn) -> None:
         """Write the lines of the answer that are complete, and the rest when it is over."""
+        self._event_taken.set()
         if turn.state is TurnState.READING:
             if turn.request_id not in self._read:
                 self._read.add(turn.request_id)

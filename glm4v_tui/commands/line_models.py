@@ -6,7 +6,16 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from glm4v_tui.errors import GlmError
-from glm4v_tui.models import ModelDesk, Offer, Origin, gather, look_at, remember, require_loadable
+from glm4v_tui.models import (
+    ModelDesk,
+    Offer,
+    Origin,
+    gather,
+    look_at,
+    remember,
+    require_again,
+    require_loadable,
+)
 from glm4v_tui.models import words as say
 from glm4v_tui.plain import plain_line
 from glm4v_tui.session import ModelState
@@ -40,6 +49,8 @@ class LineModels:
         """Named once though it does not fit; named again it is loaded."""
         self._good: LoadModel | None = None
         self._before: LoadModel | None = None
+        self._begun: LoadModel | None = None
+        """What a line had loaded last."""
         self.memory: MemoryReading | None = None
         """What the model's process said of itself last."""
 
@@ -61,8 +72,19 @@ class LineModels:
         """``/back``: the model before."""
         if self._before is None or self._before == self._session.command:
             self._tell("There was no other model before this one.")
+            return
+        try:
+            await asyncio.to_thread(require_again, self._before)
+        except GlmError as error:
+            self._tell(str(error))
         else:
             await self._begin(self._before)
+
+    @property
+    def is_loading(self) -> bool:
+        """What a line has named is on its way."""
+        session = self._session
+        return session.model_state is ModelState.LOADING and session.command is self._begun
 
     @property
     def is_downloading(self) -> bool:
@@ -163,6 +185,7 @@ class LineModels:
     async def _begin(self, command: LoadModel) -> None:
         if self._good is not None and self._good != command:
             self._before = self._good
+        self._begun = command
         await self._session.load(command)
 
 

@@ -47,7 +47,7 @@ GPU_ROWS = (
     Row(
         "out-of-memory",
         rf"{RAISED}(?:MemoryError|OutOfMemoryError)\b|not enough memory|can't allocate memory"
-        r"|Cannot allocate memory|std::bad_alloc",
+        r"|Cannot allocate memory|std::bad_alloc|failed to map segment from shared object",
         "The memory did not suffice",
         "The host's memory, or the process's share of it, is used up.",
         "Start with a smaller --precision (glm4v-tui plan MODEL says what each takes), ask about "

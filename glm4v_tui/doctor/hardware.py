@@ -23,6 +23,8 @@ def check() -> Iterator[Finding]:
     yield from check_gpus(report)
     yield from check_build(torch_build(), report)
     yield _ram(gpu.read_host())
+    if (limit := gpu.limit_words()) is not None:
+        yield _finding("address space", Status.WARN, *limit)
 
 
 def check_gpus(report: gpu.GpuReport) -> Iterator[Finding]:

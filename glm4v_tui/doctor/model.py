@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glm4v_tui import demo, gpu
-from glm4v_tui.doctor import hub
+from glm4v_tui.doctor import hub, tensors
 from glm4v_tui.doctor.finding import Finding, Status
 from glm4v_tui.errors import GlmError
 
@@ -39,7 +39,10 @@ def check(name: str, device: str = "auto") -> Iterator[Finding]:
         yield from hub.check(source)
         return
     report = inspect_checkpoint(Path(source.folder))
-    if report.is_loadable:
+    lacking = tensors.check(Path(source.folder)) if report.is_loadable else None
+    if lacking is not None:
+        yield lacking
+    elif report.is_loadable:
         yield _finding("model", Status.OK, f"{source.name}: {_what_it_is(report)}")
         yield _room(report, device)
     for problem in report.problems:

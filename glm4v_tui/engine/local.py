@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from glm4v_tui.engine.ending import AGAIN, Ending, ending_of
 from glm4v_tui.engine.engine import Engine
 from glm4v_tui.engine.process import WorkerProcess
 from glm4v_tui.engine.protocol import (
@@ -31,8 +32,6 @@ from glm4v_tui.engine.wire import BrokenStreamError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
     from pathlib import Path
-
-_AGAIN = "The conversation is kept. Ask again: the model is then loaded anew."
 
 
 class LocalEngine(Engine):
@@ -117,7 +116,8 @@ class LocalEngine(Engine):
             self._worker.send(Consent(request_id, is_given))
 
     async def unload(self) -> None:
-        await self._stop_worker("The model was unloaded")
+        async with self._changing:  # a load that has just begun is to end, not to go on afterwards
+            await self._stop_worker("The model was unloaded")
 
     async def close(self) -> None:
         await self._stop_worker("The program ends")
@@ -155,7 +155,8 @@ class LocalEngine(Engine):
             worker.kill()
             await worker.wait()
             detail = f"its messages became unreadable: {error}"
-        self._note_end(worker, detail)
+        last_words = await asyncio.to_thread(worker.last_words)
+        self._note_end(worker, detail, last_words)
 
     async def _watch(self, worker: WorkerProcess) -> None:
         """Tell when nothing is heard: a stopped or hung process keeps its socket open."""
@@ -184,15 +185,14 @@ class LocalEngine(Engine):
                 self._is_loading = False
         self._events.put_nowait(event)
 
-    def _note_end(self, worker: WorkerProcess, detail: str) -> None:
+    def _note_end(self, worker: WorkerProcess, detail: str, last_words: str) -> None:
         if worker is self._worker:
             self._worker = None
-            body, self._killed_why = self._killed_why, ""
-            if not body:
-                body = f"{detail[0].upper()}{detail[1:]}."
-                if "SIGKILL" in detail:
-                    body += " When memory runs out, the system ends processes this way."
-            self._fail_what_runs(FailureKind.WORKER_DIED, "The model's process ended", body, _AGAIN)
+            why, self._killed_why = self._killed_why, ""
+            ending = ending_of(detail, last_words)
+            if why:
+                ending = Ending("The model's process ended", why, AGAIN)
+            self._fail_what_runs(FailureKind.WORKER_DIED, *ending)
         self._events.put_nowait(WorkerExited(detail, expected=worker.ending_expected))
 
     def _fail_what_runs(self, kind: FailureKind, title: str, body: str, remedy: str) -> None:

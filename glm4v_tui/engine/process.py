@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from glm4v_tui.engine import wire
 from glm4v_tui.engine.protocol import DropImage, PutImage
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 WORKER_MODULE = "glm4v_tui.engine.worker"
 _CHUNK_BYTES = 1 << 16
+_LAST_WORDS_BYTES = 1 << 13
+"""A traceback or two: what is further up is of something that it has survived."""
 _LEAVE_S = 2.0
 """What a worker gets to leave by itself before it is killed."""
 
@@ -33,9 +35,12 @@ class WorkerProcess:
     through this side: when the socket closes it ends itself.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, sock: socket.socket) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, sock: socket.socket, log: _Log | None = None
+    ) -> None:
         self._process = process
         self._sock = sock
+        self._log = log
         self._reader = wire.event_reader()
         self._outgoing: asyncio.Queue[Command] = asyncio.Queue()
         self._writer = asyncio.create_task(self._write())
@@ -50,6 +55,7 @@ class WorkerProcess:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         with _open_log(log_file) as log, theirs:
+            begun = _Log(log_file, os.fstat(log).st_size) if log_file and log >= 0 else None
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", WORKER_MODULE, str(theirs.fileno())),
                 stdin=subprocess.DEVNULL,
@@ -58,7 +64,7 @@ class WorkerProcess:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
-        return cls(process, ours)
+        return cls(process, ours, begun)
 
     @property
     def pid(self) -> int:
@@ -92,6 +98,10 @@ class WorkerProcess:
                 return []
             events = self._reader.feed(data)
         return events
+
+    def last_words(self) -> str:
+        """The end of what it wrote to its log; empty when there is none. Blocks."""
+        return self._log.end() if self._log is not None else ""
 
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -130,6 +140,22 @@ class WorkerProcess:
         except (TypeError, ValueError, OverflowError):
             self.kill()  # nothing more can be said to it; its end tells everybody who waits
             raise
+
+
+class _Log(NamedTuple):
+    """The log that one worker after the other writes to, and where this one began."""
+
+    file: Path
+    start: int
+
+    def end(self) -> str:
+        try:
+            with self.file.open("rb") as stream:
+                size = stream.seek(0, os.SEEK_END)
+                stream.seek(max(self.start, size - _LAST_WORDS_BYTES))
+                return stream.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ All functions that read block (0.01-0.2 ms, some 15 ms the first time): call the
 
 from glm4v_tui.gpu.abilities import GpuAbility, read_abilities
 from glm4v_tui.gpu.host import HostMemory, process_memory, read_host
+from glm4v_tui.gpu.limits import address_space_limit, limit_words
 from glm4v_tui.gpu.nvml import GpuMonitor, read_gpus
 from glm4v_tui.gpu.readings import GpuReading, GpuReport, gpus_of, same_device, visible_gpus
 
@@ -15,7 +16,9 @@ __all__ = [
     "GpuReading",
     "GpuReport",
     "HostMemory",
+    "address_space_limit",
     "gpus_of",
+    "limit_words",
     "process_memory",
     "read_abilities",
     "read_gpus",

@@ -6,7 +6,7 @@ library is imported when one of these functions runs, and no model library ever 
 """
 
 from glm4v_tui.hub.cache import CachedModel, CachedRevision, cache_folder, cached_models
-from glm4v_tui.hub.pulling import Pulled, Pulling, pull
+from glm4v_tui.hub.pulling import Pulled, Pulling, look_ahead, pull
 from glm4v_tui.hub.remote import RemoteFile, Repository, hub_json, look_up
 from glm4v_tui.hub.removing import remove_model
 from glm4v_tui.hub.selection import wanted_files
@@ -26,6 +26,7 @@ __all__ = [
     "cache_folder",
     "cached_models",
     "hub_json",
+    "look_ahead",
     "look_up",
     "pull",
     "remove_model",

@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from glm4v_tui.checkpoint import CheckpointReport, inspect_checkpoint
+from glm4v_tui.checkpoint import MAIN, CheckpointReport, inspect_checkpoint
+from glm4v_tui.paths import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,27 +38,61 @@ class CachedRevision(msgspec.Struct, frozen=True):
         return self.report.is_loadable
 
 
-class CachedModel(msgspec.Struct, frozen=True):
-    """A repository in the cache."""
+@dataclass(frozen=True)
+class CachedModel:
+    """A repository that the cache has something of, whole or not.
+
+    Name and folder cost nothing; what else there is to know is read when it is asked for, once.
+    """
 
     hub_id: str
     folder: str
-    nbytes: int
-    """On this disk, partial downloads included."""
-    partial: int
-    """Bytes of downloads that were not finished."""
-    revisions: tuple[CachedRevision, ...]
+
+    @property
+    def main(self) -> str | None:
+        """The snapshot that ``main`` leads to, which is loaded for an id alone; None when not even
+        that was begun."""
+        try:
+            commit = Path(self.folder, "refs", MAIN).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):
+            return None
+        snapshot = Path(self.folder, "snapshots", commit)
+        return str(snapshot) if commit and snapshot.is_dir() else None
+
+    @cached_property
+    def revisions(self) -> tuple[CachedRevision, ...]:
+        return tuple(_revisions(Path(self.folder)))
+
+    @property
+    def nbytes(self) -> int:
+        """On this disk, partial downloads included."""
+        return sum(self._sizes.values())
+
+    @property
+    def partial(self) -> int:
+        """Bytes of downloads that were not finished."""
+        return sum(size for file, size in self._sizes.items() if file.name.endswith(PARTIAL))
 
     @property
     def is_whole(self) -> bool:
         return any(revision.is_whole for revision in self.revisions)
 
+    @cached_property
+    def _sizes(self) -> dict[Path, int]:
+        return {file: file.lstat().st_size for file in _files(Path(self.folder))}
+
 
 def cache_folder() -> Path:
-    """Where huggingface_hub keeps models."""
-    from huggingface_hub.constants import HF_HUB_CACHE
+    """Where huggingface_hub keeps models, by the environment that it reads itself.
 
-    return Path(HF_HUB_CACHE)
+    Importing the library for that takes longer than listing a cache of 200 models.
+    """
+    home = _path("HF_HOME", str(_path("XDG_CACHE_HOME", "~/.cache") / "huggingface"))
+    return _path("HF_HUB_CACHE", os.environ.get("HUGGINGFACE_HUB_CACHE", str(home / "hub")))
+
+
+def _path(variable: str, default: str) -> Path:
+    return Path(os.path.expandvars(expanded(os.environ.get(variable, default))))
 
 
 def repository_folder(hub_id: str) -> Path:
@@ -62,19 +100,16 @@ def repository_folder(hub_id: str) -> Path:
 
 
 def cached_models() -> tuple[CachedModel, ...]:
-    """All models of the cache by name, whole or not."""
+    """All models of the cache by the names of its folders, whole or not."""
     try:
-        folders = sorted(cache_folder().glob(f"{_PREFIX}*"))
+        folders = sorted(cache_folder().glob(f"{_PREFIX}*--*"))
     except OSError:
         return ()
     return tuple(cached_model(folder) for folder in folders if folder.is_dir())
 
 
 def cached_model(folder: Path) -> CachedModel:
-    hub_id = folder.name.removeprefix(_PREFIX).replace("--", "/", 1)
-    sizes = {file: file.lstat().st_size for file in _files(folder)}
-    partial = sum(size for file, size in sizes.items() if file.name.endswith(PARTIAL))
-    return CachedModel(hub_id, str(folder), sum(sizes.values()), partial, tuple(_revisions(folder)))
+    return CachedModel(folder.name.removeprefix(_PREFIX).replace("--", "/", 1), str(folder))
 
 
 def _revisions(folder: Path) -> Iterator[CachedRevision]:

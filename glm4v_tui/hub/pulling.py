@@ -52,6 +52,30 @@ class Pulled(msgspec.Struct, frozen=True):
     """Bytes that came over the network."""
 
 
+def look_ahead(hub_id: str, revision: str = MAIN) -> Pulling:
+    """Find out what a download would fetch, and whether it can be had and used at all.
+
+    Only small settings files come over the network.
+
+    Raises:
+        CheckpointError: no such model, one of a kind that cannot be loaded, no room on the disk.
+        Exception: whatever huggingface_hub raises; :func:`glm4v_tui.diagnosis.explain` puts it
+            into words.
+    """
+    repository = look_up(hub_id, revision)
+    files = wanted_files(
+        repository, lambda name: hub_json(hub_id, name, revision=repository.commit)
+    )
+    problem = kind_problem(hub_json(hub_id, CONFIG, revision=repository.commit))
+    if problem is not None:
+        raise CheckpointError(problem.title, problem.body, problem.remedy)
+    store = _Store(repository)
+    here = sum(store.bytes_of(file) for file in files)
+    total = sum(file.size for file in files)
+    _require_room(store.folder, total - here)
+    return Pulling(repository, files, total, here)
+
+
 def pull(
     hub_id: str,
     revision: str = MAIN,
@@ -75,23 +99,14 @@ def pull(
         Exception: whatever huggingface_hub raises; :func:`glm4v_tui.diagnosis.explain` puts it
             into words.
     """
-    repository = look_up(hub_id, revision)
-    files = wanted_files(
-        repository, lambda name: hub_json(hub_id, name, revision=repository.commit)
-    )
-    problem = kind_problem(hub_json(hub_id, CONFIG, revision=repository.commit))
-    if problem is not None:
-        raise CheckpointError(problem.title, problem.body, problem.remedy)
-    store = _Store(repository)
-    here = sum(store.bytes_of(file) for file in files)
-    total = sum(file.size for file in files)
-    _require_room(store.folder, total - here)
-    on_start(Pulling(repository, files, total, here))
-    counter = _Counter(here, total, on_bytes)
-    store.fetch(files, counter, stop or threading.Event())
-    store.link(files)
+    pulling = look_ahead(hub_id, revision)
+    on_start(pulling)
+    store = _Store(pulling.repository)
+    counter = _Counter(pulling.here, pulling.total, on_bytes)
+    store.fetch(pulling.files, counter, stop or threading.Event())
+    store.link(pulling.files)
     inspect_checkpoint(store.snapshot).require_loadable()
-    return Pulled(str(store.snapshot), repository, counter.fetched)
+    return Pulled(str(store.snapshot), pulling.repository, counter.fetched)
 
 
 class _Counter:

@@ -24,10 +24,10 @@ def remove_model(model: CachedModel) -> int:
     Raises:
         CheckpointError: its folder is not one of the cache's own, or cannot be deleted.
     """
-    folder = _own_folder(model)
+    folder, freed = _own_folder(model), model.nbytes
     _guarded(folder, lambda: shutil.rmtree(folder))
     shutil.rmtree(cache_folder() / ".locks" / folder.name, ignore_errors=True)
-    return model.nbytes
+    return freed
 
 
 def bytes_of_revision(model: CachedModel, revision: CachedRevision) -> int:

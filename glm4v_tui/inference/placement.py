@@ -85,14 +85,23 @@ def choose_placement(
 def _wants_cuda(device: str) -> bool:
     if device not in ("auto", "cuda", "cpu"):
         raise UsageError(f"Unknown device {device!r}", "", "Choose one of: auto, cuda, cpu.")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("CUDA was asked for and is not to be had", _why_no_cuda(), _NO_CUDA_REMEDY)
+    if device == "cuda":
+        require_cuda("CUDA was asked for and is not to be had", "or start with --device cpu.")
     return device != "cpu" and torch.cuda.is_available()
 
 
-_NO_CUDA_REMEDY = (
-    "Check that nvidia-smi lists a GPU and that torch is a CUDA build "
-    "(glm4v-tui doctor tells), or start with --device cpu."
+def require_cuda(title: str, otherwise: str) -> None:
+    """Args: otherwise: what can be done without a GPU, as the end of the remedy.
+
+    Raises:
+        UsageError: torch has no GPU to compute on.
+    """
+    if not torch.cuda.is_available():
+        raise UsageError(title, _why_no_cuda(), f"{_CHECK_CUDA} {otherwise}")
+
+
+_CHECK_CUDA = (
+    "Check that nvidia-smi lists a GPU and that torch is a CUDA build (glm4v-tui doctor tells),"
 )
 
 

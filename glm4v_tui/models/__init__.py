@@ -7,7 +7,7 @@ the memory plan's (:mod:`glm4v_tui.plan`).
 
 from glm4v_tui.models.desk import ModelDesk
 from glm4v_tui.models.gathering import Gathered, gather
-from glm4v_tui.models.looks import Look, look_at, require_loadable
+from glm4v_tui.models.looks import Look, look_at, require_again, require_loadable
 from glm4v_tui.models.machine import Machine, read_machine
 from glm4v_tui.models.offers import Offer, Origin
 from glm4v_tui.models.outlook import Choice, Outlook
@@ -26,5 +26,6 @@ __all__ = [
     "look_at",
     "read_machine",
     "remember",
+    "require_again",
     "require_loadable",
 ]

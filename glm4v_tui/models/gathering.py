@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from glm4v_tui.checkpoint import cached_models
 from glm4v_tui.errors import GlmError
+from glm4v_tui.hub import cached_models
 from glm4v_tui.models.machine import Machine, read_machine
 from glm4v_tui.models.outlook import planned
 from glm4v_tui.models.recent import recent_models
@@ -45,5 +45,5 @@ def gather(held: MemoryReading | None) -> Gathered:
         problem = error
     except OSError as error:
         problem = GlmError("The settings cannot be read", str(error))
-    cached = {model.hub_id: model.folder for model in cached_models()}
+    cached = {model.hub_id: model.main for model in cached_models()}
     return Gathered(recent_models(), cached, precisions, read_machine(held), problem)

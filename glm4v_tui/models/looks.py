@@ -16,6 +16,8 @@ from glm4v_tui.plan import Shape, known_shape, shape_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from glm4v_tui.engine.protocol import LoadModel
+
 
 class Look(msgspec.Struct, frozen=True):
     """What is known of an offer once it was looked at."""
@@ -57,7 +59,10 @@ def look_at(offer: Offer, cached: Mapping[str, str | None]) -> Look:
 
 
 def require_loadable(look: Look) -> None:
-    """Check a folder once more, in all that a load needs. Blocks as :func:`look_at`.
+    """Check a model once more, in all that a load needs, before the present one goes for it.
+
+    Blocks: on a folder as :func:`look_at`; for what has to be downloaded until the hub has told
+    that it is there, or some seconds have passed.
 
     Raises:
         GlmError: it cannot be loaded.
@@ -66,6 +71,40 @@ def require_loadable(look: Look) -> None:
         inspect_checkpoint(Path(look.offer.folder)).require_loadable()
     elif look.problem is not None and not look.needs_download:
         raise look.problem
+    elif look.offer.origin in {Origin.CACHED, Origin.HUB}:
+        _require_on_hub_unless_here(look.offer.model)
+
+
+def require_again(command: LoadModel) -> None:
+    """Check that what was loaded once can be loaded now. Blocks as :func:`require_loadable`.
+
+    Raises:
+        GlmError: it cannot.
+    """
+    if is_model_name(command.model):  # what a script plays has no files
+        require_loadable(look_at(Offer(command.model, Origin.TYPED), {}))
+
+
+def is_model_name(name: str) -> bool:
+    """Whether a name is that of files: a folder, told absolutely, or a hub id."""
+    return name.startswith("/") or is_hub_id(name)
+
+
+def _require_on_hub_unless_here(name: str) -> None:
+    """What is whole in the cache needs no hub."""
+    source = resolve_model(name)
+    if source.folder is not None or source.hub_id is None:
+        return
+    from glm4v_tui.diagnosis import explain
+    from glm4v_tui.hub import look_ahead
+
+    try:
+        look_ahead(source.hub_id, source.revision)
+    except Exception as error:
+        raise explain(error, f"asking the hub for {source.hub_id}", _CHECK_HUB) from error
+
+
+_CHECK_HUB = "glm4v-tui doctor checks the connection to the hub."
 
 
 def _what_is_meant(offer: Offer, cached: Mapping[str, str | None]) -> Offer:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from glm4v_tui.checkpoint import is_hub_id
 from glm4v_tui.demo import CHECKPOINT
+from glm4v_tui.models.looks import is_model_name
 from glm4v_tui.state import RecentModel, load_state, update_state
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def remember(command: LoadModel) -> None:
     """Note that a model was loaded. Blocks. The embedded one is always offered, and how it was
     loaded is not worth a line."""
     name = command.model
-    if name == str(CHECKPOINT) or not (name.startswith("/") or is_hub_id(name)):
+    if name == str(CHECKPOINT) or not is_model_name(name):
         return
     last = RecentModel(name, command.precision, command.device)
     others = (one for one in recent_models() if one.model != name)

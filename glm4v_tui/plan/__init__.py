@@ -6,6 +6,7 @@ files, and formulas whose constants are all in :mod:`glm4v_tui.plan.figures`.
 
 from glm4v_tui.plan.choosing import Deployment, choose, recommended, usual_load
 from glm4v_tui.plan.known import KNOWN, known_shape
+from glm4v_tui.plan.lacking import Lacking, find_lacking
 from glm4v_tui.plan.memory import Load, Plan, plans
 from glm4v_tui.plan.question import question_bytes
 from glm4v_tui.plan.reading import shape_from, shape_of
@@ -20,6 +21,7 @@ __all__ = [
     "PRECISIONS",
     "Deployment",
     "Gpu",
+    "Lacking",
     "Load",
     "Part",
     "PartBytes",
@@ -29,6 +31,7 @@ __all__ = [
     "Split",
     "Tower",
     "choose",
+    "find_lacking",
     "known_shape",
     "plans",
     "question_bytes",

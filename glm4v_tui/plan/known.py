@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from glm4v_tui.plan.configs import GLM_FAMILY, Config, language_of, vision_of
 from glm4v_tui.plan.layouts import glm_weights, original_weights
 from glm4v_tui.plan.shape import Shape
+
+if TYPE_CHECKING:
+    from glm4v_tui.plan.shape import Language, Vision, Weight
 
 _GLM_41V: Config = {
     "model_type": "glm4v",
@@ -83,10 +88,14 @@ def built_shape(name: str, config: Config) -> Shape:
     """The shape of a checkpoint of a known family, from its configuration alone."""
     text, vision = language_of(config), vision_of(config, {})
     kind = str(config["model_type"])
-    if kind in GLM_FAMILY:
-        assert vision is not None
-        weights = glm_weights(config, text, vision)
-    else:
-        weights = original_weights(text, vision)
+    weights = built_weights(config, text, vision)
     source = "its published sizes, which this program knows"
     return Shape(name, kind, weights, text, vision, source=source)
+
+
+def built_weights(config: Config, text: Language, vision: Vision | None) -> tuple[Weight, ...]:
+    """All tensors of a checkpoint of a known family."""
+    if config["model_type"] in GLM_FAMILY:
+        assert vision is not None
+        return glm_weights(config, text, vision)
+    return original_weights(text, vision)

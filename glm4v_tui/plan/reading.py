@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PROCESSOR = "preprocessor_config.json"
 _FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
-_ORIGINAL_TABLE = "transformer.rotary_pos_emb.inv_freq"
+ORIGINAL_TABLE = "transformer.rotary_pos_emb.inv_freq"
 """Saved by the original, and read by nobody."""
 
 
@@ -53,7 +53,7 @@ def shape_from(
     stored = sum(entry.nbytes for entry in entries.values())
     floats = sum(entry.nbytes for entry in entries.values() if entry.dtype in _FLOATS)
     weights = _grouped(entries)
-    is_tied = _says_tied(config) or not any(weight.part is Part.HEAD for weight in weights)
+    is_tied = says_tied(config) or not any(weight.part is Part.HEAD for weight in weights)
     if is_tied:  # a head that is saved all the same is not loaded
         weights = tuple(weight for weight in weights if weight.part is not Part.HEAD)
     return Shape(
@@ -69,7 +69,8 @@ def shape_from(
     )
 
 
-def _says_tied(config: Config) -> bool:
+def says_tied(config: Config) -> bool:
+    """Whether the head is to be the embedding."""
     text = config.get("text_config")
     nested = text if isinstance(text, dict) else {}
     return bool(config.get("tie_word_embeddings") or nested.get("tie_word_embeddings"))
@@ -80,7 +81,7 @@ def _grouped(entries: Mapping[str, TensorEntry]) -> tuple[Weight, ...]:
     alike = Counter(
         (part_of(name), entry.shape, is_matrix(name, entry.shape), entry.nbytes)
         for name, entry in entries.items()
-        if name != _ORIGINAL_TABLE
+        if name != ORIGINAL_TABLE
     )
     return tuple(
         Weight(part, shape, matrix, count, stored)

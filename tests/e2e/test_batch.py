@@ -193,6 +193,19 @@ def test_an_image_that_fails_is_a_record_and_is_tried_again(batch):
     assert all(one["error"] is None for one in batch.records())
 
 
+def test_images_that_fail_are_named_as_they_come_and_counted_at_the_end(batch):
+    batch.draw(3)
+    (batch.images / "2.png").write_text("no image")
+    (batch.images / "4\x1b[31m\n.png").write_text("no image either")
+    done = batch.run()
+    lines = done.stderr.splitlines()
+    named = [line for line in lines if line.startswith("failed: ")]
+    assert named == [f"failed: {batch.images / name}: Not an image" for name in ("2.png", "4 .png")]
+    assert lines[-1] == "4 lines written, 2 of them with the reason of a failure."
+    assert "\x1b" not in done.stderr
+    assert "failed: " not in batch.run("--force", "--quiet").stderr
+
+
 def test_on_a_read_only_disk_the_output_is_written_and_that_is_told(batch):
     if subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
         pytest.skip("needs a mount of its own")
@@ -241,6 +254,7 @@ def test_a_private_task_writes_no_path(batch):
     done = batch.run(task="secret")
     assert done.returncode == 3
     told = batch.file.read_text() + done.stderr + done.stdout
+    assert "failed: image number 3: Not an image" in done.stderr
     assert "png" not in told
     assert str(batch.stage.folder) not in told
     assert batch.records()[2]["error"]["body"] == "Image number 3 of this run."

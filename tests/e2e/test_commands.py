@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fake_hub import serving
+
 from .terminal import environment, program
 
 
@@ -227,6 +229,20 @@ def test_a_reader_that_leaves_is_no_failure(stage, picture):
     assert b"BrokenPipe" not in said
 
 
+def test_a_limit_on_the_address_space_is_told_with_what_lifts_it(stage, picture):
+    asking = program("ask", picture, "-q", "What?")
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -v 1500000 && exec "$@"', "sh", *asking],
+        capture_output=True,
+        text=True,
+        env=environment(stage.folder),
+        timeout=60,
+    )
+    assert done.returncode == 4
+    assert "1.4 GiB (ulimit -v)" in done.stderr
+    assert "ulimit -v unlimited" in done.stderr
+
+
 # --plain ----------------------------------------------------------------------------------------
 
 
@@ -263,18 +279,74 @@ def test_plain_obeys_commands(stage, run, picture):
     assert "Traceback" not in done.stderr
 
 
-def test_plain_lists_models_and_switches(stage, run):
-    lines = ["/model", "one", "/model owner/new", "two", "/back", "/model 1 int8", "/model none"]
-    script = stage.script("Yes.", "No.")
-    done = run(
-        "--plain", "--scripted", script, stdin="\n".join(lines), HF_HUB_CACHE=str(stage.folder)
+def test_plain_obeys_the_lines_of_a_pipe_in_their_order(stage, run):
+    slow = {"text": "one two three", "tokens_per_s": 20}
+    script = stage.script(slow, "Again.", load_s=0.2)
+    lines = ["count", "/again", "/new", "/undo", "/model none", "/new"]
+    done = run("--plain", "--scripted", script, stdin="\n".join(lines))
+    said = [line for line in done.stdout.splitlines() if "Loading" not in line]
+    assert said[2:] == [
+        *("Reading the question.", "one two three", "Reading the question.", "Again."),
+        *("A new conversation. /undo brings the old one back.", "Brought back."),
+        *("This names no model", "'none' is neither a folder here nor a hub id."),
+        "A hub id has an owner and a name, such as zai-org/GLM-4.1V-9B-Thinking.",
+        "A new conversation. /undo brings the old one back.",
+    ]
+
+
+def test_an_interrupt_ends_a_pipe_whose_model_is_still_loading(stage):
+    chat = subprocess.Popen(
+        program("--plain", "--scripted", stage.script("Yes.", load_s=900)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(stage.folder),
     )
+    with chat:
+        chat.stdin.write("what is it\n/new\nand now\n")
+        chat.stdin.close()
+        while "Loading" not in chat.stdout.readline():
+            pass
+        chat.send_signal(signal.SIGINT)
+        assert chat.wait(20) == 130
+        assert "new conversation" not in chat.stdout.read()
+
+
+def test_plain_lists_models_and_switches(stage, run, tiny_glm4v):
+    lines = ["/model", "one", "/model owner/tiny", "two", "/back", "/model 1 int8", "/model none"]
+    script = stage.script("Yes.", "No.")
+    with serving(tiny_glm4v) as hub:
+        done = run(
+            *("--plain", "--scripted", script),
+            stdin="\n".join(lines),
+            **environment_of_hub(hub, stage),
+        )
     said = done.stdout.splitlines()
     assert "2. the embedded model, comes along, 0.03 GB" in said
     assert "4. zai-org/GLM-4.1V-9B-Thinking, not downloaded, 20.6 GB" in said
-    assert "owner/new is downloaded first; what is here already is kept. Ctrl+C stops it." in said
+    assert "owner/tiny is downloaded first; what is here already is kept. Ctrl+C stops it." in said
+    assert said.index("Yes.") < said.index("Ready: tiny, none, none.") < said.index("No.")
     assert "This names no model" in said
     assert "Another model was chosen" not in done.stdout
+
+
+def environment_of_hub(hub, stage):
+    return {"HF_ENDPOINT": hub.url, "HF_HOME": str(stage.folder / "hf"), "HF_HUB_OFFLINE": "0"}
+
+
+def test_plain_keeps_its_model_when_the_hub_has_not_the_next_one(stage, run, tiny_glm4v):
+    with serving(tiny_glm4v) as hub:
+        done = run(
+            *("--plain", "--scripted", stage.script("Yes.", "No.")),
+            stdin="one\n/model owner/nothing\ntwo\n/back\n",
+            **environment_of_hub(hub, stage),
+        )
+    assert done.returncode == 0
+    said = done.stdout.splitlines()
+    assert said.count("Ready: script, none, none.") == 1
+    assert "There was no other model before this one." in said
+    assert any("owner/nothing" in line for line in said)
+    assert said.index("Yes.") < said.index("No.")
 
 
 def test_plain_says_what_a_model_takes(stage, run):

@@ -230,6 +230,12 @@ async def test_unloading_ends_the_process_and_the_next_question_loads_again(load
     assert len(loaded.of(Loaded)) == 1
 
 
+async def test_unloading_ends_a_load_that_has_just_begun(loaded, tiny_glm4v):
+    await asyncio.gather(loaded.engine.load(model(tiny_glm4v)), loaded.engine.unload())
+    assert loaded.engine.worker_pid is None
+    assert workers() == []
+
+
 async def test_another_model_fails_what_runs_and_replaces_the_process(loaded, tiny_glm4v):
     await loaded.answering()
     first = loaded.process

@@ -151,7 +151,8 @@ def test_rows_are_told_one_by_one_and_failures_too(
     told: list[dict[str, Any]] = []
     monkeypatch.setattr(memory, "_run", run)
     monkeypatch.setattr(memory, "make", lambda *_: {"made": True})
-    wishes = Wishes(("glm-4v-9b",), ("int4-compact streamed", "bf16 @8"), folder=str(tiny.parent))
+    rows = ("int4-compact streamed", "bf16 @8")
+    wishes = Wishes(("glm-4v-9b",), rows, folder=str(tiny.parent), device="cpu")
     measure_memory(wishes, told.append)
     assert [(row.precision, row.vision, row.card, row.new) for row in asked] == [
         ("int4-compact", "streamed", 6, 128),
@@ -171,7 +172,7 @@ def test_a_card_leaves_less_to_torch_than_it_has() -> None:
 
 def test_no_row_begins_after_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[dict[str, Any]] = []
-    measure_memory(Wishes(shapes(), seconds=-1), told.append)
+    measure_memory(Wishes(shapes(), seconds=-1, device="cpu"), told.append)
     assert [facts["skipped"] for facts in told] == ["no time left"] * len(shapes())
 
 

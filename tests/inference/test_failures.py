@@ -9,6 +9,7 @@ import torch
 from transformers import AutoConfig, AutoModelForImageTextToText
 
 from glm4v_tui.errors import CheckpointError, EngineError, OutOfMemoryError, UsageError
+from glm4v_tui.gpu import limits
 from glm4v_tui.inference.failures import explain, is_fatal
 
 
@@ -35,6 +36,24 @@ def test_a_real_allocation_that_cannot_be() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 60, dtype=torch.uint8)
     assert type(explain(caught.value, "answering")) is OutOfMemoryError
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        SystemError("error return without exception set"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+    ],
+)
+def test_a_limit_of_the_address_space_is_named(error: Exception, monkeypatch) -> None:
+    monkeypatch.setattr(limits, "address_space_limit", lambda: 3 << 30)
+    told = explain(error, "loading the model")
+    assert type(told) is OutOfMemoryError
+    assert "3.0 GiB (ulimit -v)" in told.body
+    assert "ulimit -v unlimited" in told.remedy
+    of_the_gpu = explain(RuntimeError("CUDA error: out of memory"), "answering")
+    assert "ulimit" not in of_the_gpu.body
 
 
 def test_an_unknown_architecture(tmp_path: Path) -> None:

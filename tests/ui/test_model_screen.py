@@ -1,12 +1,14 @@
 """Choosing a model, in a bare app."""
 
 import asyncio
+import threading
 import time
 
 import pytest
 from textual.app import App
 from textual.widgets import Input
 
+from glm4v_tui import hub as hub_room
 from glm4v_tui.config import ModelSettings
 from glm4v_tui.demo import CHECKPOINT
 from glm4v_tui.engine.protocol import LoadModel
@@ -95,6 +97,7 @@ def choosing(now=None, size=(100, 30)):
 def hub(tmp_path, monkeypatch):
     monkeypatch.setenv("GLM4V_TUI_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(hub_room, "look_ahead", lambda *_: None)  # it has whatever is asked for
     return tmp_path / "hub"
 
 
@@ -159,6 +162,24 @@ async def test_what_cannot_be_loaded_leaves_it_open(typed, tmp_path):
     async with choosing() as user:
         await user.press(*(typed or str(tmp_path / "broken")), "enter")
         await user.until(lambda: user.app.screen._note.has_class("-problem"))
+        assert user.app.result is OPEN
+
+
+async def test_whoever_moves_on_while_the_hub_is_asked_does_not_get_it(monkeypatch):
+    asked, answered = threading.Event(), threading.Event()
+
+    def answers_late(*_):
+        asked.set()
+        answered.wait(10)
+
+    monkeypatch.setattr(hub_room, "look_ahead", answers_late)
+    async with choosing() as user:
+        await user.press(*"a/b", "enter")
+        await user.hears("Asking the hub for a/b")
+        await user.until(asked.is_set)
+        await user.press("c")
+        answered.set()
+        await user.until(lambda: not any(work.group == "choose" for work in user.app.workers))
         assert user.app.result is OPEN
 
 

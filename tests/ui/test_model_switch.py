@@ -3,10 +3,12 @@
 import pytest
 from PIL import Image
 
+from glm4v_tui import hub
 from glm4v_tui.config import Settings
 from glm4v_tui.demo import CHECKPOINT
 from glm4v_tui.engine.protocol import Failed, FailureKind, Loaded, Loading, LoadModel, ModelInfo
 from glm4v_tui.engine.scripted import Script
+from glm4v_tui.errors import CheckpointError
 from glm4v_tui.models import Machine, gathering
 from glm4v_tui.plan import Gpu
 from glm4v_tui.session import ModelState, TurnState
@@ -24,6 +26,7 @@ def home(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     there = Machine((Gpu(0, 80 << 30),), "NVIDIA H100", 64 << 30)
     monkeypatch.setattr(gathering, "read_machine", lambda _held: there)
+    monkeypatch.setattr(hub, "look_ahead", lambda *_: None)  # the hub has whatever is asked for
 
 
 @pytest.fixture
@@ -95,6 +98,46 @@ async def test_one_key_brings_the_model_of_before_back():
         assert user.session.command == OLD
         await user.press("f10")
         await user.sees("new  ·")
+
+
+def has_nothing(hub_id, _revision):
+    raise CheckpointError("There is no such model on the hub", hub_id)
+
+
+async def test_a_model_that_the_hub_has_not_costs_nothing(monkeypatch):
+    monkeypatch.setattr(hub, "look_ahead", has_nothing)
+    async with chatting(model=OLD) as user:
+        await user.sees("old  ·", "ready")
+        await user.press("f4")
+        await user.until(lambda: isinstance(user.app.screen, ModelScreen))
+        await user.press(*"no/such", "enter")
+        await user.sees("There is no such model on the hub", "no/such")
+        await user.press("escape")
+        await user.sees("old  ·", "ready")
+        assert user.session.command == OLD
+        await user.ask("What is it?")
+
+
+async def test_the_model_before_is_looked_for_first(monkeypatch):
+    async with chatting(model=OLD) as user:
+        await switch(user, "owner/new")
+        await user.sees("new  ·", "ready")
+        monkeypatch.setattr(hub, "look_ahead", has_nothing)
+        await user.press("f10")
+        await user.sees("There is no such model on the hub", "owner/old", "new  ·", "ready")
+        assert user.session.command.model == "owner/new"
+
+
+async def test_memory_freed_while_the_model_before_loads_is_no_failure():
+    async with chatting(model=OLD) as user:
+        await switch(user, "owner/new")
+        await user.sees("new  ·", "ready")
+        loads_in(user, 900)
+        await user.press("f10")
+        await user.sees("old is loaded again", "loading")
+        await user.press("f8")
+        await user.sees("The model's memory is free", "model not in memory")
+        assert user.session.model_error is None
 
 
 async def test_a_model_that_fails_is_told_with_the_key_back():

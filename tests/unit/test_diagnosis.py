@@ -223,6 +223,50 @@ def test_the_readme_and_our_own_log_format_are_ordinary():
     assert diagnose(text * 50) == ()
 
 
+# Packages ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("ModuleNotFoundError: No module named 'torch'", "no-torch"),
+        ("/usr/bin/python3: No module named torch", "no-torch"),
+        ("ModuleNotFoundError: No module named 'torch.nn'", "no-torch"),
+        ("ModuleNotFoundError: No module named 'torchvision'", "no-torchvision"),
+        ("ModuleNotFoundError: No module named 'bitsandbytes'", "no-bitsandbytes"),
+        ("ModuleNotFoundError: No module named 'PIL'", "no-pillow"),
+        ("ModuleNotFoundError: No module named 'zxingcpp'", "no-zxing-cpp"),
+        (
+            "PackageNotFoundError: No package metadata was found for bitsandbytes",
+            "no-bitsandbytes",
+        ),
+        (
+            "ImportError: Using `bitsandbytes` 4-bit quantization requires bitsandbytes: `pip "
+            "install -U bitsandbytes>=0.46.1`",
+            "no-bitsandbytes",
+        ),
+        (
+            "AutoModel requires PyTorch >= 2.6, but PyTorch was not found or an older version is "
+            "installed.",
+            "no-torch",
+        ),
+        (
+            "AutoImageProcessor requires the PIL library but it was not found in your environment.",
+            "no-pillow",
+        ),
+    ],
+)
+def test_a_package_that_is_missing_is_named_with_what_installs_it(text, name):
+    (found,) = diagnose(f"Traceback (most recent call last):\n{text}\n")
+    assert found.name == name
+    assert f"pip install --upgrade {name.removeprefix('no-')}." in found.remedy
+
+
+def test_a_module_of_another_program_is_not_ours_to_explain():
+    assert diagnose("ModuleNotFoundError: No module named 'torchaudio_own'\n") == ()
+    assert diagnose("ModuleNotFoundError: No module named 'mine.torch'\n") == ()
+
+
 # Of several rows that fit, the most specific ----------------------------------------------------
 
 

@@ -15,10 +15,11 @@ from glm4v_tui.doctor import Finding, Status, files, hardware, model, software, 
 from glm4v_tui.doctor import hub as hub_check
 from glm4v_tui.doctor.finding import DoctorReport, as_text, exit_code, verdict
 from glm4v_tui.doctor.software import TorchBuild
-from glm4v_tui.gpu import GpuReading, GpuReport
+from glm4v_tui.gpu import GpuReading, GpuReport, limits
 from glm4v_tui.terminal import terminal_facts
 from glm4v_tui.ui.self_check import interface_checks
 from tests.fake_hub import HUB_ID, Fault, environment, serving
+from tests.plan.test_lacking import without
 
 GIB = 1 << 30
 CARD = GpuReading(0, "GPU-1", "NVIDIA H200", 141 * GIB, 1 * GIB, 140 * GIB)
@@ -255,6 +256,14 @@ def test_without_a_gpu_the_reason_is_told():
     assert (found.status, found.detail) == (Status.WARN, "none: no NVIDIA driver")
 
 
+def test_a_limit_of_the_address_space_is_told_with_what_lifts_it(monkeypatch):
+    monkeypatch.setattr(limits, "address_space_limit", lambda: 4 * GIB)
+    found = named(hardware.check(), "address space")
+    assert found.status is Status.WARN
+    assert "4.0 GiB (ulimit -v)" in found.detail
+    assert "ulimit -v unlimited" in found.remedy
+
+
 # Model ------------------------------------------------------------------------------------------
 
 
@@ -279,6 +288,20 @@ def test_a_missing_weight_file_is_named(checkpoint):
     next(checkpoint.glob("*.safetensors")).unlink()
     found = list(model.check(str(checkpoint), "cpu"))
     assert found[0].status is Status.FAIL
+
+
+def test_a_tensor_that_neither_file_nor_index_has_is_missed(checkpoint):
+    without(checkpoint, gone := "model.language_model.layers.0.mlp.down_proj.weight")
+    found = list(model.check(str(checkpoint), "cpu"))
+    assert [finding.status for finding in found] == [Status.FAIL]
+    assert gone in found[0].detail
+    assert found[0].remedy
+
+
+def test_a_head_that_is_missing_is_told_by_its_name(checkpoint):
+    found = list(model.check(str(without(checkpoint, "lm_head.weight")), "cpu"))
+    assert found[0].status is Status.FAIL
+    assert "head (lm_head)" in found[0].detail
 
 
 # A model that is not here ------------------------------------------------------------------------

@@ -2,15 +2,19 @@
 
 import json
 import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from glm4v_tui.checkpoint import cached_models
+from glm4v_tui.commands.model.fitting import Fitting
 from glm4v_tui.config import ModelSettings
 from glm4v_tui.demo import CHECKPOINT
 from glm4v_tui.engine.protocol import DeviceMemory, LoadModel, MemoryReading
-from glm4v_tui.errors import CheckpointError
+from glm4v_tui.errors import CheckpointError, GlmError
 from glm4v_tui.gpu import GpuAbility, GpuReading, GpuReport, HostMemory
+from glm4v_tui.hub import cache_folder, cached_models
 from glm4v_tui.models import (
     Machine,
     ModelDesk,
@@ -21,15 +25,17 @@ from glm4v_tui.models import (
     machine,
     read_machine,
     remember,
+    require_again,
     require_loadable,
 )
 from glm4v_tui.models.offers import KNOWN_MODELS, matching, offers
 from glm4v_tui.models.outlook import outlook, planned
 from glm4v_tui.models.recent import recent_models
 from glm4v_tui.models.words import fit, room, state
-from glm4v_tui.plan import PRECISIONS, Gpu, known_shape
+from glm4v_tui.plan import PRECISIONS, Gpu, known_shape, shape_of
 from glm4v_tui.precision import all_precisions
 from glm4v_tui.state import RecentModel
+from tests.fake_hub import HUB_ID, serving
 
 GIB = 1 << 30
 GLM_4V = "zai-org/glm-4v-9b"
@@ -80,12 +86,44 @@ def test_the_cache_is_listed_by_its_folders(tmp_path):
     folder = write_cached(tmp_path / "hub", "owner/one--two")
     (tmp_path / "hub" / "models--a--begun").mkdir()
     (tmp_path / "hub" / "datasets--a--b").mkdir()
-    found = {model.hub_id: model.folder for model in cached_models()}
+    found = {model.hub_id: model.main for model in cached_models()}
     assert found == {"a/begun": None, "owner/one--two": str(folder / "snapshots" / "abc")}
 
 
 def test_a_cache_that_is_not_there_is_empty():
-    assert cached_models() == []
+    assert cached_models() == ()
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"HF_HOME": "~/models"},
+        {"XDG_CACHE_HOME": "/caches"},
+        {"HF_HOME": "$HOME/a", "HF_HUB_CACHE": "/b"},
+        {"HUGGINGFACE_HUB_CACHE": "~/old"},
+    ],
+)
+def test_the_cache_is_where_the_library_has_it(monkeypatch, variables):
+    for name in ("HF_HOME", "XDG_CACHE_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    code = "from huggingface_hub.constants import HF_HUB_CACHE; print(HF_HUB_CACHE)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert cache_folder() == Path(done.stdout.strip())
+
+
+def test_what_fits_is_the_same_in_every_list(tmp_path, monkeypatch):
+    """A card that takes a model only with less context than usual, and one without a card."""
+    folder = write_model(tmp_path / "mine")
+    for there in (Machine((Gpu(0, 2 * GIB),), "Card", 8 * GIB), Machine((), "", 8 * GIB)):
+        monkeypatch.setattr("glm4v_tui.models.gathering.read_machine", lambda _, there=there: there)
+        fitting = Fitting()
+        choices = outlook(shape_of(folder), there, PRECISIONS).choices[1:]
+        assert fitting.names(str(folder)) == tuple(c.name for c in choices if c.fits)
+        assert fitting.names(str(folder))
+        assert fitting.where == room(there)
 
 
 def test_the_model_in_use_comes_first_then_those_used_last_and_each_once():
@@ -170,6 +208,52 @@ def test_a_config_of_nonsense_is_no_crash(tmp_path):
     assert look.problem is not None or look.shape is not None
     with pytest.raises(CheckpointError):
         require_loadable(look)
+
+
+# What has to be downloaded first ----------------------------------------------------------------
+
+
+@pytest.fixture
+def tiny_hub(tmp_path, tiny_glm4v, monkeypatch):
+    from huggingface_hub import constants
+
+    with serving(tiny_glm4v) as found:
+        # The library has read its environment already.
+        monkeypatch.setattr(constants, "ENDPOINT", found.url)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE",
+                            found.url + "/{repo_id}/resolve/{revision}/{filename}")  # fmt: skip
+        yield found
+
+
+def test_what_the_hub_has_can_be_loaded_and_nothing_is_fetched_yet(tiny_hub, tmp_path):
+    require_loadable(look_at(Offer(HUB_ID, Origin.TYPED), {}))
+    assert not any(name.endswith(".safetensors") for name, _, _ in tiny_hub.given)
+    assert not (tmp_path / "hub").exists()
+
+
+@pytest.mark.usefixtures("tiny_hub")
+def test_what_the_hub_has_not_is_told_before_anything_is_loaded():
+    with pytest.raises(CheckpointError) as raised:
+        require_loadable(look_at(Offer("owner/nothing", Origin.TYPED), {}))
+    assert "owner/nothing" in str(raised.value)
+
+
+def test_what_is_begun_in_the_cache_is_asked_for_too(tiny_hub, tmp_path):
+    tiny_hub.close()
+    (tmp_path / "hub" / "models--owner--begun").mkdir(parents=True)
+    with pytest.raises(GlmError):
+        require_loadable(look_at(Offer("owner/begun", Origin.TYPED), {"owner/begun": None}))
+
+
+def test_what_was_loaded_before_may_have_gone(tmp_path):
+    folder = write_model(tmp_path / "mine")
+    with pytest.raises(CheckpointError):
+        require_again(LoadModel(str(folder)))  # no tokenizer
+    with pytest.raises(CheckpointError, match="no such model folder"):
+        require_again(LoadModel(str(tmp_path / "gone")))
+    require_again(LoadModel(str(CHECKPOINT)))
+    require_again(LoadModel("script"))
 
 
 # What is free -----------------------------------------------------------------------------------

@@ -347,6 +347,22 @@ async def test_stopped_loading_leaves_questions_waiting_for_the_next_choice():
         assert turn.state is TurnState.DONE
 
 
+async def test_memory_freed_while_a_model_loads_is_no_failure():
+    async with chatting(QUICK, load=False) as session:
+        session.engine._script = Script((QUICK,), load_s=900)
+        await session.load(LoadModel("a/a"))
+        await until(lambda: session.loading is not None and session.loading.total)
+        await session.unload()
+        turn = await session.submit("one")
+        await over(turn)
+        assert (turn.state, session.model_error) == (TurnState.DONE, None)
+        assert session.model_state is ModelState.GONE
+        await session.handle(Loading("start"))  # the engine loads it again for the question
+        assert session.model_state is ModelState.LOADING
+        await session.handle(Failed(FailureKind.CHECKPOINT, "It is gone"))
+        assert session.model_state is ModelState.FAILED  # this load was not given up
+
+
 async def test_a_model_that_the_engine_loads_by_itself_after_a_crash_is_taken_as_before():
     async with chatting(QUICK) as session:
         await until(lambda: session.model_state is ModelState.READY)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from glm4v_tui.checkpoint.saved import Saved, saved_weights
-from glm4v_tui.commands.model.fitting import fitting, where
-from glm4v_tui.commands.model.words import parameters, say, size
+from glm4v_tui.commands.model.fitting import Fitting
+from glm4v_tui.commands.model.words import note, parameters, say, size
 from glm4v_tui.hub import cache_folder, cached_models
 from glm4v_tui.paths import existing_parent
 
@@ -62,17 +62,20 @@ class ModelList(msgspec.Struct, frozen=True):
 
 def run(*, as_json: bool) -> int:
     """Print all models of the cache; the exit code."""
-    report = _report()
+    fitting = Fitting()
+    if fitting.problem is not None:
+        note(str(fitting.problem))
+    report = _report(fitting)
     if as_json:
         sys.stdout.write(f"{msgspec.json.encode(report).decode()}\n")
     else:
-        say(*_lines(report))
+        say(*_lines(report, fitting.where))
     return 0
 
 
-def _report() -> ModelList:
+def _report(fitting: Fitting) -> ModelList:
     saved = saved_weights()
-    models = tuple(_listed(model, saved) for model in cached_models())
+    models = tuple(_listed(model, saved, fitting) for model in cached_models())
     cache = cache_folder()
     named = {one.folder for model in models for r in model.revisions for one in r.saved}
     return ModelList(
@@ -83,12 +86,12 @@ def _report() -> ModelList:
     )
 
 
-def _listed(model: CachedModel, saved: Sequence[Saved]) -> ListedModel:
-    revisions = tuple(_revision(one, saved) for one in model.revisions)
+def _listed(model: CachedModel, saved: Sequence[Saved], fitting: Fitting) -> ListedModel:
+    revisions = tuple(_revision(one, saved, fitting) for one in model.revisions)
     return ListedModel(model.hub_id, model.folder, model.nbytes, model.partial, revisions)
 
 
-def _revision(revision: CachedRevision, saved: Sequence[Saved]) -> ListedRevision:
+def _revision(revision: CachedRevision, saved: Sequence[Saved], fitting: Fitting) -> ListedRevision:
     report = revision.report
     problems = tuple(problem.title for problem in report.problems)
     is_usable = not any(title in _UNKNOWN_KINDS for title in problems)
@@ -102,12 +105,12 @@ def _revision(revision: CachedRevision, saved: Sequence[Saved]) -> ListedRevisio
         problems=problems,
         model_type=report.model_type,
         parameters=report.parameters,
-        fits=fitting(revision.folder) if report.is_loadable else None,
+        fits=fitting.names(revision.folder) if report.is_loadable else None,
         saved=tuple(one for one in saved if Path(one.source).resolve() == home),
     )
 
 
-def _lines(report: ModelList) -> Iterator[str]:
+def _lines(report: ModelList, where: str) -> Iterator[str]:
     for model in report.models:
         yield from _model_lines(model)
     if not report.models:
@@ -122,7 +125,7 @@ def _lines(report: ModelList) -> Iterator[str]:
     total = sum(model.nbytes for model in report.models)
     yield f"{report.cache}: {size(total)} of models, {size(report.free)} free."
     if any(revision.fits is not None for model in report.models for revision in model.revisions):
-        yield f"Fits: with an image and a context of 8,192 tokens, on {where()}."
+        yield f"Fits: with a large image and the usual context; {where}."
 
 
 def _model_lines(model: ListedModel) -> Iterator[str]:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional
 
-from glm4v_tui.errors import EngineError
+from glm4v_tui.errors import UsageError
 from glm4v_tui.inference import kernels
 from glm4v_tui.inference.kernels import Int8, Nf4, Weight
 from glm4v_tui.inference.measuring.device_time import copy_bandwidth, graph_us
 from glm4v_tui.inference.measuring.kernel_step import Part, parts, step_us
 from glm4v_tui.inference.measuring.kernel_weights import FORMATS, bytes_of, exact, weight
+from glm4v_tui.inference.placement import require_cuda
 from glm4v_tui.inference.quantized.kernels import int8_product, nf4_product, require_kernels
 
 if TYPE_CHECKING:
@@ -42,13 +43,14 @@ def measure_kernels(tell: Tell, seconds: float) -> None:
     """Tell a row as soon as it is measured; none is begun after so many seconds.
 
     Raises:
-        EngineError: there is no GPU that the kernels run on.
+        UsageError: there is no GPU that the kernels run on.
     """
-    if not torch.cuda.is_available() or not kernels.has_triton(torch.device("cuda:0")):
-        raise EngineError(
-            "The kernels need a GPU",
-            "There is none here that Triton compiles for.",
-            "Run this on a machine with an NVIDIA GPU and a C compiler.",
+    require_cuda("The kernels need a GPU", "or run this on a machine with a GPU.")
+    if not kernels.has_triton(torch.device("cuda:0")):
+        raise UsageError(
+            "The kernels need Triton",
+            "It does not compile for this GPU.",
+            "Install Triton and a C compiler, or run this on a machine with a newer GPU.",
         )
     require_kernels()
     end = time.monotonic() + seconds

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 
 from glm4v_tui.demo import CHECKPOINT
+from glm4v_tui.errors import GlmError
 from glm4v_tui.plain import plain_line
 from glm4v_tui.session import ModelState
 from glm4v_tui.ui.aside import aside
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from glm4v_tui.engine.protocol import LoadModel, MemoryReading
-    from glm4v_tui.errors import GlmError
     from glm4v_tui.ui.bridge import MemoryRead, WorkerFellSilent
     from glm4v_tui.ui.screens.model import ChosenModel
     from glm4v_tui.ui.widgets.gauge import VramGauge
@@ -77,8 +77,17 @@ class ModelPart(AskPart):
         if before is None or before == self._session.command:
             self.notify("There was no other model before this one.", markup=False)
             return
-        self._load(before)
-        self.notify(f"{_name(before)} is loaded again.", markup=False)
+        self.run_worker(self._load_again(before), group="before", exclusive=True)
+
+    async def _load_again(self, before: LoadModel) -> None:
+        """Its files may have gone since; then the model of now stays."""
+        try:
+            await aside(lambda: _require_again(before))
+        except GlmError as error:
+            tell_error(self, error)
+        else:
+            self._load(before)
+            self.notify(f"{_name(before)} is loaded again.", markup=False)
 
     def action_stop(self) -> None:
         """A download that the user began ends as an answer does, after what waits for it."""
@@ -181,6 +190,12 @@ def _name(command: LoadModel) -> str:
 def _import_chooser() -> None:
     """Ahead of the key that opens it, in a thread: it takes some 60 ms."""
     import glm4v_tui.ui.screens.model  # noqa: F401
+
+
+def _require_again(command: LoadModel) -> None:
+    from glm4v_tui.models import require_again
+
+    require_again(command)
 
 
 def _remember(command: LoadModel) -> None:

@@ -205,10 +205,13 @@ class ModelScreen(ModalScreen[ChosenModel | None]):
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._is_gathered.wait(), _PATIENCE_S)
         look = self._desk.look(offer) or await self._look_at(offer)
-        try:
-            await aside(partial(require_loadable, look))
-        except GlmError as error:
-            self._tell(str(error))
+        if look.needs_download:
+            self._tell(f"Asking the hub for {say.title(look.offer)} …")
+        problem = await aside(partial(_problem_of, look))
+        if self._offer is None or self._offer.model != offer.model:
+            return  # whoever moved on meanwhile does not want it any more
+        if problem is not None:
+            self._tell(str(problem))
         else:
             self._take(offer, look)
 
@@ -380,3 +383,12 @@ class ModelScreen(ModalScreen[ChosenModel | None]):
         names = max(_LEAST_LIST, len(self._desk.offers) + 1)
         self._table.styles.height = table
         self.query_one("#box").styles.height = min(most, _SPENT + margins + table + names)
+
+
+def _problem_of(look: Look) -> GlmError | None:
+    """Why it cannot be loaded. Blocks."""
+    try:
+        require_loadable(look)
+    except GlmError as error:
+        return error
+    return None
