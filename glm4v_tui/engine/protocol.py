@@ -21,7 +21,10 @@ from glm4v_tui.errors import (
     GlmError,
     ImageError,
     OutOfMemoryError,
+    ServerError,
+    SettingsError,
     UsageError,
+    WithheldError,
     WorkerDiedError,
     WorkerSilentError,
 )
@@ -62,11 +65,13 @@ class RgbImage(msgspec.Struct, frozen=True):
 
 class LoadModel(msgspec.Struct, frozen=True, tag=True):
     model: str
-    """A folder on this host or a hub id."""
+    """A folder on this host or a hub id; with ``engine`` the name that its server gives it."""
     precision: str = "auto"
     device: str = "auto"
     keep_quantized: bool = False
     """Save weights that were quantized, so that the next start need not do it again."""
+    engine: str = ""
+    """The engine elsewhere, by its name in the settings; empty for this machine's own."""
 
 
 class PutImage(msgspec.Struct, frozen=True, tag=True):
@@ -96,6 +101,9 @@ class Generate(msgspec.Struct, frozen=True, tag=True):
     sampling: Sampling = Sampling()
     form: ResultForm | None = None
     """None for an answer in free text."""
+    private_task: str = ""
+    """The private task that any of it comes from: it stays on this machine unless the settings
+    allow otherwise. Empty where there is none."""
 
 
 class Score(msgspec.Struct, frozen=True, tag=True):
@@ -108,6 +116,8 @@ class Score(msgspec.Struct, frozen=True, tag=True):
     """Oldest first; the last one is the user's. All images were put before."""
     answers: tuple[str, ...]
     """At least one; none empty."""
+    private_task: str = ""
+    """As of ``Generate``."""
 
 
 class Abort(msgspec.Struct, frozen=True, tag=True):
@@ -139,6 +149,9 @@ class FailureKind(StrEnum):
     IMAGE = "image"
     WORKER_DIED = "worker_died"
     WORKER_SILENT = "worker_silent"
+    SERVER = "server"
+    WITHHELD = "withheld"
+    SETTINGS = "settings"
     INTERNAL = "internal"
 
 
@@ -153,6 +166,10 @@ class ModelInfo(msgspec.Struct, frozen=True):
     context_length: int | None
     """Tokens the model was made for; None when its configuration does not say."""
     load_s: float
+    host: str = ""
+    """Where it runs, safe to show; empty for this program's own process."""
+    is_elsewhere: bool = False
+    """That is not this machine: what is asked leaves it."""
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -228,10 +245,33 @@ class Scored(msgspec.Struct, frozen=True, tag=True):
 
     request_id: str
     log_likelihoods: tuple[float, ...]
-    """Natural logarithm of the probability of all of an answer's tokens, the end not included."""
+    """Natural logarithm of the probability of all of an answer's tokens, the end not included.
+    Empty where they cannot be known."""
     tokens: tuple[int, ...]
     """Tokens of each answer, to normalise by."""
     total_s: float = 0.0
+
+
+class LeavingImage(msgspec.Struct, frozen=True):
+    """What of an image would be sent: its pixels, encoded anew, and nothing else."""
+
+    width: int
+    height: int
+    size: int
+    """Bytes."""
+    mime: str
+    """``image/png`` or ``image/jpeg``."""
+
+
+class ConsentWanted(msgspec.Struct, frozen=True, tag=True):
+    """Images are about to leave this machine for a host that nobody has allowed yet. The request
+    waits for :meth:`Engine.answer_consent`."""
+
+    request_id: str
+    host: str
+    images: tuple[LeavingImage, ...]
+    warnings: tuple[str, ...] = ()
+    """What else is to be known before: no encryption, a certificate that is not checked."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
@@ -284,12 +324,16 @@ Event = (
     | MemoryReading
     | WorkerExited
     | WorkerSilent
+    | ConsentWanted
 )
 
 _ERRORS: dict[FailureKind, type[GlmError]] = {
     FailureKind.CHECKPOINT: CheckpointError,
     FailureKind.OUT_OF_MEMORY: OutOfMemoryError,
     FailureKind.USAGE: UsageError,
+    FailureKind.SETTINGS: SettingsError,
+    FailureKind.SERVER: ServerError,
+    FailureKind.WITHHELD: WithheldError,
     FailureKind.IMAGE: ImageError,
     FailureKind.WORKER_DIED: WorkerDiedError,
     FailureKind.WORKER_SILENT: WorkerSilentError,
