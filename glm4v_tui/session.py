@@ -36,7 +36,14 @@ from glm4v_tui.engine.protocol import (
     WorkerExited,
     error_of,
 )
-from glm4v_tui.errors import GlmError, ImageError, WorkerDiedError, WorkerSilentError
+from glm4v_tui.errors import (
+    GlmError,
+    ImageError,
+    ServerError,
+    WithheldError,
+    WorkerDiedError,
+    WorkerSilentError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,6 +83,9 @@ class Turn:
     error: GlmError | None = None
     call: TaskCall | None = None
     """What the task behind the question asks for; None for a question in free words."""
+    private_task: str = ""
+    """The private task that it belongs to; empty for none. What is private never becomes less so:
+    it does not depend on which plugins are there when the chat is opened again."""
     is_sent: bool = False
     """False while images are opened: until then there is nothing to abort."""
     asked_at: float = 0.0
@@ -106,7 +116,11 @@ class Turn:
         """
         if not self.state.is_over or self.is_remembered:
             return False
-        return self.error is None or isinstance(self.error, WorkerDiedError | WorkerSilentError)
+        return self.error is None or isinstance(self.error, _NOT_THE_IMAGES)
+
+
+_NOT_THE_IMAGES = (WorkerDiedError, WorkerSilentError, ServerError, WithheldError)
+"""Failures that say nothing against what was asked."""
 
 
 class ModelState(StrEnum):
@@ -175,6 +189,8 @@ class ChatSession:
         """Commands to load that have not ended; the end of all but the last concerns nobody."""
         self._is_loading_stopped = False
         self._open_pixels = open_pixels
+        self.private_task = ""
+        """The private task that whatever is asked now belongs to; empty for none."""
         self._undo: list[list[Turn]] = []
         self._is_held = False
         """After :meth:`unload`, until somebody asks: the queue must not load the model again."""
@@ -243,7 +259,8 @@ class ChatSession:
     def add(self, question: Message, call: TaskCall | None = None) -> Turn:
         """Put a question at the end, to be sent by :meth:`advance`."""
         self._is_held = False
-        turn = Turn(question, call=call)
+        private = call.task if call is not None and call.is_private else self.private_task
+        turn = Turn(question, call=call, private_task=private)
         self.turns.append(turn)
         self.journal.turns_changed(self.turns)
         return turn
@@ -325,6 +342,23 @@ class ChatSession:
             elif earlier.leaves_images:
                 left += earlier.question.attachments
         return (*messages, _with_images(turn.question, left))
+
+    def private_task_of(self, turn: Turn) -> str:
+        """The private task that any of a turn's prompt comes from; empty where there is none.
+
+        A task's question, its answer and every image that it was asked about are its own, also
+        where the same image is attached to a question in free words.
+        """
+        if turn.private_task:
+            return turn.private_task
+        shown = {image.digest for one in self.prompt_of(turn) for image in one.attachments}
+        earlier = [] if turn.call is not None else self.turns[: self.turns.index(turn)]
+        for other in self.turns:
+            is_said = other in earlier and (other.is_remembered or other.leaves_images)
+            images = other.question.attachments
+            if other.private_task and (is_said or any(one.digest in shown for one in images)):
+                return other.private_task
+        return ""
 
     @property
     def images_left(self) -> tuple[Attachment, ...]:
@@ -457,7 +491,8 @@ class ChatSession:
         call = turn.call
         form = ResultForm(call.schema, call.reasoning_tokens) if call else None
         sampling = self.sampling if call is None else for_task(self.sampling, call)
-        await self.engine.generate(Generate(turn.request_id, messages, sampling, form))
+        private = self.private_task_of(turn)
+        await self.engine.generate(Generate(turn.request_id, messages, sampling, form, private))
 
 
 def for_task(sampling: Sampling, call: TaskCall) -> Sampling:

@@ -58,8 +58,10 @@ class Requests:
     process keeps what conversations show, and a folder of 100,000 images must not fill it.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, private_task: str = "") -> None:
+        """Args: private_task: The task that asks, where that is private."""
         self._engine = engine
+        self._private_task = private_task
         self._waiting: dict[str, _Waiting] = {}
         self.generation = 0
         """Grows with every :meth:`withdraw`."""
@@ -99,7 +101,7 @@ class Requests:
             Withdrawn: by :meth:`withdraw`.
         """
         name = uuid.uuid4().hex
-        ended, _ = await self._end_of(image, Score(name, messages, answers))
+        ended, _ = await self._end_of(image, Score(name, messages, answers, self._private_task))
         assert isinstance(ended, Scored)
         return ended
 
@@ -117,7 +119,8 @@ class Requests:
             Withdrawn: by :meth:`withdraw`.
         """
         name = uuid.uuid4().hex
-        ended, text = await self._end_of(image, Generate(name, messages, sampling, form))
+        request = Generate(name, messages, sampling, form, self._private_task)
+        ended, text = await self._end_of(image, request)
         assert isinstance(ended, Finished)
         return text, ended
 
