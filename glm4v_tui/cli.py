@@ -42,6 +42,14 @@ def _model_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "or one of config.toml's own.",
         ),
         click.option("--device", type=click.Choice(_DEVICES), help="Where the model runs."),
+        click.option(
+            "--engine", metavar="NAME", help="Ask a server of config.toml's [engines.NAME] instead."
+        ),
+        click.option(
+            "--send-images",
+            type=click.Choice(["ask", "allow", "never"]),
+            help="Whether images may go to a server that is not this machine.",
+        ),
         click.option("--debug", is_flag=True, help="Show tracebacks of failures."),
         click.option("--scripted", type=click.Path(), hidden=True),
     ]

@@ -16,7 +16,9 @@ from glm4v_tui.commands.ask_question import Printer, Question, crop_of
 from glm4v_tui.commands.start import (
     EMBEDDED,
     GUESSING,
+    check_engine,
     existing_paths,
+    is_embedded,
     make_engine,
     model_of,
     plugins_of,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glm4v_tui.config import Settings
+    from glm4v_tui.engine_settings import SendImages
     from glm4v_tui.tasks.task import Task
 
 INTERRUPTED = 130
@@ -51,6 +54,8 @@ class AskOptions:
     model: str | None = None
     precision: str | None = None
     device: str | None = None
+    engine: str | None = None
+    send_images: SendImages | None = None
     as_json: bool = False
     greedy: bool = False
     temperature: float | None = None
@@ -68,10 +73,12 @@ def run(options: AskOptions) -> int:
         GlmError: a file, the settings, the task or the model is wrong; nothing was printed then,
             except what the model had answered before it failed.
     """
+    check_engine(options.engine, options.model, options.precision, options.device)
     settings = settings_with(
         model__checkpoint=options.model,
         model__precision=options.precision,
         model__device=options.device,
+        model__engine=options.engine if options.engine else "" if options.model else None,
         generation__temperature=0.0 if options.greedy else options.temperature,
         generation__top_p=options.top_p,
         generation__max_new_tokens=options.max_new_tokens,
@@ -80,8 +87,8 @@ def run(options: AskOptions) -> int:
     _check(options)
     question = _question(options, settings)
     is_scripted = options.scripted is not None
-    model = LoadModel("script") if is_scripted else model_of(settings)
-    if not is_scripted and not settings.model.checkpoint:
+    model = LoadModel("script") if is_scripted and not options.engine else model_of(settings)
+    if not is_scripted and is_embedded(settings):
         guess = options.task is not None and options.task not in TRAINED_TASKS
         sys.stderr.write(f"{EMBEDDED}{GUESSING if guess else ''} --model names another.\n")
     return asyncio.run(_Asking(options, settings, model, question).run())
@@ -160,7 +167,7 @@ class _Asking:
         self._printer = Printer()
         self._interrupted = False
         self._session = ChatSession(
-            make_engine(settings, options.scripted),
+            make_engine(settings, options.scripted, send_images=options.send_images),
             question.pixels,
             sampling=sampling_of(settings),
             system_prompt=settings.generation.system_prompt,

@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING
 from glm4v_tui.commands.ask import INTERRUPTED
 from glm4v_tui.commands.line_chats import LineChats
 from glm4v_tui.commands.line_models import LineModels
-from glm4v_tui.commands.start import EMBEDDED, make_engine, model_of, plugins_of, sampling_of
+from glm4v_tui.commands.start import (
+    EMBEDDED,
+    is_embedded,
+    make_engine,
+    model_of,
+    plugins_of,
+    sampling_of,
+)
 from glm4v_tui.engine.protocol import (
     Failed,
     Loaded,
@@ -71,7 +78,7 @@ class _LineChat:
     def __init__(self, settings: Settings, scripted: str | None) -> None:
         self._settings = settings
         self._model = LoadModel("script") if scripted else model_of(settings)
-        self._is_embedded = not scripted and not settings.model.checkpoint
+        self._is_embedded = not scripted and is_embedded(settings)
         opener = PixelOpener()
         language = settings.generation.language
         self._desk = TaskDesk(lambda: plugins_of(settings), language, opener)
