@@ -244,6 +244,10 @@ class ChatSession:
         busy = (TurnState.READING, TurnState.ANSWERING)
         return next((turn for turn in self.turns if turn.state in busy), None)
 
+    def is_asked(self, request_id: str) -> bool:
+        """Whether the model is busy with this request for the conversation."""
+        return self.current is not None and self.current.request_id == request_id
+
     @property
     def queued(self) -> list[Turn]:
         return [turn for turn in self.turns if turn.state is TurnState.QUEUED]

@@ -63,7 +63,13 @@ def run(options: ChatOptions) -> int:
     if options.plain or os.environ.get("TERM") in ("dumb", "unknown"):
         from glm4v_tui.commands.line_chat import run_line_chat
 
-        return run_line_chat(settings, found, options.scripted, resume=options.resume)
+        return run_line_chat(
+            settings,
+            found,
+            options.scripted,
+            resume=options.resume,
+            send_images=options.send_images,
+        )
     check_terminal("Use --plain to chat through pipes, or `glm4v-tui ask` for one question.")
     return _run_screen(settings, found, options)
 

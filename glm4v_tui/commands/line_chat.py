@@ -26,7 +26,9 @@ from glm4v_tui.commands.start import (
     plugins_of,
     sampling_of,
 )
+from glm4v_tui.engine.consent import consent_words
 from glm4v_tui.engine.protocol import (
+    ConsentWanted,
     Failed,
     Loaded,
     Loading,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from glm4v_tui.chat import Attachment
     from glm4v_tui.config import Settings
     from glm4v_tui.engine.protocol import Event
+    from glm4v_tui.engine_settings import SendImages
 
 _HELP = """\
 Write a question and press Enter. Commands:
@@ -63,27 +66,37 @@ Write a question and press Enter. Commands:
 /model         list the models; with a NUMBER or a NAME (a folder, a hub id) load one, and with
                a precision behind it in that; with ? behind it say what its precisions take
 /back          load the model before again
+/send, /keep   let images go to another host, or not, when that is asked
 /quit          leave; Ctrl+C stops an answer, or leaves"""
 
 
 def run_line_chat(
-    settings: Settings, images: list[Path], scripted: str | None, *, resume: bool = False
+    settings: Settings,
+    images: list[Path],
+    scripted: str | None,
+    *,
+    resume: bool = False,
+    send_images: SendImages | None = None,
 ) -> int:
     """Chat over standard input and output; the exit code."""
     gc.enable()
-    return asyncio.run(_LineChat(settings, scripted).run(images, resume=resume))
+    return asyncio.run(_LineChat(settings, scripted, send_images).run(images, resume=resume))
 
 
 class _LineChat:
-    def __init__(self, settings: Settings, scripted: str | None) -> None:
+    def __init__(
+        self, settings: Settings, scripted: str | None, send_images: SendImages | None
+    ) -> None:
         self._settings = settings
-        self._model = LoadModel("script") if scripted else model_of(settings)
+        self._model = (
+            LoadModel("script") if scripted and not settings.model.engine else model_of(settings)
+        )
         self._is_embedded = not scripted and is_embedded(settings)
         opener = PixelOpener()
         language = settings.generation.language
         self._desk = TaskDesk(lambda: plugins_of(settings), language, opener)
         self._session = ChatSession(
-            make_engine(settings, scripted),
+            make_engine(settings, scripted, send_images=send_images, asks=sys.stdin.isatty()),
             opener,
             sampling=sampling_of(settings),
             system_prompt=settings.generation.system_prompt,
@@ -92,6 +105,7 @@ class _LineChat:
         self._chats = LineChats(self._session, self._desk, _say)
         self._models = LineModels(self._session, settings.model, _say)
         self._attached: list[Attachment] = []
+        self._consent: ConsentWanted | None = None
         self._written: dict[str, str] = {}
         self._told_loading = ""
         self._told_error: GlmError | None = None
@@ -189,6 +203,8 @@ class _LineChat:
                 await self._chats.tell(rest.strip())
             case "/open":
                 await self._chats.open(rest.strip())
+            case "/send" | "/keep":
+                await self._decide(allows=command == "/send")
             case "/model":
                 await self._models.obey(rest.strip())
             case "/back":
@@ -215,6 +231,13 @@ class _LineChat:
         if pasted.text:
             attached, self._attached = self._attached, []
             await self._session.submit(pasted.text, attached)
+
+    async def _decide(self, *, allows: bool) -> None:
+        wanted, self._consent = self._consent, None
+        if wanted is None or not self._session.is_asked(wanted.request_id):
+            _say("Nothing waits for that.")
+            return
+        await self._session.engine.answer_consent(wanted.request_id, allows=allows)
 
     async def _tell_tasks(self) -> None:
         tasks = (await self._desk.ready()).tasks
@@ -304,6 +327,12 @@ class _LineChat:
 
     def _tell(self, event: Event) -> None:
         match event:
+            case ConsentWanted():
+                self._consent = event
+                _say(
+                    f"{consent_words(event)} /send sends, and allows this host from now on; "
+                    "/keep keeps it here."
+                )
             case Loading(stage=stage, done=done, total=total):
                 self._tell_loading(stage, 4 * done // total if total else None)
             case Loaded(model=model):

@@ -117,7 +117,7 @@ def make_engine(
     def make(name: str) -> Engine:
         if not name:
             return _own_engine(settings, scripted)
-        from glm4v_tui.engine.remote import RemoteEngine
+        from glm4v_tui.engine.remote.engine import RemoteEngine
 
         told = engine_named(name)
         if send_images is not None:

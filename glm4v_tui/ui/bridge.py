@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from textual.message import Message
 
 from glm4v_tui.engine.protocol import (
+    ConsentWanted,
     Failed,
     Loaded,
     Loading,
@@ -48,6 +49,13 @@ class WorkerFellSilent(Message):
 
 
 @dataclass
+class ConsentAsked(Message):
+    """Images of the conversation are about to leave this machine."""
+
+    wanted: ConsentWanted
+
+
+@dataclass
 class EventRoute:
     """Where the engine's events go; whoever comes and leaves adds and removes itself."""
 
@@ -76,6 +84,10 @@ async def carry_events(session: ChatSession, route: EventRoute) -> None:
     async for event in session.engine.events():
         if any(take(event) for take in route.takers):
             continue
+        if isinstance(event, ConsentWanted) and not session.is_asked(event.request_id):
+            # nobody sees a question about what is asked beside the conversation: no
+            await session.engine.answer_consent(event.request_id, allows=False)
+            continue
         await session.handle(event)
         for message in _messages_of(event):
             for target in route.targets:
@@ -92,6 +104,8 @@ def _messages_of(event: Event) -> list[Message]:
             return [MemoryRead(event)]
         case Measured():
             return [ImagesMeasured(event)]
+        case ConsentWanted():
+            return [ConsentAsked(event)]
         case WorkerSilent(seconds=seconds):
             return [WorkerFellSilent(seconds)]
         case _:

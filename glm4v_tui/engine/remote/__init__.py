@@ -15,7 +15,3 @@
 ``engine``
     all of it behind the interface of every engine.
 """
-
-from glm4v_tui.engine.remote.engine import RemoteEngine
-
-__all__ = ["RemoteEngine"]

@@ -177,9 +177,9 @@ class Gate:
                 )
             if not await ask(tuple(one.leaving for one in images), self._warnings):
                 raise WithheldError(
-                    f"The images stay here, and {self._where} was not asked",
-                    "You said so. Nothing was sent.",
-                    "Ask again to decide anew, or choose a model on this machine.",
+                    f"The images stay here: nobody allows them to go to {self._where}",
+                    "Nothing was sent.",
+                    "Ask again in the chat to decide anew, or choose a model on this machine.",
                 )
             await asyncio.to_thread(lambda: self._kept.allow(self._address.host))
 

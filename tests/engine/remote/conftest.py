@@ -15,7 +15,7 @@ from glm4v_tui.engine.protocol import (
     Scored,
     TextDelta,
 )
-from glm4v_tui.engine.remote import RemoteEngine
+from glm4v_tui.engine.remote.engine import RemoteEngine
 from glm4v_tui.engine_settings import RemoteSettings
 from tests.chat_server import ChatServer, answer, models
 

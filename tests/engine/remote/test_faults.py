@@ -367,7 +367,7 @@ async def over(person, session, turn):
 
 
 async def _load_alone(url):
-    from glm4v_tui.engine.remote import RemoteEngine
+    from glm4v_tui.engine.remote.engine import RemoteEngine
     from glm4v_tui.engine_settings import RemoteSettings
 
     engine = RemoteEngine("x", RemoteSettings(url, "m", timeout=5.0), lambda: None)
