@@ -253,6 +253,33 @@ def tasks_command(as_json: bool) -> None:
     sys.exit(tasks.run(as_json=as_json))
 
 
+@cli.command("engines")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def engines_command(as_json: bool) -> None:
+    """List the servers of config.toml's [engines.NAME], and whether each can be asked.
+
+    Each says what it is, its models and how long its context is. Nothing is sent to them. Exit
+    code 0 when all can be asked, else 4.
+    """
+    from glm4v_tui.commands import engines
+
+    sys.exit(engines.run(as_json=as_json))
+
+
+@cli.command("sent")
+@click.argument("paths", nargs=-1, type=click.Path(), metavar="[FILE ...]")
+@click.option("--forget", metavar="HOST", help="Ask again before an image goes there.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def sent_command(paths: tuple[str, ...], forget: str | None, as_json: bool) -> None:
+    """List which images were sent to other hosts: when, to which model, and their hashes.
+
+    With FILEs: only what was sent of them.
+    """
+    from glm4v_tui.commands import sent
+
+    sys.exit(sent.forget(forget) if forget else sent.run(paths, as_json=as_json))
+
+
 @cli.group("chats", invoke_without_command=True)
 @click.pass_context
 def chats_group(ctx: click.Context) -> None:

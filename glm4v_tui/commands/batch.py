@@ -32,7 +32,14 @@ from glm4v_tui.commands.start import (
 from glm4v_tui.config import task_options
 from glm4v_tui.demo import TRAINED_TASKS
 from glm4v_tui.engine.protocol import Failed, Loaded, LoadModel, error_of
-from glm4v_tui.errors import CheckpointError, EngineError, GlmError, NoModelError, StoreError
+from glm4v_tui.errors import (
+    CheckpointError,
+    EngineError,
+    GlmError,
+    NoModelError,
+    StoreError,
+    WithheldError,
+)
 from glm4v_tui.store.database import Database
 from glm4v_tui.tasks.command import options_set
 from glm4v_tui.triage.asking import Asker
@@ -51,7 +58,7 @@ if TYPE_CHECKING:
 
 PIPE_CLOSED = 141
 """Whoever read standard output has left: as a shell counts a program that SIGPIPE has ended."""
-_FATAL = (StoreError, CheckpointError, NoModelError)
+_FATAL = (StoreError, CheckpointError, NoModelError, WithheldError)
 """What would fail for every image."""
 _AHEAD = 1
 """Images in work beside those that are asked about: meanwhile the next one is opened."""

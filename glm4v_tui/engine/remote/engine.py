@@ -28,11 +28,11 @@ from glm4v_tui.engine.protocol import (
 )
 from glm4v_tui.engine.remote.address import Address
 from glm4v_tui.engine.remote.asking import Asking
-from glm4v_tui.engine.remote.client import Client
+from glm4v_tui.engine.remote.client import Client, key_of
 from glm4v_tui.engine.remote.faults import Fault
 from glm4v_tui.engine.remote.gate import Gate
 from glm4v_tui.engine.remote.server import Server, look_at_server
-from glm4v_tui.errors import GlmError, SettingsError
+from glm4v_tui.errors import GlmError
 from glm4v_tui.plain import plain_line
 
 if TYPE_CHECKING:
@@ -153,19 +153,9 @@ class RemoteEngine(Engine):
         self._ready_gate()
         assert self._address is not None
         if self._client is None:
-            self._client = Client(self._settings, self._address, self._key())
+            key = key_of(self._settings, os.environ)
+            self._client = Client(self._settings, self._address, key)
         return self._client, self._address
-
-    def _key(self) -> str:
-        variable = self._settings.api_key_env
-        key = os.environ.get(variable, "").strip() if variable else ""
-        if variable and not (key and key.isascii() and key.isprintable()):
-            raise SettingsError(
-                f"The key for the engine {plain_line(self._name)} is missing",
-                f"The environment variable {plain_line(variable)} is not set, or holds no key.",
-                "Set it in the shell that starts this program.",
-            )
-        return key
 
     async def _connect(self) -> None:
         try:
