@@ -220,7 +220,13 @@ class RemoteEngine(Engine):
         task = asyncio.create_task(self._answer(request, shown))
         name = request.request_id
         self._running[name] = task
-        task.add_done_callback(lambda _: self._end(name, Finished(name, FinishReason.ABORT)))
+        task.add_done_callback(self._note_cancelled)
+
+    def _note_cancelled(self, task: asyncio.Task[None]) -> None:
+        """What was cancelled has not told its end; it may not even have begun."""
+        name = next((name for name, one in self._running.items() if one is task), None)
+        if name is not None:
+            self._end(name, Finished(name, FinishReason.ABORT))
 
     def _end(self, request_id: str, event: Event) -> None:
         """Tell the one end of a request, whichever comes first."""

@@ -91,6 +91,15 @@ async def test_an_abort_before_the_first_step_ends_it_once(server, person_at):
     assert ends == ["1", "2"]
 
 
+async def test_a_name_may_be_used_again_at_once(server, person_at):
+    """The end of the one before is not taken for that of the next."""
+    person = person_at(server.url)
+    await person.load()
+    for _ in range(5):
+        await person.ask()
+    assert person.text() == "A cat." * 5
+
+
 async def test_no_more_questions_are_asked_at_a_time_than_the_settings_say(server, person_at):
     server.replies["/v1/chat/completions"] = Stream(0.02, chunk("x", "stop"), DONE)
     person = person_at(server.url, max_in_flight=3)
