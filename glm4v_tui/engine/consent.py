@@ -17,12 +17,13 @@ _NAMED = 3
 def consent_words(wanted: ConsentWanted) -> str:
     """Exactly what would leave, and for where; safe to show."""
     images = wanted.images
-    many = f"{len(images)} images of" if len(images) > 1 else "an image of"
+    many = f"{len(images)} images" if len(images) > 1 else "1 image"
     size = sum(one.size for one in images) / 1e6
-    warned = "".join(f" ({plain_line(warning)})" for warning in wanted.warnings)
+    warned = "; ".join(map(plain_line, wanted.warnings))
     return (
-        f"Send to {plain_line(wanted.host)}{warned}? {many} {_sizes(images)} pixels, re-encoded as "
-        f"{_kinds(images)}, {size:.2f} MB: no EXIF, GPS, DICOM header or file name."
+        f"Send {many} to {plain_line(wanted.host)}? What leaves: {_sizes(images)} pixels, "
+        f"re-encoded as {_kinds(images)} ({size:.2f} MB), without EXIF, GPS, DICOM header or file "
+        f"name.{f' {warned[:1].upper()}{warned[1:]}.' if warned else ''}"
     )
 
 

@@ -175,7 +175,8 @@ class ModelInfo(msgspec.Struct, frozen=True):
 class Usage(msgspec.Struct, frozen=True):
     prompt_tokens: int = 0
     """All tokens of the prompt, those of images included."""
-    image_tokens: int = 0
+    image_tokens: int | None = 0
+    """Those of the images alone; None where they are not told apart."""
     completion_tokens: int = 0
 
 

@@ -90,14 +90,14 @@ async def test_the_first_image_for_a_host_waits_for_a_key(far, cat):
         await user.sees("cat.png")
         await user.send("What is it?")
         await user.sees(
-            "Send to gpu.example (not encrypted", "80×60 pixels", "file name. F12 sends"
+            "Send 1 image to gpu.example?", "80×60 pixels", "Not encrypted", "F12 sends"
         )
         assert far.questions == []
         await user.press(*"yes please")  # letters are for the composer
         assert far.questions == []
         await user.press("f12")
         await user.until(lambda: user.last.state is TurnState.DONE)
-        await user.misses("Send to gpu.example")
+        await user.misses("Send 1 image")
         await user.sees("I am far away.")
         (sent,) = Sent(Database()).all()
         assert (sent.host, sent.width, sent.height) == ("gpu.example", 80, 60)
@@ -108,10 +108,10 @@ async def test_esc_keeps_it_here(far, cat):
     async with chatting(LoadModel("m", engine="cluster"), [cat]) as user:
         await user.sees("cat.png")
         await user.send("What is it?")
-        await user.sees("Send to gpu.example")
+        await user.sees("Send 1 image")
         await user.press("escape")
         await user.until(lambda: user.last.state is TurnState.STOPPED)
-        await user.misses("Send to gpu.example")
+        await user.misses("Send 1 image")
         await user.press("f12")
         assert far.questions == []
         assert Sent(Database()).all() == []

@@ -95,9 +95,9 @@ class Answer:
     @property
     def usage(self) -> Usage:
         """By the server's count; where it tells none, the pieces of text are counted. What images
-        take of the prompt is told by nobody, and left at 0."""
+        take of the prompt is told by nobody."""
         prompt, completion = self._count("prompt_tokens"), self._count("completion_tokens")
-        return Usage(prompt or 0, 0, self.pieces if completion is None else completion)
+        return Usage(prompt or 0, None, self.pieces if completion is None else completion)
 
     def _count(self, name: str) -> int | None:
         value = self._usage.get(name)

@@ -307,7 +307,7 @@ def _count(messages: Sequence[Message]) -> int:
 def _sum(one: Usage, other: Usage) -> Usage:
     return Usage(
         one.prompt_tokens + other.prompt_tokens,
-        0,
+        None,
         one.completion_tokens + other.completion_tokens,
     )
 
