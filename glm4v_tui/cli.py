@@ -64,6 +64,7 @@ def _stored_model_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--debug", is_flag=True, help="Show tracebacks of failures."),
         click.option("--device", type=click.Choice(_DEVICES), help="Where the model ran."),
         click.option("--precision", metavar="NAME", help="In which it ran."),
+        click.option("--engine", metavar="NAME", help="Whose results, of config.toml's engines."),
         click.option("--model", metavar="FOLDER_OR_HUB_ID", help="Whose results are exported."),
     ):
         command = option(command)

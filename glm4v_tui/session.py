@@ -191,6 +191,9 @@ class ChatSession:
         self._open_pixels = open_pixels
         self.private_task = ""
         """The private task that whatever is asked now belongs to; empty for none."""
+        self._private_images: dict[str, str] = {}
+        """By the digest of their file those that a private task was asked about, and the task: they
+        stay so also where that question was taken out of the conversation."""
         self._undo: list[list[Turn]] = []
         self._is_held = False
         """After :meth:`unload`, until somebody asks: the queue must not load the model again."""
@@ -265,6 +268,7 @@ class ChatSession:
         self._is_held = False
         private = call.task if call is not None and call.is_private else self.private_task
         turn = Turn(question, call=call, private_task=private)
+        self._note_private(turn)
         self.turns.append(turn)
         self.journal.turns_changed(self.turns)
         return turn
@@ -312,6 +316,8 @@ class ChatSession:
         if self.turns:
             self._undo.append(self.turns)
         self.turns = list(turns)
+        for turn in turns:
+            self._note_private(turn)
         self.journal.begun()
         self.journal.turns_changed(self.turns)
 
@@ -355,14 +361,16 @@ class ChatSession:
         """
         if turn.private_task:
             return turn.private_task
-        shown = {image.digest for one in self.prompt_of(turn) for image in one.attachments}
+        shown = (image.digest for one in self.prompt_of(turn) for image in one.attachments)
+        private = [task for digest in shown if (task := self._private_images.get(digest))]
         earlier = [] if turn.call is not None else self.turns[: self.turns.index(turn)]
-        for other in self.turns:
-            is_said = other in earlier and (other.is_remembered or other.leaves_images)
-            images = other.question.attachments
-            if other.private_task and (is_said or any(one.digest in shown for one in images)):
-                return other.private_task
-        return ""
+        private += [one.private_task for one in earlier if one.private_task and one.is_remembered]
+        return private[0] if private else ""
+
+    def _note_private(self, turn: Turn) -> None:
+        if turn.private_task:
+            for image in turn.question.attachments:
+                self._private_images[image.digest] = turn.private_task
 
     @property
     def images_left(self) -> tuple[Attachment, ...]:
@@ -495,7 +503,7 @@ class ChatSession:
         call = turn.call
         form = ResultForm(call.schema, call.reasoning_tokens) if call else None
         sampling = self.sampling if call is None else for_task(self.sampling, call)
-        private = self.private_task_of(turn)
+        turn.private_task = private = self.private_task_of(turn)
         await self.engine.generate(Generate(turn.request_id, messages, sampling, form, private))
 
 

@@ -132,6 +132,7 @@ class RemoteEngine(Engine):
 
     async def unload(self) -> None:
         await self._end_all("The engine was left")
+        self._images.clear()
 
     async def close(self) -> None:
         await self._end_all("The program ends")
