@@ -514,6 +514,12 @@ def model_remove_command(model: str, yes: bool, saved_only: bool) -> None:
     metavar="GiB",
     help="Plan for a GPU with this much free memory.",
 )
+@click.option(
+    "--requests",
+    type=click.IntRange(1, 4096),
+    metavar="N",
+    help="Plan a server for so many questions at a time.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def plan_command(**options: Any) -> None:
     """Say what a model takes in every precision, what fits, and how fast it can be.

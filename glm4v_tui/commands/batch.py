@@ -60,8 +60,9 @@ PIPE_CLOSED = 141
 """Whoever read standard output has left: as a shell counts a program that SIGPIPE has ended."""
 _FATAL = (StoreError, CheckpointError, NoModelError, WithheldError)
 """What would fail for every image."""
-_AHEAD = 1
-"""Images in work beside those that are asked about: meanwhile the next one is opened."""
+_AHEAD = 2
+"""Images in work for each that is asked about: meanwhile the next one is opened, and one that takes
+long does not leave the engine idle before its line is written."""
 _HOPELESS = 5
 """Images in a row for which the model failed: it will fail for the rest."""
 _DIGITS = 16
@@ -157,7 +158,7 @@ class _Batch:
             ready=self._ready,
             at_once=at_once(settings),
         )
-        self._ahead = at_once(settings) + _AHEAD
+        self._ahead = at_once(settings) * _AHEAD
         self._loaded: asyncio.Future[None] | None = None
         self._load_error: GlmError | None = None
         self._is_embedded = is_embedded(settings) and options.scripted is None
