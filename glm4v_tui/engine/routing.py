@@ -42,7 +42,7 @@ class RoutingEngine(Engine):
     async def load(self, command: LoadModel) -> None:
         async with self._changing:
             try:
-                engine = self._engine(command.engine)
+                engine = await self._made(command.engine)
             except GlmError as error:
                 self._events.put_nowait(failure_of(error))
                 return
@@ -91,14 +91,20 @@ class RoutingEngine(Engine):
     def _present(self) -> Engine:
         """The engine of now; this machine's own before anything was loaded."""
         if self._now is None:
-            self._now = self._engine("")
+            self._now = self._engines.get("") or self._take("", self._make(""))
         return self._now
 
-    def _engine(self, name: str) -> Engine:
+    async def _made(self, name: str) -> Engine:
+        """The engine of a name. In a thread: what it imports takes longer than the screen may
+        wait."""
         if name not in self._engines:
-            engine = self._engines[name] = self._make(name)
-            self._pumps.append(asyncio.create_task(self._pump(engine)))
+            self._take(name, await asyncio.to_thread(self._make, name))
         return self._engines[name]
+
+    def _take(self, name: str, engine: Engine) -> Engine:
+        self._engines[name] = engine
+        self._pumps.append(asyncio.create_task(self._pump(engine)))
+        return engine
 
     async def _pump(self, engine: Engine) -> None:
         async for event in engine.events():

@@ -109,6 +109,8 @@ class _Told:
 class Asking:
     """Puts a request together, sends it, and tells what comes.
 
+    A body may have many megabytes: it is made in threads, as the screen must not wait for it.
+
     Args:
         tell: Takes events; not the last one of the request, which is returned.
         ask: Asks the user about images; None where nobody can be asked.
@@ -163,7 +165,7 @@ class Asking:
         """
         clock = _Clock()
         form = request.form
-        messages = messages_of(request.messages, images)
+        messages = await asyncio.to_thread(messages_of, request.messages, images)
         if form is None:
             answer = await self._stream(request, messages, {}, dialect, clock, tells=True)
             return clock.finished(request.request_id, answer.reason, answer.usage)
@@ -192,7 +194,7 @@ class Asking:
         form = request.form
         assert form is not None
         text, usage, reason = result_in(answer.text), answer.usage, answer.reason
-        problem = problem_of(text, form)
+        problem = await asyncio.to_thread(problem_of, text, form)
         if problem is not None and reason is FinishReason.STOP:
             again = [
                 *messages,
@@ -202,7 +204,7 @@ class Asking:
             mended = await self._stream(request, again, {}, dialect, clock, tells=False)
             better = result_in(mended.text)
             usage = _sum(usage, mended.usage)
-            if problem_of(better, form) is None:
+            if await asyncio.to_thread(problem_of, better, form) is None:
                 text, reason = better, mended.reason
         self._tell(TextDelta(request.request_id, text, usage.completion_tokens))
         return clock.finished(request.request_id, reason, usage)
@@ -224,7 +226,7 @@ class Asking:
             **stream_fields(dialect),
             **more,
         }
-        body = self._sized(body_of(fields, _count(request.messages)))
+        body = self._sized(await asyncio.to_thread(body_of, fields, _count(request.messages)))
         limit = request.sampling.max_new_tokens * _CHARACTERS + _SPARE
 
         async def attempt() -> _Told:
@@ -256,13 +258,13 @@ class Asking:
             return unknown
         fields = {
             "model": self._settings.model,
-            "messages": messages_of(request.messages, images),
+            "messages": await asyncio.to_thread(messages_of, request.messages, images),
             "max_tokens": 1,
             "temperature": 0.0,
             "logprobs": True,
             "top_logprobs": TOP_LOGPROBS,
         }
-        body = self._sized(body_of(fields, _count(request.messages)))
+        body = self._sized(await asyncio.to_thread(body_of, fields, _count(request.messages)))
         try:
             chunk = await self._patiently(lambda: self._client.once(body), clock)
         except Fault as fault:

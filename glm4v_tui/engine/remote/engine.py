@@ -174,7 +174,8 @@ class RemoteEngine(Engine):
         self._events.put_nowait(failure_of(error))
 
     async def _look(self) -> None:
-        client, address = self._ready_client()
+        # in a thread: the system's certificates take a moment to read
+        client, address = await asyncio.to_thread(self._ready_client)
         began_at = asyncio.get_running_loop().time()
         self._server = await look_at_server(client, self._settings, address)
         self._is_loading = False
