@@ -43,7 +43,9 @@ def _model_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--device", type=click.Choice(_DEVICES), help="Where the model runs."),
         click.option(
-            "--engine", metavar="NAME", help="Ask a server of config.toml's [engines.NAME] instead."
+            "--engine",
+            metavar="NAME[,NAME]",
+            help="Ask a server of config.toml's [engines.NAME] instead; several share the work.",
         ),
         click.option(
             "--send-images",

@@ -44,7 +44,7 @@ class ModelSettings(msgspec.Struct, frozen=True):
     """Where the model runs. `auto` is the GPU when there is one."""
     engine: str = ""
     """A server of `[engines.NAME]` that is asked in place of a model on this machine; the same as
-    `--engine`."""
+    `--engine`. Several of one model, with commas between, share the work."""
 
 
 class GenerationSettings(msgspec.Struct, frozen=True):

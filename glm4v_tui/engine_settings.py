@@ -84,6 +84,25 @@ def all_engines(config_file: Path | None = None) -> Mapping[str, RemoteSettings]
     return {name: read_table(written, RemoteSettings, ("engines", name)) for name in named}
 
 
+def engines_named(names: str, config_file: Path | None = None) -> dict[str, RemoteSettings]:
+    """Those that are named with commas between, which have to serve the same model.
+
+    Raises:
+        UsageError: there is none of a name, or they serve different models.
+        SettingsError: as :func:`all_engines`.
+    """
+    wanted = dict.fromkeys(name.strip() for name in names.split(","))
+    found = {name: engine_named(name, config_file) for name in wanted}
+    if len({told.model for told in found.values()}) > 1:
+        told_of = ", ".join(f"{name}: {told.model}" for name, told in found.items())
+        raise UsageError(
+            "These engines serve different models",
+            f"{told_of}.",
+            "Questions are spread over engines of one model only: name those.",
+        )
+    return found
+
+
 def engine_named(name: str, config_file: Path | None = None) -> RemoteSettings:
     """One of them.
 

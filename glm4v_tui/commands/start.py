@@ -10,7 +10,7 @@ import msgspec
 from glm4v_tui import demo, paths
 from glm4v_tui.config import Settings, load_settings
 from glm4v_tui.engine.protocol import LoadModel, Sampling
-from glm4v_tui.engine_settings import all_engines, engine_named
+from glm4v_tui.engine_settings import all_engines, engines_named
 from glm4v_tui.errors import ImageMissingError, UsageError
 from glm4v_tui.paths import expanded, is_there
 from glm4v_tui.plain import plain_line
@@ -60,7 +60,8 @@ def model_of(settings: Settings) -> LoadModel:
     """
     model = settings.model
     if model.engine:
-        return LoadModel(engine_named(model.engine).model, engine=model.engine)
+        (served, *_) = {told.model for told in engines_named(model.engine).values()}
+        return LoadModel(served, engine=model.engine)
     name = _absolute_if_folder(model.checkpoint) if model.checkpoint else str(demo.CHECKPOINT)
     return LoadModel(name, model.precision, model.device, model.keep_quantized)
 
@@ -119,10 +120,16 @@ def make_engine(
             return _own_engine(settings, scripted)
         from glm4v_tui.engine.remote.engine import RemoteEngine
 
-        told = engine_named(name)
-        if send_images is not None:
-            told = msgspec.structs.replace(told, send_images=send_images)
-        return RemoteEngine(name, told, _ledger, asks=asks)
+        members: dict[Engine, int] = {}
+        for one, told in engines_named(name).items():
+            if send_images is not None:
+                told = msgspec.structs.replace(told, send_images=send_images)
+            members[RemoteEngine(one, told, _ledger, asks=asks)] = told.max_in_flight
+        if len(members) == 1:
+            return next(iter(members))
+        from glm4v_tui.engine.spread import SpreadEngine
+
+        return SpreadEngine(members)
 
     return RoutingEngine(make)
 
@@ -130,7 +137,7 @@ def make_engine(
 def at_once(settings: Settings) -> int:
     """Questions that may be asked at a time: one on this machine."""
     name = settings.model.engine
-    return engine_named(name).max_in_flight if name else 1
+    return sum(one.max_in_flight for one in engines_named(name).values()) if name else 1
 
 
 def _ledger() -> Ledger:

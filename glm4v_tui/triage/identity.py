@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from glm4v_tui.checkpoint import resolve_model
-from glm4v_tui.engine_settings import engine_named
+from glm4v_tui.engine_settings import engines_named
 from glm4v_tui.errors import CheckpointError, NoModelError
 from glm4v_tui.session import for_task
 from glm4v_tui.tasks.call import make_call
@@ -68,7 +68,8 @@ def model_key(command: LoadModel, precision: str = "") -> str:
             ``auto`` will most likely be, as it is where the model has none (a script).
     """
     if command.engine:
-        served = f"{engine_named(command.engine).url} serves {command.model}"
+        urls = sorted(told.url for told in engines_named(command.engine).values())
+        served = (*urls, f"serve {command.model}")
         return hashlib.sha256(msgspec.json.encode(served)).hexdigest()
     known = precision if precision in _PRECISIONS else expected_precision(command)
     told = (_content(command.model), known)

@@ -209,3 +209,25 @@ def test_a_host_that_was_allowed_can_be_forgotten(shell):
     done = shell.run("sent", "--forget", "gpu.example")
     assert done.returncode == 2
     assert "was not allowed" in done.stderr
+
+
+def test_batch_spreads_over_engines_and_goes_on_without_one_that_is_down(shell):
+    shell.task(TASK)
+
+    def reply(request):
+        if not request.json.get("stream"):
+            return Reply({"choices": [{"message": {"content": "Yes"}, "finish_reason": "length"}]})
+        return answer('{"kind": "b"}')
+
+    shell.server.replies[PATH] = reply
+    shell.settings(
+        near=f'url = "{shell.server.url}"\nmodel = "m"',
+        down='url = "http://127.0.0.1:9"\nmodel = "m"',
+    )
+    file = shell.folder / "out.jsonl"
+    named = ("--task", "sort", "-o", file, "--engine", "near,down")
+    done = shell.run("batch", shell.draw(20), *named)
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [one["number"] for one in records] == list(range(1, 21))
+    assert {one["label"] for one in records} == {"bad"}
