@@ -42,6 +42,9 @@ class RemoteSettings(msgspec.Struct, frozen=True):
     """Whether images may leave this machine: `ask` once for each host, `allow`, or `never`."""
     private_tasks: tuple[str, ...] = ()
     """Private tasks (`medical`) that this server may be asked; all others stay on this machine."""
+    tasks: tuple[str, ...] = ()
+    """Tasks that `ask`, `batch` and `triage` ask here where neither an engine nor a model is named
+    on the command line."""
     image_side: _Side = 1568
     """Images that are longer than this, in pixels, are made smaller before they are sent."""
     image_format: Literal["png", "jpeg"] = "png"
@@ -101,6 +104,16 @@ def engines_named(names: str, config_file: Path | None = None) -> dict[str, Remo
             "Questions are spread over engines of one model only: name those.",
         )
     return found
+
+
+def engine_of_task(task: str | None, config_file: Path | None = None) -> str | None:
+    """The first engine that the settings name for a task; None where there is none.
+
+    Raises:
+        SettingsError: as :func:`all_engines`.
+    """
+    engines = all_engines(config_file) if task is not None else {}
+    return next((name for name, told in engines.items() if task in told.tasks), None)
 
 
 def engine_named(name: str, config_file: Path | None = None) -> RemoteSettings:

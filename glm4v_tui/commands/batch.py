@@ -20,6 +20,7 @@ from glm4v_tui.commands.start import (
     GUESSING,
     at_once,
     check_engine,
+    engine_for,
     existing_paths,
     is_embedded,
     language_of,
@@ -103,7 +104,7 @@ def run(options: BatchOptions) -> int:
         model__checkpoint=options.model,
         model__precision=options.precision,
         model__device=options.device,
-        model__engine=options.engine if options.engine else "" if options.model else None,
+        model__engine=engine_for(options.engine, options.model, options.scripted, options.task),
     )
     plugins = plugins_of(settings)
     for notice in () if options.quiet else plugins.notices:

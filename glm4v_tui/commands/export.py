@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from glm4v_tui.commands.export_file import check_free, place_of, to_file
 from glm4v_tui.commands.start import (
     check_engine,
+    engine_for,
     existing_paths,
     language_of,
     model_of,
@@ -74,7 +75,7 @@ def run(options: ExportOptions) -> int:
         model__checkpoint=options.model,
         model__precision=options.precision,
         model__device=options.device,
-        model__engine=options.engine if options.engine else "" if options.model else None,
+        model__engine=engine_for(options.engine, options.model, None, options.task),
     )
     plugins = plugins_of(settings)
     for notice in plugins.notices:

@@ -10,7 +10,7 @@ import msgspec
 from glm4v_tui import demo, paths
 from glm4v_tui.config import Settings, load_settings
 from glm4v_tui.engine.protocol import LoadModel, Sampling
-from glm4v_tui.engine_settings import all_engines, engines_named
+from glm4v_tui.engine_settings import all_engines, engine_of_task, engines_named
 from glm4v_tui.errors import ImageMissingError, UsageError
 from glm4v_tui.paths import expanded, is_there
 from glm4v_tui.plain import plain_line
@@ -69,6 +69,16 @@ def model_of(settings: Settings) -> LoadModel:
 def is_embedded(settings: Settings) -> bool:
     """Nothing was named: the small model that comes along answers."""
     return not (settings.model.checkpoint or settings.model.engine)
+
+
+def engine_for(
+    engine: str | None, model: str | None, scripted: str | None, task: str | None = None
+) -> str | None:
+    """The engine that the command line asks for, or the settings for its task; empty for this
+    machine's own, as a model was named; None where nothing says anything."""
+    if engine or model:
+        return engine or ""
+    return engine_of_task(task) if scripted is None else None
 
 
 def check_engine(engine: str | None, *others: str | None) -> None:

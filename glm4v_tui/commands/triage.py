@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from glm4v_tui.commands.chat import check_terminal, pixel_notices
 from glm4v_tui.commands.start import (
     check_engine,
+    engine_for,
     existing_paths,
     is_embedded,
     language_of,
@@ -70,7 +71,7 @@ def run(options: TriageOptions) -> int:
         model__checkpoint=options.model,
         model__precision=options.precision,
         model__device=options.device,
-        model__engine=options.engine if options.engine else "" if options.model else None,
+        model__engine=engine_for(options.engine, options.model, options.scripted, options.task),
         interface__theme=options.theme,
         interface__images=options.images,
         interface__low_bandwidth=options.low_bandwidth or None,

@@ -231,3 +231,12 @@ def test_batch_spreads_over_engines_and_goes_on_without_one_that_is_down(shell):
     records = [json.loads(line) for line in file.read_text().splitlines()]
     assert [one["number"] for one in records] == list(range(1, 21))
     assert {one["label"] for one in records} == {"bad"}
+
+
+def test_a_task_may_have_its_own_engine(shell, picture):
+    shell.task(TASK)
+    shell.settings(near=f'url = "{shell.server.url}"\nmodel = "m"\ntasks = ["sort"]')
+    shell.server.replies[PATH] = answer('{"kind": "b"}')
+    done = shell.run("ask", picture, "--task", "sort", "--json")
+    assert json.loads(done.stdout)["result"] == {"kind": "b"}
+    assert len(shell.server.questions) == 1

@@ -54,6 +54,7 @@ _ATTEMPTS = 4
 _CHARACTERS = 64
 """Of a token at most, for the limit beyond which an answer is taken for endless."""
 _SPARE = 1 << 16
+_NEWER_LIMIT = "max_completion_tokens"
 
 
 class _Clock:
@@ -219,10 +220,11 @@ class Asking:
         *,
         tells: bool,
     ) -> _Told:
+        name = self._client.limit_name
         fields = {
             "model": self._settings.model,
             "messages": messages,
-            **sampling_fields(request.sampling, dialect),
+            **sampling_fields(request.sampling, dialect, name),
             **stream_fields(dialect),
             **more,
         }
@@ -240,7 +242,13 @@ class Asking:
                         self._tell(TextDelta(request.request_id, text))
             return told
 
-        return await self._patiently(attempt, clock)
+        try:
+            return await self._patiently(attempt, clock)
+        except Fault as fault:
+            if name == _NEWER_LIMIT or not _is_about(fault, _NEWER_LIMIT):
+                raise
+        self._client.limit_name = _NEWER_LIMIT
+        return await self._stream(request, messages, more, dialect, clock, tells=tells)
 
     # Probabilities ----------------------------------------------------------------------------
 
@@ -259,7 +267,7 @@ class Asking:
         fields = {
             "model": self._settings.model,
             "messages": await asyncio.to_thread(messages_of, request.messages, images),
-            "max_tokens": 1,
+            self._client.limit_name: 1,
             "temperature": 0.0,
             "logprobs": True,
             "top_logprobs": TOP_LOGPROBS,

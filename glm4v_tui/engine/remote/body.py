@@ -53,10 +53,10 @@ def _message(message: Message, images: Mapping[str, Cleared]) -> dict[str, Any]:
     return {"role": message.role.value, "content": [*shown, *text]}
 
 
-def sampling_fields(sampling: Sampling, dialect: Dialect) -> dict[str, Any]:
+def sampling_fields(sampling: Sampling, dialect: Dialect, limit_name: str) -> dict[str, Any]:
     """How tokens are chosen, in what the server understands; the rest is left to it."""
     fields: dict[str, Any] = {
-        "max_tokens": sampling.max_new_tokens,
+        limit_name: sampling.max_new_tokens,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "seed": sampling.seed,

@@ -68,6 +68,8 @@ class Client:
     def __init__(self, settings: RemoteSettings, address: Address, key: str) -> None:
         self._settings = settings
         self._address = address
+        self.limit_name = "max_tokens"
+        """What the server calls the longest answer: newer hosted models have another word."""
         # identity: a small answer that unpacks to a huge one does not
         headers = {"user-agent": f"glm4v-tui/{__version__}", "accept-encoding": "identity"}
         if key:
@@ -143,20 +145,27 @@ class Client:
     # Inside -------------------------------------------------------------------------------------
 
     async def _short(self, method: str, url: str, content: bytes | None) -> httpx.Response:
+        for _ in range(_REDIRECTS + 1):
+            response = await self._answered(method, url, content)
+            if not response.is_redirect:
+                return response
+            if not self._may_follow(response):
+                break
+            url = str(response.url.join(response.headers["location"]))
+        to = response.headers.get("location", "")
+        raise faults.redirected(self._address, to, has_images=False)
+
+    async def _answered(self, method: str, url: str, content: bytes | None) -> httpx.Response:
         seconds = min(_LOOK_S, self._settings.timeout)
         try:
             async with asyncio.timeout(seconds):
-                response = await self._http.request(
+                return await self._http.request(
                     method, url, content=content, headers=_headers(content)
                 )
         except TimeoutError as error:
             raise faults.slow(self._address, seconds, has_begun=False) from error
         except httpx.HTTPError as error:
             raise self._fault(error) from error
-        if response.is_redirect and not self._may_follow(response):
-            to = response.headers.get("location", "")
-            raise faults.redirected(self._address, to, has_images=False)
-        return response
 
     @contextlib.asynccontextmanager
     async def _posted(self, url: str, body: Body) -> AsyncIterator[httpx.Response]:

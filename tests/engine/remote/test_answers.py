@@ -9,7 +9,7 @@ from PIL import Image
 
 from glm4v_tui.chat import Message, Role
 from glm4v_tui.engine.protocol import Failed, Finished, FinishReason, Generate, RgbImage, TextDelta
-from tests.chat_server import DONE, Reply, Stream, chunk, models
+from tests.chat_server import DONE, Reply, Stream, answer, chunk, models
 
 
 async def test_an_answer_comes_word_by_word_with_what_it_took(server, person_at):
@@ -176,3 +176,27 @@ async def test_a_model_that_is_not_there_is_named_with_those_that_are(server, pe
     server.replies["/v1/models"] = models("glm-4.1v", "qwen")
     failed = await person_at(server.url).load()
     assert "glm-4.1v, qwen" in failed.body
+
+
+async def test_a_newer_word_for_the_longest_answer_is_learned(server, person_at):
+    """Some hosted models refuse ``max_tokens`` and say what they want instead."""
+
+    def reply(request):
+        if "max_tokens" in request.json:
+            told = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+            return Reply({"error": {"message": told}}, 400)
+        return answer()
+
+    server.replies["/v1/chat/completions"] = reply
+    person = person_at(server.url)
+    await person.load()
+    assert (await person.ask())[0] == "A cat."
+    await person.ask(name="2")
+    assert len(server.questions) == 3
+    assert server.questions[-1].json["max_completion_tokens"] == 1024
+
+
+async def test_a_list_of_models_that_has_moved_is_found(server, person_at):
+    server.replies["/moved"] = server.replies["/v1/models"]
+    server.replies["/v1/models"] = Reply("", 307, {"location": "/moved"})
+    assert (await person_at(server.url).load()).model.name == "m"
