@@ -1,6 +1,7 @@
 """Engines elsewhere in the chat: chosen by key, seen by a lamp, asked before images leave."""
 
 import contextlib
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -8,15 +9,16 @@ from PIL import Image
 from glm4v_tui import paths
 from glm4v_tui.commands.start import make_engine
 from glm4v_tui.config import Settings
-from glm4v_tui.engine.protocol import LoadModel
+from glm4v_tui.engine.protocol import LoadModel, ModelInfo
 from glm4v_tui.models import Machine, gathering
 from glm4v_tui.plan import Gpu
-from glm4v_tui.session import TurnState
+from glm4v_tui.session import ModelState, TurnState
 from glm4v_tui.store.database import Database
 from glm4v_tui.store.sent import Sent
 from glm4v_tui.ui.app import Glm4vApp
 from glm4v_tui.ui.launch import Launch
 from glm4v_tui.ui.screens.model import ModelScreen
+from glm4v_tui.ui.triage.words import model_words
 from glm4v_tui.ui.widgets.side_bar import SideBar
 from tests.chat_server import ChatServer, Drop, answer, models
 from tests.chat_user import User
@@ -141,3 +143,12 @@ async def test_f8_says_that_there_is_nothing_to_free(far):
     async with chatting(LoadModel("m", engine="cluster")) as user:
         await user.press("f8")
         await user.sees("The model runs at gpu.example")
+
+
+@pytest.mark.parametrize(("is_elsewhere", "expected"), [(True, "● gpu.example"), (False, "")])
+def test_a_review_has_the_lamp_as_well(is_elsewhere, expected):
+    info = ModelInfo(
+        *("m", "vllm", "vLLM", "gpu.example", 0, 0, None, 0.0, "gpu.example", is_elsewhere)
+    )
+    session = SimpleNamespace(model_state=ModelState.READY, model=info)
+    assert model_words(session)[0] == expected

@@ -266,7 +266,7 @@ class Client:
             if isinstance(error, httpx.TimeoutException):
                 begun = answer.characters > 0
                 raise faults.slow(self._address, self._settings.timeout, has_begun=begun) from error
-            raise faults.cut(self._address, str(error)) from error
+            raise faults.cut(self._address) from error
 
     async def _whole(self, response: httpx.Response, answer: Answer) -> AsyncGenerator[str, None]:
         """An answer that was not streamed though it was to be."""

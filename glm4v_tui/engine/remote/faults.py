@@ -219,7 +219,7 @@ def refused(
             return Fault(
                 ServerError(
                     f"The server {name} has too much to do (429)",
-                    f"{words}{wait}".strip(),
+                    f"{words.rstrip('.')}.{wait}".lstrip(". "),
                     "Ask again later, or set max_in_flight lower in its [engines] table.",
                 ),
                 is_passing=True,
