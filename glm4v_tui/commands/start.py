@@ -110,7 +110,8 @@ def make_engine(
     send_images: SendImages | None = None,
     asks: bool = False,
 ) -> Engine:
-    """The engine that runs the model, and all those elsewhere that the settings name.
+    """The engine that runs the model, and all those elsewhere that the settings name now or later:
+    they are read when one is chosen.
 
     Args:
         scripted: A script to play in place of this machine's own model.
@@ -120,8 +121,7 @@ def make_engine(
     Raises:
         SettingsError: the table ``[engines]`` is wrong.
     """
-    engines = all_engines()
-    if not engines:
+    if scripted is not None and not all_engines():
         return _own_engine(settings, scripted)
     from glm4v_tui.engine.routing import RoutingEngine
 

@@ -82,8 +82,9 @@ class RoutingEngine(Engine):
             await self._now.unload()
 
     async def close(self) -> None:
-        for engine in self._engines.values():
-            await engine.close()
+        async with self._changing:  # an engine that is being started is ended as well
+            for engine in self._engines.values():
+                await engine.close()
         await asyncio.gather(*self._pumps)
         self._events.put_nowait(None)
 
