@@ -3,6 +3,7 @@
 Commands go to the model, events come back. Two promises hold for every engine:
 
 * every ``Generate`` ends in exactly one ``Finished`` or ``Failed`` with its ``request_id``;
+  An engine elsewhere may ask before, by ``ConsentWanted``; until it is answered the request waits;
 * every ``LoadModel`` ends in exactly one ``Loaded`` or ``Failed`` without a ``request_id``.
 
 All values are frozen; memory is in bytes, time in seconds.

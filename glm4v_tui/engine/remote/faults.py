@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from glm4v_tui.errors import GlmError, ImageError, ServerError, WithheldError
+from glm4v_tui.errors import EngineError, GlmError, ImageError, ServerError, WithheldError
 from glm4v_tui.plain import plain_line
 
 if TYPE_CHECKING:
@@ -225,9 +225,9 @@ def refused(
                 is_passing=True,
                 after_s=after_s,
             )
-        case 400 | 422:
+        case 400 | 422:  # no ServerError: another server would not take it either
             return Fault(
-                ServerError(
+                EngineError(
                     f"The server {name} does not take the question ({status})",
                     words,
                     "Check that its model reads images, and that the question fits its context.",

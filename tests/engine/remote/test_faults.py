@@ -321,6 +321,19 @@ async def test_the_images_of_a_question_that_failed_go_with_the_next(server, per
     assert len(server.questions[1].json["messages"][-1]["content"]) == 2
 
 
+async def test_the_images_of_a_question_that_was_refused_do_not(server, person_at):
+    """They may be why."""
+    replies = iter([Reply(error("the image is broken"), 400), answer()])
+    server.replies[PATH] = lambda _: next(replies)
+    person = person_at(server.url)
+    session, image = await session_of(person)
+    first = await session.submit("?", [image])
+    await over(person, session, first)
+    second = await session.submit("Again?")
+    await over(person, session, second)
+    assert server.questions[1].json["messages"][-1]["content"] == "Again?"
+
+
 # Help -------------------------------------------------------------------------------------------
 
 
