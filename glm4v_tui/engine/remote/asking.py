@@ -271,6 +271,10 @@ class Asking:
             "temperature": 0.0,
             "logprobs": True,
             "top_logprobs": TOP_LOGPROBS,
+            # as on this machine: how probable they are when the model answers at once
+            "chat_template_kwargs": (
+                {"enable_thinking": False} if dialect.takes_template_words else None
+            ),
         }
         body = self._sized(await asyncio.to_thread(body_of, fields, _count(request.messages)))
         try:

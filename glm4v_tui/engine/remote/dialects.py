@@ -35,15 +35,17 @@ class Dialect:
     top_k: str | None = None
     """Its names for what the interface itself does not have; None where it has none."""
     penalty: str | None = None
+    takes_template_words: bool = False
+    """It hands ``chat_template_kwargs`` on to the model's template, which may leave thought out."""
     wants_usage: bool = True
     """It tells what a streamed answer took when asked to."""
 
 
 _ALL = (
     Dialect("openai", "OpenAI-compatible"),
-    Dialect("vllm", "vLLM", True, True, "top_k", "repetition_penalty"),
-    Dialect("sglang", "SGLang", True, True, "top_k", "repetition_penalty"),
-    Dialect("llama.cpp", "llama.cpp", True, True, "top_k", "repeat_penalty"),
+    Dialect("vllm", "vLLM", True, True, "top_k", "repetition_penalty", True),
+    Dialect("sglang", "SGLang", True, True, "top_k", "repetition_penalty", True),
+    Dialect("llama.cpp", "llama.cpp", True, True, "top_k", "repeat_penalty", True),
     Dialect("ollama", "Ollama", True, None),
     Dialect("lmstudio", "LM Studio", True, False),
     Dialect("transformers", "transformers serve", False, False, wants_usage=False),

@@ -6,8 +6,8 @@ one, as ``pass`` and ``fail`` are. Its probability is the sum over the tokens th
 space before them and without. An answer that is not among the listed has at most the probability of
 the least of them: where that is less than a thousandth of what was found, it is taken for it, and
 otherwise nothing is known. Nothing is known either where two answers are begun alike, where the
-model first thinks, and where the server tells no probabilities. Then the whole is unknown: no
-number is made up.
+model first thinks though its template is asked to leave that out, and where the server tells no
+probabilities. Then the whole is unknown: no number is made up.
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ async def test_they_come_from_the_probabilities_of_the_first_token(server, perso
     assert scored.tokens == (1, 1)
     sent = server.questions[0].json
     assert (sent["max_tokens"], sent["logprobs"], sent["top_logprobs"]) == (1, True, 20)
+    assert sent["chat_template_kwargs"] == {"enable_thinking": False}
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,7 @@ async def test_where_they_are_not_told_they_are_unknown(server, person_at, reply
     await person.load()
     scored = await score(person, "pass", "fail")
     assert scored.log_likelihoods == ()
+    assert "chat_template_kwargs" not in server.questions[0].json  # a stranger may refuse it
 
 
 async def test_a_server_known_not_to_tell_is_not_asked(server, person_at):
