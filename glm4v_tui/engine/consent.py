@@ -21,7 +21,7 @@ def consent_words(wanted: ConsentWanted) -> str:
     size = sum(one.size for one in images) / 1e6
     warned = "; ".join(map(plain_line, wanted.warnings))
     return (
-        f"Send {many} to {plain_line(wanted.host)}? What leaves: {_sizes(images)} pixels, "
+        f"Send {many} to {plain_line(wanted.host)}? What leaves: pixels ({_sizes(images)}), "
         f"re-encoded as {_kinds(images)} ({size:.2f} MB), without EXIF, GPS, DICOM header or file "
         f"name.{f' {warned[:1].upper()}{warned[1:]}.' if warned else ''}"
     )
@@ -30,7 +30,7 @@ def consent_words(wanted: ConsentWanted) -> str:
 def _sizes(images: tuple[LeavingImage, ...]) -> str:
     told = [f"{one.width}×{one.height}" for one in images[:_NAMED]]
     more = len(images) - len(told)
-    return ", ".join(told) + (f" and {more} more, of" if more else "")
+    return ", ".join(told) + (f" and {more} more" if more else "")
 
 
 def _kinds(images: tuple[LeavingImage, ...]) -> str:

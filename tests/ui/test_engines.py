@@ -92,7 +92,7 @@ async def test_the_first_image_for_a_host_waits_for_a_key(far, cat):
         await user.sees("cat.png")
         await user.send("What is it?")
         await user.sees(
-            "Send 1 image to gpu.example?", "80×60 pixels", "Not encrypted", "F12 sends"
+            "Send 1 image to gpu.example?", "pixels (80×60)", "Not encrypted", "F12 sends"
         )
         assert far.questions == []
         await user.press(*"yes please")  # letters are for the composer

@@ -10,10 +10,12 @@ from PIL import Image
 
 import glm4v_tui.engine
 from glm4v_tui.config import PluginSettings
+from glm4v_tui.engine.consent import consent_words
 from glm4v_tui.engine.protocol import (
     ConsentWanted,
     Failed,
     Finished,
+    LeavingImage,
     RgbImage,
     error_of,
 )
@@ -298,3 +300,19 @@ def test_a_host_is_allowed_until_it_is_not(tmp_path):
     assert sent.forbid("gpu.example")
     assert not sent.is_allowed("gpu.example")
     assert not sent.forbid("gpu.example")
+
+
+# In words ---------------------------------------------------------------------------------------
+
+
+def test_what_leaves_is_told_exactly_and_safely():
+    png, jpeg = (LeavingImage(640, 480, 1_500_000, f"image/{kind}") for kind in ("png", "jpeg"))
+    wanted = ConsentWanted("1", "gpu\x1b[31m.example", (png,), ("not encrypted on the way",))
+    assert consent_words(wanted) == (
+        "Send 1 image to gpu.example? What leaves: pixels (640×480), re-encoded as PNG (1.50 MB), "
+        "without EXIF, GPS, DICOM header or file name. Not encrypted on the way."
+    )
+    many = consent_words(ConsentWanted("1", "h", (png, jpeg, png, png, png)))
+    assert "Send 5 images" in many
+    assert "pixels (640×480, 640×480, 640×480 and 2 more)" in many
+    assert "PNG and JPEG (7.50 MB)" in many
