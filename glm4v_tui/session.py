@@ -504,7 +504,9 @@ class ChatSession:
         form = ResultForm(call.schema, call.reasoning_tokens) if call else None
         sampling = self.sampling if call is None else for_task(self.sampling, call)
         turn.private_task = private = self.private_task_of(turn)
-        await self.engine.generate(Generate(turn.request_id, messages, sampling, form, private))
+        await self.engine.generate(
+            Generate(turn.request_id, messages, sampling, form, private_task=private)
+        )
 
 
 def for_task(sampling: Sampling, call: TaskCall) -> Sampling:

@@ -26,16 +26,16 @@ from glm4v_tui.commands.start import (
     plugins_of,
     sampling_of,
 )
-from glm4v_tui.engine.consent import consent_words
 from glm4v_tui.engine.protocol import (
-    ConsentWanted,
     Failed,
     Loaded,
     Loading,
     LoadModel,
     MemoryReading,
+    SendingWanted,
     WorkerExited,
 )
+from glm4v_tui.engine.sending import sending_words
 from glm4v_tui.errors import GlmError
 from glm4v_tui.paths import expanded, is_there
 from glm4v_tui.pixels import PixelOpener
@@ -105,7 +105,7 @@ class _LineChat:
         self._chats = LineChats(self._session, self._desk, _say)
         self._models = LineModels(self._session, settings.model, _say)
         self._attached: list[Attachment] = []
-        self._consent: ConsentWanted | None = None
+        self._sending: SendingWanted | None = None
         self._written: dict[str, str] = {}
         self._told_loading = ""
         self._told_error: GlmError | None = None
@@ -233,11 +233,11 @@ class _LineChat:
             await self._session.submit(pasted.text, attached)
 
     async def _decide(self, *, allows: bool) -> None:
-        wanted, self._consent = self._consent, None
+        wanted, self._sending = self._sending, None
         if wanted is None or not self._session.is_asked(wanted.request_id):
             _say("Nothing waits for that.")
             return
-        await self._session.engine.answer_consent(wanted.request_id, allows=allows)
+        await self._session.engine.allow_sending(wanted.request_id, allows=allows)
 
     async def _tell_tasks(self) -> None:
         tasks = (await self._desk.ready()).tasks
@@ -327,10 +327,10 @@ class _LineChat:
 
     def _tell(self, event: Event) -> None:
         match event:
-            case ConsentWanted():
-                self._consent = event
+            case SendingWanted():
+                self._sending = event
                 _say(
-                    f"{consent_words(event)} /send sends, and allows this host from now on; "
+                    f"{sending_words(event)} /send sends, and allows this host from now on; "
                     "/keep keeps it here."
                 )
             case Loading(stage=stage, done=done, total=total):

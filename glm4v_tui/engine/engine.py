@@ -54,10 +54,10 @@ class Engine(ABC):
     async def abort(self, request_id: str) -> None:
         """End a request; harmless when it has ended already."""
 
-    async def answer_consent(  # noqa: B027 - most engines never ask
+    async def allow_sending(  # noqa: B027 - most engines never ask
         self, request_id: str, *, allows: bool
     ) -> None:
-        """Answer a ``ConsentWanted``; harmless when nothing waits for it. Only an engine that sends
+        """Answer a ``SendingWanted``; harmless when nothing waits for it. Only an engine that sends
         images elsewhere ever asks."""
 
     @abstractmethod

@@ -3,7 +3,7 @@
 Commands go to the model, events come back. Two promises hold for every engine:
 
 * every ``Generate`` ends in exactly one ``Finished`` or ``Failed`` with its ``request_id``;
-  An engine elsewhere may ask before, by ``ConsentWanted``; until it is answered the request waits;
+  An engine elsewhere may ask before, by ``SendingWanted``; until it is answered the request waits;
 * every ``LoadModel`` ends in exactly one ``Loaded`` or ``Failed`` without a ``request_id``.
 
 All values are frozen; memory is in bytes, time in seconds.
@@ -265,9 +265,9 @@ class LeavingImage(msgspec.Struct, frozen=True):
     """``image/png`` or ``image/jpeg``."""
 
 
-class ConsentWanted(msgspec.Struct, frozen=True, tag=True):
+class SendingWanted(msgspec.Struct, frozen=True, tag=True):
     """Images are about to leave this machine for a host that nobody has allowed yet. The request
-    waits for :meth:`Engine.answer_consent`."""
+    waits for :meth:`Engine.allow_sending`."""
 
     request_id: str
     host: str
@@ -326,7 +326,7 @@ Event = (
     | MemoryReading
     | WorkerExited
     | WorkerSilent
-    | ConsentWanted
+    | SendingWanted
 )
 
 _ERRORS: dict[FailureKind, type[GlmError]] = {

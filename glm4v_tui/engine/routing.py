@@ -74,8 +74,8 @@ class RoutingEngine(Engine):
         for engine in self._engines.values():
             await engine.abort(request_id)
 
-    async def answer_consent(self, request_id: str, *, allows: bool) -> None:
-        await self._present.answer_consent(request_id, allows=allows)
+    async def allow_sending(self, request_id: str, *, allows: bool) -> None:
+        await self._present.allow_sending(request_id, allows=allows)
 
     async def unload(self) -> None:
         if self._now is not None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from glm4v_tui.engine.engine import Engine
 from glm4v_tui.engine.protocol import (
-    ConsentWanted,
     Event,
     Failed,
     FailureKind,
@@ -23,6 +22,7 @@ from glm4v_tui.engine.protocol import (
     Loaded,
     Loading,
     Scored,
+    SendingWanted,
     TextDelta,
     failure_of,
 )
@@ -114,9 +114,9 @@ class SpreadEngine(Engine):
             known.is_aborted = True
             await known.at.engine.abort(request_id)
 
-    async def answer_consent(self, request_id: str, *, allows: bool) -> None:
+    async def allow_sending(self, request_id: str, *, allows: bool) -> None:
         if (known := self._requests.get(request_id)) is not None:
-            await known.at.engine.answer_consent(request_id, allows=allows)
+            await known.at.engine.allow_sending(request_id, allows=allows)
 
     async def unload(self) -> None:
         for known in self._requests.values():
@@ -186,7 +186,7 @@ class SpreadEngine(Engine):
             case Failed(request_id=None):
                 member.is_up, member.has_answered = False, True
                 self._tell_down(event)
-            case TextDelta() | ConsentWanted():
+            case TextDelta() | SendingWanted():
                 if (known := self._requests.get(event.request_id)) is not None:
                     known.has_text = known.has_text or isinstance(event, TextDelta)
                     self._events.put_nowait(event)

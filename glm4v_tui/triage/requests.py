@@ -101,7 +101,9 @@ class Requests:
             Withdrawn: by :meth:`withdraw`.
         """
         name = uuid.uuid4().hex
-        ended, _ = await self._end_of(image, Score(name, messages, answers, self._private_task))
+        ended, _ = await self._end_of(
+            image, Score(name, messages, answers, private_task=self._private_task)
+        )
         assert isinstance(ended, Scored)
         return ended
 
@@ -119,7 +121,7 @@ class Requests:
             Withdrawn: by :meth:`withdraw`.
         """
         name = uuid.uuid4().hex
-        request = Generate(name, messages, sampling, form, self._private_task)
+        request = Generate(name, messages, sampling, form, private_task=self._private_task)
         ended, text = await self._end_of(image, request)
         assert isinstance(ended, Finished)
         return text, ended

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from textual.message import Message
 
 from glm4v_tui.engine.protocol import (
-    ConsentWanted,
     Failed,
     Loaded,
     Loading,
     Measured,
     MemoryReading,
+    SendingWanted,
     WorkerExited,
     WorkerSilent,
 )
@@ -49,10 +49,10 @@ class WorkerFellSilent(Message):
 
 
 @dataclass
-class ConsentAsked(Message):
+class SendingAsked(Message):
     """Images of the conversation are about to leave this machine."""
 
-    wanted: ConsentWanted
+    wanted: SendingWanted
 
 
 @dataclass
@@ -84,9 +84,9 @@ async def carry_events(session: ChatSession, route: EventRoute) -> None:
     async for event in session.engine.events():
         if any(take(event) for take in route.takers):
             continue
-        if isinstance(event, ConsentWanted) and not session.is_asked(event.request_id):
+        if isinstance(event, SendingWanted) and not session.is_asked(event.request_id):
             # nobody sees a question about what is asked beside the conversation: no
-            await session.engine.answer_consent(event.request_id, allows=False)
+            await session.engine.allow_sending(event.request_id, allows=False)
             continue
         await session.handle(event)
         for message in _messages_of(event):
@@ -104,8 +104,8 @@ def _messages_of(event: Event) -> list[Message]:
             return [MemoryRead(event)]
         case Measured():
             return [ImagesMeasured(event)]
-        case ConsentWanted():
-            return [ConsentAsked(event)]
+        case SendingWanted():
+            return [SendingAsked(event)]
         case WorkerSilent(seconds=seconds):
             return [WorkerFellSilent(seconds)]
         case _:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from glm4v_tui.engine.engine import Engine
 from glm4v_tui.engine.protocol import (
-    ConsentWanted,
     Event,
     Failed,
     FailureKind,
@@ -24,6 +23,7 @@ from glm4v_tui.engine.protocol import (
     Progress,
     Score,
     Scored,
+    SendingWanted,
     failure_of,
 )
 from glm4v_tui.engine.remote.address import Address
@@ -57,7 +57,7 @@ class RemoteEngine(Engine):
     Args:
         name: The engine's name in the settings.
         ledger: Made when the first image is to leave for another host; blocks.
-        asks: Somebody is there to answer ``ConsentWanted``.
+        asks: Somebody is there to answer ``SendingWanted``.
         watch_s: Seconds between looks for a server that is down; grows.
         backoff_s: Seconds before the second attempt at something that may pass; doubles.
     """
@@ -125,7 +125,7 @@ class RemoteEngine(Engine):
         if task := self._running.get(request_id):
             task.cancel()
 
-    async def answer_consent(self, request_id: str, *, allows: bool) -> None:
+    async def allow_sending(self, request_id: str, *, allows: bool) -> None:
         waiting = self._consents.get(request_id)
         if waiting is not None and not waiting.done():
             waiting.set_result(allows)
@@ -286,7 +286,7 @@ class RemoteEngine(Engine):
             waiting: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
             self._consents[name] = waiting
             host = self._address.shown
-            self._events.put_nowait(ConsentWanted(name, host, images, warnings))
+            self._events.put_nowait(SendingWanted(name, host, images, warnings))
             try:
                 return await waiting
             finally:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from glm4v_tui.engine.protocol import LoadModel, MemoryReading
     from glm4v_tui.errors import GlmError
-    from glm4v_tui.ui.bridge import ConsentAsked, MemoryRead, WorkerFellSilent
+    from glm4v_tui.ui.bridge import MemoryRead, SendingAsked, WorkerFellSilent
     from glm4v_tui.ui.screens.model import ChosenModel
     from glm4v_tui.ui.widgets.gauge import VramGauge
 
@@ -32,7 +32,7 @@ class ModelPart(AskPart):
         Binding("f10", "load_before", "Model before", id="chat.model_before", show=False,
                 priority=True, tooltip="Load the model again that was in use before this one"),
         # a key that nobody types by the way: letters go to the composer
-        Binding("f12", "consent", "Send", id="chat.consent", priority=True,
+        Binding("f12", "send_images", "Send", id="chat.send_images", priority=True,
                 tooltip="Let the images of this question go to the host that is named"),
     ]  # fmt: skip
 
@@ -46,20 +46,20 @@ class ModelPart(AskPart):
     _memory: MemoryReading | None = None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "consent":
-            return self._consent_wanted is not None
+        if action == "send_images":
+            return self._sending_wanted is not None
         return super().check_action(action, parameters)
 
-    def on_consent_asked(self, message: ConsentAsked) -> None:
-        self._consent = message.wanted
+    def on_sending_asked(self, message: SendingAsked) -> None:
+        self._sending = message.wanted
         self.show_state()
         self.refresh_bindings()
 
-    async def action_consent(self) -> None:
+    async def action_send_images(self) -> None:
         """Yes; no is Esc, which ends the question."""
-        wanted, self._consent = self._consent_wanted, None
+        wanted, self._sending = self._sending_wanted, None
         if wanted is not None:
-            await self._session.engine.answer_consent(wanted.request_id, allows=True)
+            await self._session.engine.allow_sending(wanted.request_id, allows=True)
         self.show_state()
         self.refresh_bindings()
 

@@ -10,17 +10,17 @@ from PIL import Image
 
 import glm4v_tui.engine
 from glm4v_tui.config import PluginSettings
-from glm4v_tui.engine.consent import consent_words
 from glm4v_tui.engine.protocol import (
-    ConsentWanted,
     Failed,
     Finished,
     LeavingImage,
     RgbImage,
+    SendingWanted,
     error_of,
 )
 from glm4v_tui.engine.remote.address import Address
 from glm4v_tui.engine.remote.gate import Cleared, Encoded, Gate
+from glm4v_tui.engine.sending import sending_words
 from glm4v_tui.engine_settings import RemoteSettings
 from glm4v_tui.errors import StoreError, WithheldError
 from glm4v_tui.images import open_image
@@ -59,16 +59,16 @@ async def test_the_first_image_for_a_host_asks_and_says_what_leaves(far, person_
     await person.load()
     shown = await person.show()
     await person.say("?", shown)
-    wanted = await person.until(ConsentWanted, Finished, Failed)
+    wanted = await person.until(SendingWanted, Finished, Failed)
     (leaving,) = wanted.images
     assert (wanted.host, leaving.width, leaving.height) == ("gpu.example", 4, 3)
     assert leaving.mime == "image/png"
     assert "not encrypted on the way" in wanted.warnings
     assert far.questions == []  # nothing went while it was asked
-    await person.engine.answer_consent("1", allows=True)
+    await person.engine.allow_sending("1", allows=True)
     assert isinstance(await person.until(Finished, Failed), Finished)
     await person.ask("Again?", shown, name="2")
-    assert sum(isinstance(one, ConsentWanted) for one in person.heard) == 1
+    assert sum(isinstance(one, SendingWanted) for one in person.heard) == 1
 
 
 async def test_who_says_no_keeps_the_image_here(far, person_at):
@@ -77,8 +77,8 @@ async def test_who_says_no_keeps_the_image_here(far, person_at):
     shown = await person.show()
     for name in ("1", "2"):  # a no is for this question: the next one asks again
         await person.say("?", shown, name=name)
-        await person.until(ConsentWanted)
-        await person.engine.answer_consent(name, allows=False)
+        await person.until(SendingWanted)
+        await person.engine.allow_sending(name, allows=False)
         assert isinstance(error_of(await person.until(Failed, Finished)), WithheldError)
     assert far.questions == []
 
@@ -87,10 +87,10 @@ async def test_a_question_that_waits_for_consent_can_be_stopped(far, person_at):
     person = person_at(FAR, asks=True)
     await person.load()
     await person.say("?", await person.show())
-    await person.until(ConsentWanted)
+    await person.until(SendingWanted)
     await person.engine.abort("1")
     assert isinstance(await person.until(Finished, Failed), Finished)
-    await person.engine.answer_consent("1", allows=True)  # too late, and harmless
+    await person.engine.allow_sending("1", allows=True)  # too late, and harmless
     assert far.questions == []
     assert person.ledger.hosts == set()
 
@@ -101,11 +101,11 @@ async def test_several_questions_at_a_time_ask_once(far, person_at):
     shown = await person.show()
     for name in "123":
         await person.say("?", shown, name=name)
-    wanted = await person.until(ConsentWanted)
-    await person.engine.answer_consent(wanted.request_id, allows=True)
+    wanted = await person.until(SendingWanted)
+    await person.engine.allow_sending(wanted.request_id, allows=True)
     for _ in range(3):
         await person.until(Finished)
-    assert sum(isinstance(one, ConsentWanted) for one in person.heard) == 1
+    assert sum(isinstance(one, SendingWanted) for one in person.heard) == 1
 
 
 async def test_where_nobody_can_be_asked_nothing_leaves(far, person_at):
@@ -307,12 +307,12 @@ def test_a_host_is_allowed_until_it_is_not(tmp_path):
 
 def test_what_leaves_is_told_exactly_and_safely():
     png, jpeg = (LeavingImage(640, 480, 1_500_000, f"image/{kind}") for kind in ("png", "jpeg"))
-    wanted = ConsentWanted("1", "gpu\x1b[31m.example", (png,), ("not encrypted on the way",))
-    assert consent_words(wanted) == (
+    wanted = SendingWanted("1", "gpu\x1b[31m.example", (png,), ("not encrypted on the way",))
+    assert sending_words(wanted) == (
         "Send 1 image to gpu.example? What leaves: pixels (640×480), re-encoded as PNG (1.50 MB), "
         "without EXIF, GPS, DICOM header or file name. Not encrypted on the way."
     )
-    many = consent_words(ConsentWanted("1", "h", (png, jpeg, png, png, png)))
+    many = sending_words(SendingWanted("1", "h", (png, jpeg, png, png, png)))
     assert "Send 5 images" in many
     assert "pixels (640×480, 640×480, 640×480 and 2 more)" in many
     assert "PNG and JPEG (7.50 MB)" in many

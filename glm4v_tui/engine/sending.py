@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from glm4v_tui.plain import plain_line
 
 if TYPE_CHECKING:
-    from glm4v_tui.engine.protocol import ConsentWanted, LeavingImage
+    from glm4v_tui.engine.protocol import LeavingImage, SendingWanted
 
 _NAMED = 3
 """Sizes of images that are told one by one."""
 
 
-def consent_words(wanted: ConsentWanted) -> str:
+def sending_words(wanted: SendingWanted) -> str:
     """Exactly what would leave, and for where; safe to show."""
     images = wanted.images
     many = f"{len(images)} images" if len(images) > 1 else "1 image"
