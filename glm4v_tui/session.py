@@ -39,7 +39,14 @@ from glm4v_tui.engine.protocol import (
     WorkerExited,
     error_of,
 )
-from glm4v_tui.errors import GlmError, ImageError, WorkerDiedError, WorkerSilentError
+from glm4v_tui.errors import (
+    GlmError,
+    ImageError,
+    ServerError,
+    WithheldError,
+    WorkerDiedError,
+    WorkerSilentError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -79,6 +86,9 @@ class Turn:
     error: GlmError | None = None
     call: TaskCall | None = None
     """What the task behind the question asks for; None for a question in free words."""
+    private_task: str = ""
+    """The private task that it belongs to; empty for none. What is private never becomes less so:
+    it does not depend on which plugins are there when the chat is opened again."""
     is_sent: bool = False
     """False while images are opened: until then there is nothing to abort."""
     eased: list[str] = field(default_factory=list)
@@ -115,7 +125,11 @@ class Turn:
         """
         if not self.state.is_over or self.is_remembered:
             return False
-        return self.error is None or isinstance(self.error, WorkerDiedError | WorkerSilentError)
+        return self.error is None or isinstance(self.error, _NOT_THE_IMAGES)
+
+
+_NOT_THE_IMAGES = (WorkerDiedError, WorkerSilentError, ServerError, WithheldError)
+"""Failures that say nothing against what was asked."""
 
 
 _OfTurn = Progress | Eased | ConsentWanted | TextDelta | Finished | Failed
@@ -191,6 +205,11 @@ class ChatSession:
         """Commands to load that have not ended; the end of all but the last concerns nobody."""
         self._is_loading_stopped = False
         self._open_pixels = open_pixels
+        self.private_task = ""
+        """The private task that whatever is asked now belongs to; empty for none."""
+        self._private_images: dict[str, str] = {}
+        """By the digest of their file those that a private task was asked about, and the task: they
+        stay so also where that question was taken out of the conversation."""
         self._undo: list[list[Turn]] = []
         self._is_held = False
         """After :meth:`unload`, until somebody asks: the queue must not load the model again."""
@@ -244,6 +263,10 @@ class ChatSession:
         busy = (TurnState.READING, TurnState.ANSWERING)
         return next((turn for turn in self.turns if turn.state in busy), None)
 
+    def is_asked(self, request_id: str) -> bool:
+        """Whether the model is busy with this request for the conversation."""
+        return self.current is not None and self.current.request_id == request_id
+
     @property
     def queued(self) -> list[Turn]:
         return [turn for turn in self.turns if turn.state is TurnState.QUEUED]
@@ -259,7 +282,9 @@ class ChatSession:
     def add(self, question: Message, call: TaskCall | None = None) -> Turn:
         """Put a question at the end, to be sent by :meth:`advance`."""
         self._is_held = False
-        turn = Turn(question, call=call)
+        private = call.task if call is not None and call.is_private else self.private_task
+        turn = Turn(question, call=call, private_task=private)
+        self._note_private(turn)
         self.turns.append(turn)
         self.journal.turns_changed(self.turns)
         return turn
@@ -319,6 +344,8 @@ class ChatSession:
         if self.turns:
             self._undo.append(self.turns)
         self.turns = list(turns)
+        for turn in turns:
+            self._note_private(turn)
         self.journal.begun()
         self.journal.turns_changed(self.turns)
 
@@ -353,6 +380,25 @@ class ChatSession:
             elif earlier.leaves_images:
                 left += earlier.question.attachments
         return (*messages, _with_images(turn.question, left))
+
+    def private_task_of(self, turn: Turn) -> str:
+        """The private task that any of a turn's prompt comes from; empty where there is none.
+
+        A task's question, its answer and every image that it was asked about are its own, also
+        where the same image is attached to a question in free words.
+        """
+        if turn.private_task:
+            return turn.private_task
+        shown = (image.digest for one in self.prompt_of(turn) for image in one.attachments)
+        private = [task for digest in shown if (task := self._private_images.get(digest))]
+        earlier = [] if turn.call is not None else self.turns[: self.turns.index(turn)]
+        private += [one.private_task for one in earlier if one.private_task and one.is_remembered]
+        return private[0] if private else ""
+
+    def _note_private(self, turn: Turn) -> None:
+        if turn.private_task:
+            for image in turn.question.attachments:
+                self._private_images[image.digest] = turn.private_task
 
     @property
     def images_left(self) -> tuple[Attachment, ...]:
@@ -496,8 +542,16 @@ class ChatSession:
         call = turn.call
         form = ResultForm(call.schema, call.reasoning_tokens) if call else None
         sampling = self.sampling if call is None else for_task(self.sampling, call)
+        turn.private_task = private = self.private_task_of(turn)
         await self.engine.generate(
-            Generate(turn.request_id, messages, sampling, form, self.smaller_images)
+            Generate(
+                turn.request_id,
+                messages,
+                sampling,
+                form,
+                smaller_images=self.smaller_images,
+                private_task=private,
+            )
         )
 
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from glm4v_tui.commands.start import (
+    check_engine,
+    engine_for,
     existing_paths,
+    is_embedded,
     make_engine,
     model_of,
     plugins_of,
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glm4v_tui.config import Settings
+    from glm4v_tui.engine_settings import SendImages
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class ChatOptions:
     model: str | None = None
     precision: str | None = None
     device: str | None = None
+    engine: str | None = None
+    send_images: SendImages | None = None
     theme: str | None = None
     images: str | None = None
     low_bandwidth: bool = False
@@ -44,10 +50,12 @@ class ChatOptions:
 
 def run(options: ChatOptions) -> int:
     """Chat until the user leaves; the exit code."""
+    check_engine(options.engine, options.model, options.precision, options.device)
     settings = settings_with(
         model__checkpoint=options.model,
         model__precision=options.precision,
         model__device=options.device,
+        model__engine=engine_for(options.engine, options.model, options.scripted),
         interface__theme=options.theme,
         interface__images=options.images,
         interface__low_bandwidth=options.low_bandwidth or None,
@@ -56,7 +64,13 @@ def run(options: ChatOptions) -> int:
     if options.plain or os.environ.get("TERM") in ("dumb", "unknown"):
         from glm4v_tui.commands.line_chat import run_line_chat
 
-        return run_line_chat(settings, found, options.scripted, resume=options.resume)
+        return run_line_chat(
+            settings,
+            found,
+            options.scripted,
+            resume=options.resume,
+            send_images=options.send_images,
+        )
     check_terminal("Use --plain to chat through pipes, or `glm4v-tui ask` for one question.")
     return _run_screen(settings, found, options)
 
@@ -82,9 +96,11 @@ def _run_screen(settings: Settings, found: list[Path], options: ChatOptions) -> 
     is_scripted = options.scripted is not None
     app = Glm4vApp(
         Launch(
-            engine=make_engine(settings, options.scripted),
-            model=LoadModel("script") if is_scripted else model_of(settings),
-            is_embedded=not is_scripted and not settings.model.checkpoint,
+            engine=make_engine(
+                settings, options.scripted, send_images=options.send_images, asks=True
+            ),
+            model=LoadModel("script") if is_scripted and not options.engine else model_of(settings),
+            is_embedded=not is_scripted and is_embedded(settings),
             images=tuple(path for path in found if not path.is_dir()),
             folder=folders[0] if folders else None,
             settings=settings,

@@ -3,6 +3,7 @@
 Commands go to the model, events come back. Two promises hold for every engine:
 
 * every ``Generate`` ends in exactly one ``Finished`` or ``Failed`` with its ``request_id``;
+  An engine elsewhere may ask before, by ``SendingWanted``; until it is answered the request waits;
 * every ``LoadModel`` ends in exactly one ``Loaded`` or ``Failed`` without a ``request_id``.
 
 All values are frozen; memory is in bytes, time in seconds.
@@ -22,7 +23,10 @@ from glm4v_tui.errors import (
     GlmError,
     ImageError,
     OutOfMemoryError,
+    ServerError,
+    SettingsError,
     UsageError,
+    WithheldError,
     WorkerDiedError,
     WorkerSilentError,
 )
@@ -66,11 +70,13 @@ class RgbImage(msgspec.Struct, frozen=True):
 
 class LoadModel(msgspec.Struct, frozen=True, tag=True):
     model: str
-    """A folder on this host or a hub id."""
+    """A folder on this host or a hub id; with ``engine`` the name that its server gives it."""
     precision: str = "auto"
     device: str = "auto"
     keep_quantized: bool = False
     """Save weights that were quantized, so that the next start need not do it again."""
+    engine: str = ""
+    """The engine elsewhere, by its name in the settings; empty for this machine's own."""
 
 
 class PutImage(msgspec.Struct, frozen=True, tag=True):
@@ -102,6 +108,9 @@ class Generate(msgspec.Struct, frozen=True, tag=True):
     """None for an answer in free text."""
     smaller_images: SmallerImages = "never"
     """``ask`` only where somebody is there to answer ``ConsentWanted``."""
+    private_task: str = ""
+    """The private task that any of it comes from: it stays on this machine unless the settings
+    allow otherwise. Empty where there is none."""
 
 
 class Score(msgspec.Struct, frozen=True, tag=True):
@@ -115,7 +124,8 @@ class Score(msgspec.Struct, frozen=True, tag=True):
     answers: tuple[str, ...]
     """At least one; none empty."""
     smaller_images: SmallerImages = "never"
-    """As of ``Generate``."""
+    private_task: str = ""
+    """Both as of ``Generate``."""
 
 
 class Abort(msgspec.Struct, frozen=True, tag=True):
@@ -154,6 +164,9 @@ class FailureKind(StrEnum):
     IMAGE = "image"
     WORKER_DIED = "worker_died"
     WORKER_SILENT = "worker_silent"
+    SERVER = "server"
+    WITHHELD = "withheld"
+    SETTINGS = "settings"
     INTERNAL = "internal"
 
 
@@ -168,12 +181,17 @@ class ModelInfo(msgspec.Struct, frozen=True):
     context_length: int | None
     """Tokens the model was made for; None when its configuration does not say."""
     load_s: float
+    host: str = ""
+    """Where it runs, safe to show; empty for this program's own process."""
+    is_elsewhere: bool = False
+    """That is not this machine: what is asked leaves it."""
 
 
 class Usage(msgspec.Struct, frozen=True):
     prompt_tokens: int = 0
     """All tokens of the prompt, those of images included."""
-    image_tokens: int = 0
+    image_tokens: int | None = 0
+    """Those of the images alone; None where they are not told apart."""
     completion_tokens: int = 0
 
 
@@ -271,10 +289,33 @@ class Scored(msgspec.Struct, frozen=True, tag=True):
 
     request_id: str
     log_likelihoods: tuple[float, ...]
-    """Natural logarithm of the probability of all of an answer's tokens, the end not included."""
+    """Natural logarithm of the probability of all of an answer's tokens, the end not included.
+    Empty where they cannot be known."""
     tokens: tuple[int, ...]
     """Tokens of each answer, to normalise by."""
     total_s: float = 0.0
+
+
+class LeavingImage(msgspec.Struct, frozen=True):
+    """What of an image would be sent: its pixels, encoded anew, and nothing else."""
+
+    width: int
+    height: int
+    size: int
+    """Bytes."""
+    mime: str
+    """``image/png`` or ``image/jpeg``."""
+
+
+class SendingWanted(msgspec.Struct, frozen=True, tag=True):
+    """Images are about to leave this machine for a host that nobody has allowed yet. The request
+    waits for :meth:`Engine.allow_sending`."""
+
+    request_id: str
+    host: str
+    images: tuple[LeavingImage, ...]
+    warnings: tuple[str, ...] = ()
+    """What else is to be known before: no encryption, a certificate that is not checked."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
@@ -329,12 +370,16 @@ Event = (
     | MemoryReading
     | WorkerExited
     | WorkerSilent
+    | SendingWanted
 )
 
 _ERRORS: dict[FailureKind, type[GlmError]] = {
     FailureKind.CHECKPOINT: CheckpointError,
     FailureKind.OUT_OF_MEMORY: OutOfMemoryError,
     FailureKind.USAGE: UsageError,
+    FailureKind.SETTINGS: SettingsError,
+    FailureKind.SERVER: ServerError,
+    FailureKind.WITHHELD: WithheldError,
     FailureKind.IMAGE: ImageError,
     FailureKind.WORKER_DIED: WorkerDiedError,
     FailureKind.WORKER_SILENT: WorkerSilentError,

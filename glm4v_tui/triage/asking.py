@@ -69,7 +69,7 @@ class Asker:
     """Asks a task's question about one image after the other, and nothing twice.
 
     For one event loop; the database is used in its thread only. Several images may be judged at
-    a time: they are opened at once, and asked about one by one.
+    a time: they are opened at once, and asked about ``at_once``.
 
     Args:
         engine: Its events are to be given to :meth:`handle`.
@@ -79,6 +79,7 @@ class Asker:
         ready: Awaited before the model is asked about an image: a model that is loaded there is
             not loaded where the store knows everything.
         smaller_images: Whether the model may read them smaller when the memory does not suffice.
+        at_once: Images that the model is asked about at a time.
 
     Raises:
         PluginError: the task's own code or form is at fault.
@@ -97,6 +98,7 @@ class Asker:
         wants_result: bool = True,
         ready: Callable[[], Awaitable[None]] | None = None,
         smaller_images: SmallerImages = "never",
+        at_once: int = 1,
     ) -> None:
         self.model_key = model_key
         self._engine = engine
@@ -109,8 +111,10 @@ class Asker:
         self._asked = asked_key(task, options, language, sampling)
         self._preparation = preparation_of(task, options)
         self._files = Files(database, is_private=task.is_private)
-        self._requests = Requests(engine, smaller_images)
-        self._turn = asyncio.Lock()
+        self._requests = Requests(
+            engine, smaller_images, private_task=task.name if task.is_private else ""
+        )
+        self._turn = asyncio.Semaphore(at_once)
         self._ready = ready
 
     # What is known --------------------------------------------------------------------------
@@ -239,6 +243,10 @@ class Asker:
         question = self._task.label_question.in_language(self._language)
         messages = (Message(Role.USER, question, (image.attachment,)),)
         scored = await self._requests.score(image, messages, tuple(answers.values()))
+        if not scored.log_likelihoods:  # nobody knows them: there are none, rather than some
+            return msgspec.structs.replace(
+                stored, log_likelihoods={}, seconds=stored.seconds + scored.total_s
+            )
         told = zip(answers, scored.log_likelihoods, scored.tokens, strict=True)
         found = {label: (likelihood, tokens) for label, likelihood, tokens in told}
         seconds = stored.seconds + scored.total_s

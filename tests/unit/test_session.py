@@ -356,3 +356,52 @@ async def test_a_model_that_the_engine_loads_by_itself_after_a_crash_is_taken_as
         assert session.model_state is ModelState.READY
         await session.handle(Failed(FailureKind.CHECKPOINT, "It is gone"))
         assert session.model_state is ModelState.FAILED
+
+
+# What belongs to private tasks --------------------------------------------------------------------
+
+SCAN = TaskCall("medical", "1", "{}", "", "{}", is_private=True)
+PART = TaskCall("defect", "1", "{}", "", "{}")
+
+
+@asynccontextmanager
+async def watched(*answers):
+    """A session, and what private task each of its requests was said to belong to."""
+    async with chatting(*answers) as session:
+        said, generate = [], session.engine.generate
+
+        async def listen(request):
+            said.append(request.private_task)
+            await generate(request)
+
+        session.engine.generate = listen
+        yield session, said
+
+
+async def test_a_private_task_and_all_that_follows_from_it_is_said_to_be_private():
+    async with watched(QUICK) as (session, said):
+        await over(await session.submit("Before?", [DOG]))
+        await over(await session.submit("Look.", [CAT], SCAN))
+        await over(await session.submit("And what does that mean?"))
+        session.clear()
+        await over(await session.submit("Something else?", [DOG]))
+        assert said == ["", "medical", "medical", ""]
+
+
+async def test_another_task_and_a_free_question_about_the_same_image_are_private():
+    async with watched(QUICK) as (session, said):
+        await over(await session.submit("Look.", [CAT], SCAN))
+        await over(await session.submit("Look.", [CAT], PART))
+        await over(await session.submit("Look.", [DOG], PART))
+        assert said == ["medical", "medical", ""]
+
+
+async def test_what_was_private_stays_so_when_its_task_is_taken_out_of_the_chat():
+    async with watched(QUICK) as (session, said):
+        await over(await session.submit("Look.", [CAT], SCAN))
+        free = await session.submit("And?", [CAT])
+        await over(free)
+        session.turns.pop(0)
+        await over(await session.regenerate(free) or free)
+        await over(session.turns[-1])
+        assert said == ["medical", "medical", "medical"]
