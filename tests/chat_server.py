@@ -123,6 +123,8 @@ class ChatServer:
     left: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the other side has closed a connection while something was being written."""
     most_open: int = 0
+    connections: int = 0
+    """That were made to it so far."""
     _open: int = 0
     _server: asyncio.Server | None = None
     _tasks: set = field(default_factory=set)
@@ -151,6 +153,7 @@ class ChatServer:
     async def _serve(self, reader, writer):
         task = asyncio.current_task()
         self._tasks.add(task)
+        self.connections += 1
         try:
             while (request := await read_request(reader)) is not None:
                 self.arrived.append(request)

@@ -15,6 +15,7 @@ from glm4v_tui import __version__
 from glm4v_tui.engine.remote import faults
 from glm4v_tui.engine.remote.answer import Answer, NotAChunkError, ServerToldError
 from glm4v_tui.engine.remote.events import EventReader, TooLongError
+from glm4v_tui.engine.remote.lanes import Lanes
 from glm4v_tui.errors import SettingsError
 from glm4v_tui.plain import plain_line
 
@@ -74,14 +75,17 @@ class Client:
         headers = {"user-agent": f"glm4v-tui/{__version__}", "accept-encoding": "identity"}
         if key:
             headers["authorization"] = f"Bearer {key}"
-        most = settings.max_in_flight + 2
+        trusted = _certificates(settings.tls) if address.is_encrypted else False
+        one = httpx.Limits(max_connections=1, max_keepalive_connections=1)
         self._http = httpx.AsyncClient(
             headers=headers,
-            verify=_certificates(settings.tls) if address.is_encrypted else False,
-            proxy=address.proxy,
+            transport=Lanes(
+                lambda: httpx.AsyncHTTPTransport(
+                    verify=trusted, trust_env=False, proxy=address.proxy, limits=one
+                )
+            ),
             trust_env=False,  # neither its proxies, which `Address` has read, nor a .netrc
             follow_redirects=False,
-            limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
             timeout=httpx.Timeout(
                 settings.timeout, connect=min(_CONNECT_S, settings.timeout), pool=None
             ),

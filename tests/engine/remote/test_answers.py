@@ -111,6 +111,27 @@ async def test_no_more_questions_are_asked_at_a_time_than_the_settings_say(serve
     assert server.most_open == 3
 
 
+async def test_connections_stay_open_for_the_next_question(server, person_at):
+    person = person_at(server.url, max_in_flight=3)
+    await person.load()
+    ends = {str(number) for number in range(20)}
+    for name in sorted(ends):
+        await person.say(name=name)
+    while ends:
+        ends.discard((await person.until(Finished)).request_id)
+    assert server.connections <= 3
+
+
+async def test_a_connection_that_the_server_closed_is_made_anew(server, person_at):
+    person = person_at(server.url)
+    await person.load()
+    await person.ask(name="1")
+    await server.stop()
+    await server.start(port=server.port)
+    text, _ = await person.ask(name="2")
+    assert text == "A cat."
+
+
 async def test_dropped_images_are_still_in_what_was_asked_before(server, person_at):
     person = person_at(server.url)
     await person.load()
