@@ -68,7 +68,7 @@ __all__ = ["Asker", "Judged", "Withdrawn", "answers_of", "probabilities"]
 class Asker:
     """Asks a task's question about one image after the other, and nothing twice.
 
-    For one event loop; the database is used in its thread only. Several images may be judged at
+    For one event loop; what waits for the disk is done in threads. Several images may be judged at
     a time: they are opened at once, and asked about ``at_once``.
 
     Args:
@@ -213,7 +213,7 @@ class Asker:
         known = remembered(self._files, path)
         if known is not None:
             return known
-        return keep(self._files, path, await asyncio.to_thread(read_content, path))
+        return await asyncio.to_thread(lambda: keep(self._files, path, read_content(path)))
 
     def _open(self, path: Path) -> TaskQuestion:
         return ask_about(self._task, [(path, None)], self._language, options=self._options)
@@ -227,10 +227,10 @@ class Asker:
         async with self._shown(asked) as image:
             if stored.log_likelihoods is None and answers_of(self._task):
                 stored = await self._with_likelihoods(stored, image)
-                self._results.put(key, stored)
+                await asyncio.to_thread(self._results.put, key, stored)
             if stored.raw is None and self._wants_result:
                 stored = await self._with_result(stored, asked, image)
-                self._results.put(key, stored)
+                await asyncio.to_thread(self._results.put, key, stored)
         return self._judged(key, attachment.digest, stored, is_stored=False)
 
     def _shown(self, asked: TaskQuestion) -> AbstractAsyncContextManager[ShownImage]:
