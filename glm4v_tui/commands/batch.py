@@ -155,15 +155,15 @@ class _Batch:
             settings, options.scripted, send_images=options.send_images
         )
         self._database = Database(may_read_only=True)
+        self._ahead = at_once(settings) * _AHEAD
         self._asker = Asker(
             *(self._engine, self._database, task, chosen, language, key),
             sampling=sampling,
             wants_result=not options.labels_only,
             ready=self._ready,
             smaller_images=settings.model.smaller_images_unasked,
-            at_once=at_once(settings),
+            at_once=self._ahead if settings.model.engine else 1,
         )
-        self._ahead = at_once(settings) * _AHEAD
         self._loaded: asyncio.Future[None] | None = None
         self._load_error: GlmError | None = None
         self._is_embedded = is_embedded(settings) and options.scripted is None

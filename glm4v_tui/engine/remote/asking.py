@@ -38,6 +38,7 @@ from glm4v_tui.errors import ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
     from typing import Any
 
     from glm4v_tui.chat import Message
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
     from glm4v_tui.engine.remote.dialects import Dialect
     from glm4v_tui.engine.remote.gate import Ask, Cleared, Encoded, Gate
     from glm4v_tui.engine_settings import RemoteSettings
+
+    Slot = Callable[[], AbstractAsyncContextManager[None]]
+    """Waits until one question more may be at the server."""
 
 _T = TypeVar("_T")
 
@@ -58,12 +62,18 @@ _NEWER_LIMIT = "max_completion_tokens"
 
 
 class _Clock:
-    """When what came, from the sending on."""
+    """When what came, from the first sending on."""
 
     def __init__(self) -> None:
         self._now = asyncio.get_running_loop().time
         self._began_at = self._now()
+        self._has_begun = False
         self._first_at: float | None = None
+
+    def begin(self) -> None:
+        """Something is sent. What waited before does not count."""
+        if not self._has_begun:
+            self._began_at, self._has_begun = self._now(), True
 
     def note_text(self) -> None:
         if self._first_at is None:
@@ -115,6 +125,8 @@ class Asking:
     Args:
         tell: Takes events; not the last one of the request, which is returned.
         ask: Asks the user about images; None where nobody can be asked.
+        slot: Held from the sending of a question to the end of its answer: so many at a time are at
+            the server. What is put together before waits for none.
         backoff_s: Before the second attempt; doubles.
     """
 
@@ -127,6 +139,7 @@ class Asking:
         tell: Callable[[Event], None],
         *,
         ask: Ask | None,
+        slot: Slot,
         backoff_s: float,
     ) -> None:
         self._client = client
@@ -135,6 +148,7 @@ class Asking:
         self._gate = gate
         self._tell = tell
         self._ask = ask
+        self._slot = slot
         self._backoff_s = backoff_s
 
     async def cleared(
@@ -243,7 +257,9 @@ class Asking:
             return told
 
         try:
-            return await self._patiently(attempt, clock)
+            async with self._slot():
+                clock.begin()
+                return await self._patiently(attempt, clock)
         except Fault as fault:
             if name == _NEWER_LIMIT or not _is_about(fault, _NEWER_LIMIT):
                 raise
@@ -278,7 +294,9 @@ class Asking:
         }
         body = self._sized(await asyncio.to_thread(body_of, fields, _count(request.messages)))
         try:
-            chunk = await self._patiently(lambda: self._client.once(body), clock)
+            async with self._slot():
+                clock.begin()
+                chunk = await self._patiently(lambda: self._client.once(body), clock)
         except Fault as fault:
             if _is_about(fault, "logprob"):
                 return unknown

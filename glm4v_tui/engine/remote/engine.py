@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from glm4v_tui.engine.protocol import LeavingImage, LoadModel, RgbImage
+    from glm4v_tui.engine.remote.asking import Slot
     from glm4v_tui.engine.remote.dialects import Dialect
     from glm4v_tui.engine.remote.gate import Ask, Encoded, Ledger
     from glm4v_tui.engine_settings import RemoteSettings
@@ -248,17 +249,16 @@ class RemoteEngine(Engine):
             asking = Asking(
                 *(client, address, self._settings, gate, self._events.put_nowait),
                 ask=self._ask_of(name) if self._asks else None,
+                slot=self._slot_of(name),
                 backoff_s=self._backoff_s,
             )
             images = await asking.cleared(request, shown)
-            async with self._slots:
-                self._events.put_nowait(Progress(name, "prompt"))
-                dialect = await self._dialect()
-                end: Finished | Scored
-                if isinstance(request, Score):
-                    end = await asking.score(request, images, dialect)
-                else:
-                    end = await asking.generate(request, images, dialect)
+            dialect = await self._dialect()
+            end: Finished | Scored
+            if isinstance(request, Score):
+                end = await asking.score(request, images, dialect)
+            else:
+                end = await asking.generate(request, images, dialect)
             self._end(name, end)
         except Fault as fault:
             if fault.is_down:
@@ -276,6 +276,15 @@ class RemoteEngine(Engine):
                 traceback.format_exc(),
             )
             self._end(name, failed)
+
+    def _slot_of(self, name: str) -> Slot:
+        @contextlib.asynccontextmanager
+        async def slot() -> AsyncIterator[None]:
+            async with self._slots:
+                self._events.put_nowait(Progress(name, "prompt"))
+                yield
+
+        return slot
 
     async def _dialect(self) -> Dialect:
         if self._server is None:
