@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 import pytest
 from PIL import Image
 
-from tests.chat_server import ChatServer, Reply, Stream, answer, chunk, models
+from glm4v_tui.bench.figures import percentile
+from glm4v_tui.bench.interface import READY, typing_latencies
+from glm4v_tui.bench.terminal import Terminal
+from tests.chat_server import DONE, ChatServer, Reply, Stream, answer, chunk, models
 
 from .terminal import environment, program
 
@@ -59,15 +62,29 @@ class Shell:
             Image.new("RGB", (8, 8), (number, 0, 0)).save(folder / f"{number:03}.png")
         return folder
 
+    @property
+    def environ(self):
+        return environment(self.folder) | self.more
+
     def run(self, *arguments):
         return subprocess.run(
             program(*arguments),
             capture_output=True,
             text=True,
             timeout=60,
-            env=environment(self.folder) | self.more,
+            env=self.environ,
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
+        )
+
+    def start(self, *arguments):
+        """The same, beside what else is done; to be ended by the test."""
+        return subprocess.Popen(
+            program(*arguments),
+            env=self.environ,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
 
 
@@ -188,6 +205,39 @@ def test_unknown_probabilities_are_none_and_not_made_up(shell):
     assert "not known" in record["error"]["title"]
     assert record["label"] is None
     assert only.returncode == 5
+
+
+def test_keys_answer_while_thirty_two_other_answers_stream(shell):
+    """Twice what is promised: see ``test_figures``."""
+    shell.task(TASK)
+    words = [piece for word in range(3000) for piece in (chunk(f"word {word} "), 0.01)]
+
+    def reply(request):
+        if not request.json.get("stream"):
+            return Reply({"choices": [{"message": {"content": "Yes"}, "finish_reason": "length"}]})
+        if "response_format" not in request.json:
+            return Stream(*words)
+        spaces = [piece for _ in range(20) for piece in (chunk(" "), 0.05)]
+        return Stream(chunk('{"kind": '), *spaces, chunk('"a"}', "stop"), DONE)
+
+    shell.server.replies[PATH] = reply
+    shell.settings(near=f'url = "{shell.server.url}"\nmodel = "m"\nmax_in_flight = 32')
+    beside = shell.start(
+        *("batch", shell.draw(400), "--task", "sort", "-o", "out.jsonl", "--engine", "near")
+    )
+    with Terminal(program("--engine", "near"), environ=shell.environ, cwd=shell.folder) as chat:
+        chat.wait_bytes(READY)
+        chat.wait_quiet(0.5)
+        chat.type("Go on.")
+        chat.press("enter")
+        chat.wait_bytes(b"word 20")
+        times = typing_latencies(chat, 60)
+        assert beside.poll() is None
+        assert shell.server.most_open == 33
+    beside.terminate()
+    beside.wait(20)
+    assert percentile(times, 50) < 2 * 0.030
+    assert percentile(times, 99) < 2 * 0.080
 
 
 def test_engines_says_what_each_server_is(shell):
