@@ -43,8 +43,8 @@ class RemoteSettings(msgspec.Struct, frozen=True):
     private_tasks: tuple[str, ...] = ()
     """Private tasks (`medical`) that this server may be asked; all others stay on this machine."""
     tasks: tuple[str, ...] = ()
-    """Tasks that `ask`, `batch` and `triage` ask here where neither an engine nor a model is named
-    on the command line."""
+    """Tasks that are asked here, in the chat as by `ask`, `batch` and `triage`, where neither an
+    engine nor a model is named on the command line."""
     image_side: _Side = 1568
     """Images that are longer than this, in pixels, are made smaller before they are sent."""
     image_format: Literal["png", "jpeg"] = "png"

@@ -89,6 +89,8 @@ class Turn:
     private_task: str = ""
     """The private task that it belongs to; empty for none. What is private never becomes less so:
     it does not depend on which plugins are there when the chat is opened again."""
+    is_placed: bool = False
+    """Its task's own engine was loaded for it; where the user goes then, it is asked."""
     is_sent: bool = False
     """False while images are opened: until then there is nothing to abort."""
     eased: list[str] = field(default_factory=list)
@@ -179,6 +181,8 @@ class ChatSession:
         system_prompt: Set before every conversation; empty for none.
         smaller_images: Whether images may be read smaller when the memory does not suffice;
             ``ask`` where somebody answers :meth:`consent`.
+        place_of: What is to be loaded for a task, by its name; None for what is there. May raise
+            ``GlmError``.
     """
 
     def __init__(
@@ -189,8 +193,10 @@ class ChatSession:
         sampling: Sampling = Sampling(),
         system_prompt: str = "",
         smaller_images: SmallerImages = "never",
+        place_of: Callable[[str], LoadModel | None] | None = None,
     ) -> None:
         self.engine = engine
+        self._place_of = place_of
         self.smaller_images = smaller_images
         self.sampling = sampling
         self.system_prompt = system_prompt
@@ -215,6 +221,8 @@ class ChatSession:
         """After :meth:`unload`, until somebody asks: the queue must not load the model again."""
         self.on_change: Callable[[Turn], None] = _ignore
         """Called after a turn's state or text has changed."""
+        self.on_placed: Callable[[str, LoadModel | None], None] = _ignore_place
+        """Called when a task's own engine is loaded: with the task, and what was loaded before."""
         self.journal = Journal()
 
     # The model ------------------------------------------------------------------------------
@@ -233,6 +241,28 @@ class ChatSession:
         self.model_state, self.model, self.model_error = ModelState.LOADING, None, None
         self.loading = Loading("start")
         await self.engine.load(command)
+
+    def place_for(self, task: str) -> LoadModel | None:
+        """What is to be loaded for a task; None when that is there, or the settings name nothing.
+
+        Raises:
+            GlmError: the settings cannot be used.
+        """
+        command = self._place_of(task) if self._place_of is not None else None
+        now = self.command.engine if self.command is not None else ""
+        return command if command is not None and command.engine != now else None
+
+    async def place(self, task: str) -> bool:
+        """Load what the settings name for a task; False when there is nothing to do.
+
+        Raises:
+            GlmError: as :meth:`place_for`.
+        """
+        if (command := self.place_for(task)) is None:
+            return False
+        self.on_placed(task, self.command)
+        await self.load(command)
+        return True
 
     async def stop_loading(self) -> None:
         """End loading or downloading; questions wait until a model is chosen."""
@@ -511,16 +541,24 @@ class ChatSession:
         # A process that died while it loaded may live the next time; a bad checkpoint stays bad.
         died = isinstance(self.model_error, WorkerDiedError)
         ready = died or self.model_state in {ModelState.READY, ModelState.GONE}
-        ready = ready and not self._is_held
-        while ready and self.current is None and self.queued:
+        while not self._is_held and self.current is None and self.queued:
             turn = self.queued[0]
-            turn.asked_at = time.monotonic()
-            self._set_state(turn, TurnState.READING)
             try:
+                if await self._is_placed_now(turn) or not ready:
+                    return
+                turn.asked_at = time.monotonic()
+                self._set_state(turn, TurnState.READING)
                 await self._send(turn)
             except GlmError as error:
                 turn.error = error
                 self._set_state(turn, TurnState.FAILED)
+
+    async def _is_placed_now(self, turn: Turn) -> bool:
+        """Whether another engine is loaded for it, with which it is asked."""
+        if turn.call is None or turn.is_placed:
+            return False
+        turn.is_placed = True
+        return await self.place(turn.call.task)
 
     async def _put_images(self, message: Message) -> None:
         for attachment in message.attachments:
@@ -593,4 +631,8 @@ def _of_earlier(error: ImageError) -> ImageError:
 
 
 def _ignore(_turn: Turn) -> None:
+    pass
+
+
+def _ignore_place(_task: str, _before: LoadModel | None) -> None:
     pass

@@ -14,6 +14,7 @@ from glm4v_tui.commands.start import (
     is_embedded,
     make_engine,
     model_of,
+    place_of_task,
     plugins_of,
     sampling_of,
     settings_with,
@@ -23,6 +24,7 @@ from glm4v_tui.errors import UsageError
 from glm4v_tui.terminal import is_ssh, set_color_system
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from glm4v_tui.config import Settings
@@ -70,6 +72,7 @@ def run(options: ChatOptions) -> int:
             options.scripted,
             resume=options.resume,
             send_images=options.send_images,
+            place_of=_place_of(options),
         )
     check_terminal("Use --plain to chat through pipes, or `glm4v-tui ask` for one question.")
     return _run_screen(settings, found, options)
@@ -108,6 +111,7 @@ def _run_screen(settings: Settings, found: list[Path], options: ChatOptions) -> 
             is_remote=is_ssh(os.environ),
             notices=pixels,
             resume=options.resume,
+            place_of=_place_of(options),
             load_plugins=lambda: plugins_of(settings),
         )
     )
@@ -115,6 +119,12 @@ def _run_screen(settings: Settings, found: list[Path], options: ChatOptions) -> 
     if (defect := why_it_ended(app)) is not None:
         raise defect from app.defect
     return app.return_code or 0
+
+
+def _place_of(options: ChatOptions) -> Callable[[str], LoadModel | None] | None:
+    """Tasks go to their own engines, where the command line does not say where all are asked."""
+    is_named = options.engine or options.model or options.scripted is not None
+    return None if is_named else place_of_task
 
 
 def pixel_notices(settings: Settings) -> tuple[str, ...]:

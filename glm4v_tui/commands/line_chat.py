@@ -37,7 +37,7 @@ from glm4v_tui.engine.protocol import (
     SendingWanted,
     WorkerExited,
 )
-from glm4v_tui.engine.sending import sending_words
+from glm4v_tui.engine.sending import placed_words, sending_words
 from glm4v_tui.errors import GlmError
 from glm4v_tui.paths import expanded, is_there
 from glm4v_tui.pixels import PixelOpener
@@ -47,6 +47,8 @@ from glm4v_tui.toml_file import did_you_mean
 from glm4v_tui.ui.task_desk import TaskDesk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from glm4v_tui.chat import Attachment
     from glm4v_tui.config import Settings
     from glm4v_tui.engine.protocol import Event, SmallerImages
@@ -79,15 +81,21 @@ def run_line_chat(
     *,
     resume: bool = False,
     send_images: SendImages | None = None,
+    place_of: Callable[[str], LoadModel | None] | None = None,
 ) -> int:
     """Chat over standard input and output; the exit code."""
     gc.enable()
-    return asyncio.run(_LineChat(settings, scripted, send_images).run(images, resume=resume))
+    chat = _LineChat(settings, scripted, send_images, place_of)
+    return asyncio.run(chat.run(images, resume=resume))
 
 
 class _LineChat:
     def __init__(
-        self, settings: Settings, scripted: str | None, send_images: SendImages | None
+        self,
+        settings: Settings,
+        scripted: str | None,
+        send_images: SendImages | None,
+        place_of: Callable[[str], LoadModel | None] | None,
     ) -> None:
         self._settings = settings
         self._model = (
@@ -103,8 +111,10 @@ class _LineChat:
             sampling=sampling_of(settings),
             system_prompt=settings.generation.system_prompt,
             smaller_images=_smaller_images(settings),
+            place_of=place_of,
         )
         self._session.on_change = self._follow
+        self._session.on_placed = _tell_place
         self._chats = LineChats(self._session, self._desk, _say)
         self._models = LineModels(self._session, settings.model, _say)
         self._attached: list[Attachment] = []
@@ -377,6 +387,11 @@ class _LineChat:
 
 def _name(image: Attachment) -> str:
     return plain_line(Path(image.path).name)
+
+
+def _tell_place(task: str, before: LoadModel | None) -> None:
+    back = " /back returns." if before is not None else ""
+    _say(f"{placed_words(task)}{back}")
 
 
 def _smaller_images(settings: Settings) -> SmallerImages:

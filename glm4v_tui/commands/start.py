@@ -10,7 +10,12 @@ import msgspec
 from glm4v_tui import demo, paths
 from glm4v_tui.config import Settings, load_settings
 from glm4v_tui.engine.protocol import LoadModel, Sampling
-from glm4v_tui.engine_settings import all_engines, engine_of_task, engines_named
+from glm4v_tui.engine_settings import (
+    all_engines,
+    engine_named,
+    engine_of_task,
+    engines_named,
+)
 from glm4v_tui.errors import ImageMissingError, UsageError
 from glm4v_tui.paths import expanded, is_there
 from glm4v_tui.plain import plain_line
@@ -79,6 +84,16 @@ def engine_for(
     if engine or model:
         return engine or ""
     return engine_of_task(task) if scripted is None else None
+
+
+def place_of_task(task: str) -> LoadModel | None:
+    """The engine that the settings name for a task; None where they name none.
+
+    Raises:
+        SettingsError: they cannot be used.
+    """
+    name = engine_of_task(task)
+    return LoadModel(engine_named(name).model, engine=name) if name else None
 
 
 def check_engine(engine: str | None, *others: str | None) -> None:

@@ -1,4 +1,4 @@
-"""What is said before images leave this machine, on the screen and in the chat without one."""
+"""What is said before something leaves this machine, on the screen and in the chat without one."""
 
 from __future__ import annotations
 
@@ -24,6 +24,14 @@ def sending_words(wanted: SendingWanted) -> str:
         f"Send {many} to {plain_line(wanted.host)}? What leaves: pixels ({_sizes(images)}), "
         f"re-encoded as {_kinds(images)} ({size:.2f} MB), without EXIF, GPS, DICOM header or file "
         f"name.{f' {warned[:1].upper()}{warned[1:]}.' if warned else ''}"
+    )
+
+
+def placed_words(task: str) -> str:
+    """What is said when a task's own engine is loaded."""
+    return (
+        f"The task {plain_line(task)} has an engine of its own in config.toml: it is asked there, "
+        "and so is what you ask next."
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from glm4v_tui import paths
-from glm4v_tui.commands.start import make_engine
+from glm4v_tui.commands.start import make_engine, place_of_task, plugins_of
 from glm4v_tui.config import Settings
 from glm4v_tui.engine.protocol import LoadModel, ModelInfo
 from glm4v_tui.models import Machine, gathering
@@ -24,6 +24,13 @@ from tests.chat_server import ChatServer, Drop, answer, models
 from tests.chat_user import User
 
 FAR = "http://gpu.example"
+TASK = """
+name = "sort"
+question = "What is it?"
+[fields.kind]
+type = "choice"
+choices = ["a", "b"]
+"""
 SCRIPT = '[[answers]]\ntext = "I am at home."\ntokens_per_s = 1e6\n'
 
 
@@ -58,10 +65,10 @@ async def far(monkeypatch):
 
 
 @contextlib.asynccontextmanager
-async def chatting(model, images=()):
+async def chatting(model, images=(), **more):
     settings = Settings()
     engine = make_engine(settings, "script.toml", asks=True)
-    app = Glm4vApp(Launch(engine, model, images=tuple(images), settings=settings))
+    app = Glm4vApp(Launch(engine, model, images=tuple(images), settings=settings, **more))
     async with app.run_test(size=(120, 40)) as pilot:
         user = User(app, pilot)
         await user.until(lambda: app.query(SideBar))
@@ -143,6 +150,26 @@ async def test_f8_says_that_there_is_nothing_to_free(far):
     async with chatting(LoadModel("m", engine="cluster")) as user:
         await user.press("f8")
         await user.sees("The model runs at gpu.example")
+
+
+async def test_a_task_is_asked_at_its_own_engine_and_the_lamp_says_so(far, cat):
+    settings = paths.config_file()
+    settings.write_text(f'{settings.read_text()}tasks = ["sort"]\nsend_images = "allow"\n')
+    (settings.parent / "tasks").mkdir()
+    (settings.parent / "tasks" / "sort.toml").write_text(TASK)
+    far.replies[f"{FAR}/v1/chat/completions"] = answer('{"kind": "b"}')
+    tasks = {"place_of": place_of_task, "load_plugins": lambda: plugins_of(Settings())}
+    async with chatting(LoadModel("script"), [cat], **tasks) as user:
+        await user.sees("● local", "cat.png")
+        await user.write("/sort")
+        await user.press("enter")
+        await user.sees("● gpu.example", "an engine of its own", "F10 returns to script")
+        await user.until(lambda: user.last.state is TurnState.DONE)
+        assert len(far.questions) == 1
+        await user.press("f10")
+        await user.sees("● local", "ready")
+        await user.ask("Where?")
+        await user.sees("I am at home.")
 
 
 @pytest.mark.parametrize(("is_elsewhere", "expected"), [(True, "● gpu.example"), (False, "")])

@@ -17,7 +17,7 @@ from glm4v_tui.engine.protocol import (
     Sampling,
 )
 from glm4v_tui.engine.scripted import Script, ScriptedAnswer, ScriptedEngine
-from glm4v_tui.errors import ImageChangedError, WorkerDiedError
+from glm4v_tui.errors import ImageChangedError, SettingsError, WorkerDiedError
 from glm4v_tui.session import ChatSession, ModelState, Turn, TurnState
 from glm4v_tui.tasks.call import TaskCall
 from glm4v_tui.tasks.task import Generation
@@ -405,3 +405,64 @@ async def test_what_was_private_stays_so_when_its_task_is_taken_out_of_the_chat(
         await over(await session.regenerate(free) or free)
         await over(session.turns[-1])
         assert said == ["medical", "medical", "medical"]
+
+
+# Where tasks are asked --------------------------------------------------------------------------
+
+THERE = LoadModel("m", engine="there")
+SORT = TaskCall("sort", "1", "{}", "", "{}")
+
+
+async def test_a_task_is_asked_where_the_settings_say():
+    led = []
+    async with chatting(QUICK, place_of={"sort": THERE}.get) as session:
+        session.on_placed = lambda task, before: led.append((task, before.model))
+        await over(await session.submit("one"))
+        assert session.command.engine == ""
+        task = await session.submit("two", call=SORT)
+        await over(task)
+        assert (session.command, task.state) == (THERE, TurnState.DONE)
+        await over(await session.submit("three"))
+        assert session.command is THERE
+        assert led == [("sort", "some/model")]
+
+
+async def test_an_answer_that_is_written_is_not_ended_by_a_task_that_goes_elsewhere():
+    async with chatting(SLOW, QUICK, place_of={"sort": THERE}.get) as session:
+        first = await session.submit("one")
+        await until(lambda: first.raw)
+        await over(await session.submit("two", call=SORT))
+        assert first.state is TurnState.DONE
+
+
+async def test_a_task_goes_where_the_user_goes_when_its_own_engine_is_not_there():
+    async with chatting(QUICK, place_of={"sort": THERE}.get) as session:
+        await until(lambda: session.model_state is ModelState.READY)
+        session.engine.load = refused(session)
+        task = await session.submit("two", call=SORT)
+        await until(lambda: session.model_state is ModelState.FAILED)
+        assert task.state is TurnState.QUEUED
+        del session.engine.load
+        await session.load(LoadModel("some/model"))
+        await over(task)
+        assert (task.state, session.command.engine) == (TurnState.DONE, "")
+
+
+async def test_settings_that_cannot_be_read_fail_the_task_and_nothing_else():
+    def broken(_task):
+        raise SettingsError("The settings cannot be used")
+
+    async with chatting(QUICK, place_of=broken) as session:
+        task = await session.submit("one", call=SORT)
+        await over(task)
+        assert isinstance(task.error, SettingsError)
+        after = await session.submit("two")
+        await over(after)
+        assert after.state is TurnState.DONE
+
+
+def refused(session):
+    async def load(_command):
+        session.engine._events.put_nowait(Failed(FailureKind.SERVER, "It is down"))
+
+    return load

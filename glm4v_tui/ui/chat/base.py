@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from glm4v_tui.chat import Attachment
-    from glm4v_tui.engine.protocol import SendingWanted
+    from glm4v_tui.engine.protocol import LoadModel, SendingWanted
     from glm4v_tui.session import ChatSession, Turn
     from glm4v_tui.ui.launch import Launch
     from glm4v_tui.ui.task_desk import TaskDesk
@@ -55,6 +55,7 @@ class ChatBase(Screen[None]):
         self._sending: SendingWanted | None = None
         """Images that wait for a word before they leave this machine."""
         session.on_change = self._note_change
+        session.on_placed = self._note_place
 
     async def _complete(self) -> None:
         """Mount the rest, once: conversation, side bar, status line.
@@ -80,6 +81,9 @@ class ChatBase(Screen[None]):
         await self.query_one("#middle").mount(self._log, self._side_bar)
         await self.mount(self._notice, self._sending_line, before=self._question)
         await self.mount(self._status)
+
+    def _note_place(self, task: str, before: LoadModel | None) -> None:
+        """A task's own engine is loaded."""
 
     def show_state(self) -> None:
         """Bring the top and bottom lines up to date; what has not changed is not painted."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 
 from glm4v_tui.demo import CHECKPOINT
+from glm4v_tui.engine.sending import placed_words
 from glm4v_tui.plain import plain_line
 from glm4v_tui.session import ModelState
 from glm4v_tui.ui.aside import aside
@@ -91,6 +92,12 @@ class ModelPart(AskPart):
         if now is not None and now != command:
             self._before = now
         self.run_worker(self._session.load(command), group="commands")
+
+    def _note_place(self, task: str, before: LoadModel | None) -> None:
+        self._before = before or self._before
+        key = bound_key(self, "chat.model_before")
+        back = "" if before is None else f" {key} returns to {_name(before)}."
+        self.notify(f"{placed_words(task)}{back}", timeout=10, markup=False)
 
     def action_load_before(self) -> None:
         """The model before, and with the next press this one again."""
