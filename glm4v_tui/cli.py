@@ -42,6 +42,16 @@ def _model_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "or one of config.toml's own.",
         ),
         click.option("--device", type=click.Choice(_DEVICES), help="Where the model runs."),
+        click.option(
+            "--engine",
+            metavar="NAME[,NAME]",
+            help="Ask a server of config.toml's [engines.NAME] instead; several share the work.",
+        ),
+        click.option(
+            "--send-images",
+            type=click.Choice(["ask", "allow", "never"]),
+            help="Whether images may go to a server that is not this machine.",
+        ),
         click.option("--debug", is_flag=True, help="Show tracebacks of failures."),
         click.option("--scripted", type=click.Path(), hidden=True),
     ]
@@ -63,6 +73,7 @@ def _stored_model_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--debug", is_flag=True, help="Show tracebacks of failures."),
         click.option("--device", type=click.Choice(_DEVICES), help="Where the model ran."),
         click.option("--precision", metavar="NAME", help="In which it ran."),
+        click.option("--engine", metavar="NAME", help="Whose results, of config.toml's engines."),
         click.option("--model", metavar="FOLDER_OR_HUB_ID", help="Whose results are exported."),
     ):
         command = option(command)
@@ -252,6 +263,33 @@ def tasks_command(as_json: bool) -> None:
     from glm4v_tui.commands import tasks
 
     sys.exit(tasks.run(as_json=as_json))
+
+
+@cli.command("engines")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def engines_command(as_json: bool) -> None:
+    """List the servers of config.toml's [engines.NAME], and whether each can be asked.
+
+    Each says what it is, its models and how long its context is. Nothing is sent to them. Exit
+    code 0 when all can be asked, else 4.
+    """
+    from glm4v_tui.commands import engines
+
+    sys.exit(engines.run(as_json=as_json))
+
+
+@cli.command("sent")
+@click.argument("paths", nargs=-1, type=click.Path(), metavar="[FILE ...]")
+@click.option("--forget", metavar="HOST", help="Ask again before an image goes there.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def sent_command(paths: tuple[str, ...], forget: str | None, as_json: bool) -> None:
+    """List which images were sent to other hosts: when, to which model, and their hashes.
+
+    With FILEs: only what was sent of them.
+    """
+    from glm4v_tui.commands import sent
+
+    sys.exit(sent.forget(forget) if forget else sent.run(paths, as_json=as_json))
 
 
 @cli.group("chats", invoke_without_command=True)
@@ -486,6 +524,12 @@ def model_remove_command(model: str, yes: bool, saved_only: bool) -> None:
     type=click.FloatRange(min=0, min_open=True, max=4096),
     metavar="GiB",
     help="Plan for a GPU with this much free memory.",
+)
+@click.option(
+    "--requests",
+    type=click.IntRange(1, 4096),
+    metavar="N",
+    help="Plan a server for so many questions at a time.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def plan_command(**options: Any) -> None:

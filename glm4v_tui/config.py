@@ -15,8 +15,9 @@ from glm4v_tui import paths
 if TYPE_CHECKING:
     from pathlib import Path
 
-RESERVED = ("tasks", "precisions")
-"""Tables whose parts have names of the user's: ``task_options`` and ``precision`` read them."""
+RESERVED = ("tasks", "precisions", "engines")
+"""Tables whose parts have names of the user's: ``task_options``, ``precision`` and
+``engine_settings`` read them."""
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -41,6 +42,9 @@ class ModelSettings(msgspec.Struct, frozen=True):
     """Save weights that were quantized in the cache folder, for a faster next start."""
     device: Literal["auto", "cuda", "cpu"] = "auto"
     """Where the model runs. `auto` is the GPU when there is one."""
+    engine: str = ""
+    """A server of `[engines.NAME]` that is asked in place of a model on this machine; the same as
+    `--engine`. Several of one model, with commas between, share the work."""
     smaller_images: Literal["ask", "always", "never"] = "ask"
     """When the memory does not suffice: whether images may be read smaller. Commands that have
     nobody to ask take `ask` for `never`."""
@@ -152,6 +156,7 @@ def task_options(name: str, kind: type[S], path: Path | None = None) -> S:
 
 
 def _read(path: Path) -> Settings:
+    from glm4v_tui.engine_settings import all_engines
     from glm4v_tui.precision import all_precisions
     from glm4v_tui.toml_file import missing_file, read_toml
     from glm4v_tui.toml_struct import read_struct
@@ -161,12 +166,19 @@ def _read(path: Path) -> Settings:
     except FileNotFoundError as error:
         raise missing_file(path) from error
     all_precisions(path)  # what is wrong with them is told at the start, too
+    all_engines(path)
     return settings
+
+
+def settings_in_markdown() -> str:
+    """The README's reference: all areas, and the tables whose names are the user's."""
+    from glm4v_tui.engine_settings import RemoteSettings
+    from glm4v_tui.settings_reference import area, reference
+
+    return "\n".join((reference(Settings), *area("engines.NAME", RemoteSettings)))
 
 
 if __name__ == "__main__":
     import sys
 
-    from glm4v_tui.settings_reference import reference
-
-    sys.stdout.write(reference(Settings))
+    sys.stdout.write(settings_in_markdown())

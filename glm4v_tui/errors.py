@@ -15,7 +15,9 @@ GlmError                        exit code
 │   ├── CheckpointError
 │   ├── OutOfMemoryError
 │   ├── WorkerDiedError
-│   └── WorkerSilentError
+│   ├── WorkerSilentError
+│   ├── ServerError                  a server elsewhere failed, or cannot be reached
+│   └── WithheldError                what was asked does not leave this machine
 ├── TaskError                   5    a task or the plugin that brings it
 │   ├── PluginError                  the plugin's own code failed, or it does not fit
 │   └── ResultError                  an answer is no whole result of its task
@@ -106,6 +108,14 @@ class WorkerDiedError(EngineError):
 
 class WorkerSilentError(EngineError):
     """The worker process is there but does not answer."""
+
+
+class ServerError(EngineError):
+    """A server elsewhere failed, refused, or cannot be reached."""
+
+
+class WithheldError(EngineError):
+    """What was asked about stays on this machine: nothing of it was sent."""
 
 
 class TaskError(GlmError):

@@ -39,7 +39,14 @@ from glm4v_tui.engine.protocol import (
     WorkerExited,
     error_of,
 )
-from glm4v_tui.errors import GlmError, ImageError, WorkerDiedError, WorkerSilentError
+from glm4v_tui.errors import (
+    GlmError,
+    ImageError,
+    ServerError,
+    WithheldError,
+    WorkerDiedError,
+    WorkerSilentError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -79,6 +86,11 @@ class Turn:
     error: GlmError | None = None
     call: TaskCall | None = None
     """What the task behind the question asks for; None for a question in free words."""
+    private_task: str = ""
+    """The private task that it belongs to; empty for none. What is private never becomes less so:
+    it does not depend on which plugins are there when the chat is opened again."""
+    is_placed: bool = False
+    """Its task's own engine was loaded for it; where the user goes then, it is asked."""
     is_sent: bool = False
     """False while images are opened: until then there is nothing to abort."""
     eased: list[str] = field(default_factory=list)
@@ -115,7 +127,11 @@ class Turn:
         """
         if not self.state.is_over or self.is_remembered:
             return False
-        return self.error is None or isinstance(self.error, WorkerDiedError | WorkerSilentError)
+        return self.error is None or isinstance(self.error, _NOT_THE_IMAGES)
+
+
+_NOT_THE_IMAGES = (WorkerDiedError, WorkerSilentError, ServerError, WithheldError)
+"""Failures that say nothing against what was asked."""
 
 
 _OfTurn = Progress | Eased | ConsentWanted | TextDelta | Finished | Failed
@@ -165,6 +181,8 @@ class ChatSession:
         system_prompt: Set before every conversation; empty for none.
         smaller_images: Whether images may be read smaller when the memory does not suffice;
             ``ask`` where somebody answers :meth:`consent`.
+        place_of: What is to be loaded for a task, by its name; None for what is there. May raise
+            ``GlmError``.
     """
 
     def __init__(
@@ -175,8 +193,10 @@ class ChatSession:
         sampling: Sampling = Sampling(),
         system_prompt: str = "",
         smaller_images: SmallerImages = "never",
+        place_of: Callable[[str], LoadModel | None] | None = None,
     ) -> None:
         self.engine = engine
+        self._place_of = place_of
         self.smaller_images = smaller_images
         self.sampling = sampling
         self.system_prompt = system_prompt
@@ -191,11 +211,18 @@ class ChatSession:
         """Loads that were stopped or replaced, and whose end, which the engine tells of each,
         has not come; what is told of them concerns nobody."""
         self._open_pixels = open_pixels
+        self.private_task = ""
+        """The private task that whatever is asked now belongs to; empty for none."""
+        self._private_images: dict[str, str] = {}
+        """By the digest of their file those that a private task was asked about, and the task: they
+        stay so also where that question was taken out of the conversation."""
         self._undo: list[list[Turn]] = []
         self._is_held = False
         """After :meth:`unload`, until somebody asks: the queue must not load the model again."""
         self.on_change: Callable[[Turn], None] = _ignore
         """Called after a turn's state or text has changed."""
+        self.on_placed: Callable[[str, LoadModel | None], None] = _ignore_place
+        """Called when a task's own engine is loaded: with the task, and what was loaded before."""
         self.journal = Journal()
 
     # The model ------------------------------------------------------------------------------
@@ -214,6 +241,28 @@ class ChatSession:
         self.model_state, self.model, self.model_error = ModelState.LOADING, None, None
         self.loading = Loading("start")
         await self.engine.load(command)
+
+    def place_for(self, task: str) -> LoadModel | None:
+        """What is to be loaded for a task; None when that is there, or the settings name nothing.
+
+        Raises:
+            GlmError: the settings cannot be used.
+        """
+        command = self._place_of(task) if self._place_of is not None else None
+        now = self.command.engine if self.command is not None else ""
+        return command if command is not None and command.engine != now else None
+
+    async def place(self, task: str) -> bool:
+        """Load what the settings name for a task; False when there is nothing to do.
+
+        Raises:
+            GlmError: as :meth:`place_for`.
+        """
+        if (command := self.place_for(task)) is None:
+            return False
+        self.on_placed(task, self.command)
+        await self.load(command)
+        return True
 
     async def stop_loading(self) -> None:
         """End loading or downloading; questions wait until a model is chosen."""
@@ -250,6 +299,10 @@ class ChatSession:
         busy = (TurnState.READING, TurnState.ANSWERING)
         return next((turn for turn in self.turns if turn.state in busy), None)
 
+    def is_asked(self, request_id: str) -> bool:
+        """Whether the model is busy with this request for the conversation."""
+        return self.current is not None and self.current.request_id == request_id
+
     @property
     def queued(self) -> list[Turn]:
         return [turn for turn in self.turns if turn.state is TurnState.QUEUED]
@@ -265,7 +318,9 @@ class ChatSession:
     def add(self, question: Message, call: TaskCall | None = None) -> Turn:
         """Put a question at the end, to be sent by :meth:`advance`."""
         self._is_held = False
-        turn = Turn(question, call=call)
+        private = call.task if call is not None and call.is_private else self.private_task
+        turn = Turn(question, call=call, private_task=private)
+        self._note_private(turn)
         self.turns.append(turn)
         self.journal.turns_changed(self.turns)
         return turn
@@ -325,6 +380,8 @@ class ChatSession:
         if self.turns:
             self._undo.append(self.turns)
         self.turns = list(turns)
+        for turn in turns:
+            self._note_private(turn)
         self.journal.begun()
         self.journal.turns_changed(self.turns)
 
@@ -359,6 +416,25 @@ class ChatSession:
             elif earlier.leaves_images:
                 left += earlier.question.attachments
         return (*messages, _with_images(turn.question, left))
+
+    def private_task_of(self, turn: Turn) -> str:
+        """The private task that any of a turn's prompt comes from; empty where there is none.
+
+        A task's question, its answer and every image that it was asked about are its own, also
+        where the same image is attached to a question in free words.
+        """
+        if turn.private_task:
+            return turn.private_task
+        shown = (image.digest for one in self.prompt_of(turn) for image in one.attachments)
+        private = [task for digest in shown if (task := self._private_images.get(digest))]
+        earlier = [] if turn.call is not None else self.turns[: self.turns.index(turn)]
+        private += [one.private_task for one in earlier if one.private_task and one.is_remembered]
+        return private[0] if private else ""
+
+    def _note_private(self, turn: Turn) -> None:
+        if turn.private_task:
+            for image in turn.question.attachments:
+                self._private_images[image.digest] = turn.private_task
 
     @property
     def images_left(self) -> tuple[Attachment, ...]:
@@ -466,16 +542,24 @@ class ChatSession:
         # A process that died while it loaded may live the next time; a bad checkpoint stays bad.
         died = isinstance(self.model_error, WorkerDiedError)
         ready = died or self.model_state in {ModelState.READY, ModelState.GONE}
-        ready = ready and not self._is_held
-        while ready and self.current is None and self.queued:
+        while not self._is_held and self.current is None and self.queued:
             turn = self.queued[0]
-            turn.asked_at = time.monotonic()
-            self._set_state(turn, TurnState.READING)
             try:
+                if await self._is_placed_now(turn) or not ready:
+                    return
+                turn.asked_at = time.monotonic()
+                self._set_state(turn, TurnState.READING)
                 await self._send(turn)
             except GlmError as error:
                 turn.error = error
                 self._set_state(turn, TurnState.FAILED)
+
+    async def _is_placed_now(self, turn: Turn) -> bool:
+        """Whether another engine is loaded for it, with which it is asked."""
+        if turn.call is None or turn.is_placed:
+            return False
+        turn.is_placed = True
+        return await self.place(turn.call.task)
 
     async def _put_images(self, message: Message) -> None:
         for attachment in message.attachments:
@@ -497,8 +581,16 @@ class ChatSession:
         call = turn.call
         form = ResultForm(call.schema, call.reasoning_tokens) if call else None
         sampling = self.sampling if call is None else for_task(self.sampling, call)
+        turn.private_task = private = self.private_task_of(turn)
         await self.engine.generate(
-            Generate(turn.request_id, messages, sampling, form, self.smaller_images)
+            Generate(
+                turn.request_id,
+                messages,
+                sampling,
+                form,
+                smaller_images=self.smaller_images,
+                private_task=private,
+            )
         )
 
 
@@ -540,4 +632,8 @@ def _of_earlier(error: ImageError) -> ImageError:
 
 
 def _ignore(_turn: Turn) -> None:
+    pass
+
+
+def _ignore_place(_task: str, _before: LoadModel | None) -> None:
     pass

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def reference(settings: type[msgspec.Struct]) -> str:
     """One table for each area of ``settings``, every field with its values, default and meaning."""
     return "\n".join(
-        line for field in msgspec.structs.fields(settings) for line in _area(field.name, field.type)
+        line for field in msgspec.structs.fields(settings) for line in area(field.name, field.type)
     )
 
 
@@ -36,7 +36,8 @@ def _documented(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
                 yield name, " ".join(text.split())
 
 
-def _area(name: str, kind: type[msgspec.Struct]) -> Iterator[str]:
+def area(name: str, kind: type[msgspec.Struct]) -> Iterator[str]:
+    """The table of one area."""
     docs = field_docs(kind)
     yield f"#### `[{name}]`\n\n{inspect.getdoc(kind)}\n"
     yield "| key | value | default | meaning |\n|---|---|---|---|"
@@ -50,6 +51,8 @@ def _toml(value: Any) -> str:
     match value:
         case None:
             return "not set"
+        case msgspec.UnsetType() | msgspec.NODEFAULT:
+            return "needed"
         case bool():
             return f"`{str(value).lower()}`"
         case str():

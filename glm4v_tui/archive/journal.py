@@ -242,6 +242,7 @@ class ChatJournal(Journal):
             self._parents[name],
             asked_at=self._asked_at[name],
             is_private=name in self._hidden
+            or bool(turn.private_task)
             or (turn.call is not None and self._is_private(turn.call)),
             model=plain_line(model.name) if model else "",
         )

@@ -8,7 +8,13 @@ import msgspec
 
 from glm4v_tui.chat import Message, Role
 from glm4v_tui.engine.protocol import FinishReason, Timing, Usage
-from glm4v_tui.errors import GlmError, ImageError, WorkerDiedError
+from glm4v_tui.errors import (
+    GlmError,
+    ImageError,
+    ServerError,
+    WithheldError,
+    WorkerDiedError,
+)
 from glm4v_tui.plain import plain_line
 from glm4v_tui.session import Turn, TurnState
 
@@ -24,6 +30,10 @@ if TYPE_CHECKING:
 NOT_KEPT = "/place not kept (private task)"
 """Stands for the path of an image that a private task was asked about."""
 
+UNNAMED_TASK = "of this chat"
+"""Stands for a private task whose name was not kept with a question in free words about its image;
+no settings allow a task of this name."""
+
 _TITLE = 80
 """Characters of a title that nobody gave."""
 
@@ -33,7 +43,8 @@ class _Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     body: str = ""
     remedy: str = ""
     kind: str = ""
-    """What the session asks of an error: ``image``, ``worker``, or neither."""
+    """What the session asks of an error: ``image``, ``worker``, ``server``, or none of
+    these."""
 
 
 class Details(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -88,6 +99,7 @@ def restored(turn: KeptTurn) -> Turn:
     """A turn to go on with. One that was not over was cut off: nobody answers it any more."""
     details = details_of(turn)
     is_over = turn.state in OVER and turn.state != "interrupted"
+    call = msgspec.json.decode(turn.call, type=TaskCall) if turn.call else None
     return Turn(
         Message(Role.USER, turn.question, tuple(map(placed, turn.attachments))),
         request_id=turn.id,
@@ -98,7 +110,8 @@ def restored(turn: KeptTurn) -> Turn:
         usage=details.usage,
         timing=details.timing,
         error=_error(details.error) if is_over else cut_off(turn),
-        call=msgspec.json.decode(turn.call, type=TaskCall) if turn.call else None,
+        call=call,
+        private_task=(call.task if call else UNNAMED_TASK) if turn.is_private else "",
         is_sent=True,
     )
 
@@ -126,6 +139,7 @@ def title_of(turns: Sequence[Turn]) -> str:
 def _failure(error: GlmError, *, is_private: bool) -> _Failure:
     kind = "image" if isinstance(error, ImageError) else ""
     kind = "worker" if isinstance(error, WorkerDiedError) else kind
+    kind = "server" if isinstance(error, ServerError | WithheldError) else kind
     body = "" if is_private else error.body  # it may name the file
     title = "" if is_private and kind == "image" else error.title
     return _Failure(title or "The image could not be used", body, error.remedy, kind)
@@ -134,5 +148,9 @@ def _failure(error: GlmError, *, is_private: bool) -> _Failure:
 def _error(failure: _Failure | None) -> GlmError | None:
     if failure is None:
         return None
-    kinds: dict[str, type[GlmError]] = {"image": ImageError, "worker": WorkerDiedError}
+    kinds: dict[str, type[GlmError]] = {
+        "image": ImageError,
+        "worker": WorkerDiedError,
+        "server": ServerError,
+    }
     return kinds.get(failure.kind, GlmError)(failure.title, failure.body, failure.remedy)

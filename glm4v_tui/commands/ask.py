@@ -16,7 +16,10 @@ from glm4v_tui.commands.ask_question import Printer, Question, crop_of
 from glm4v_tui.commands.start import (
     EMBEDDED,
     GUESSING,
+    check_engine,
+    engine_for,
     existing_paths,
+    is_embedded,
     make_engine,
     model_of,
     plugins_of,
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glm4v_tui.config import Settings
+    from glm4v_tui.engine_settings import SendImages
     from glm4v_tui.tasks.task import Task
 
 INTERRUPTED = 130
@@ -52,6 +56,8 @@ class AskOptions:
     precision: str | None = None
     device: str | None = None
     smaller_images: str | None = None
+    engine: str | None = None
+    send_images: SendImages | None = None
     as_json: bool = False
     greedy: bool = False
     temperature: float | None = None
@@ -69,11 +75,13 @@ def run(options: AskOptions) -> int:
         GlmError: a file, the settings, the task or the model is wrong; nothing was printed then,
             except what the model had answered before it failed.
     """
+    check_engine(options.engine, options.model, options.precision, options.device)
     settings = settings_with(
         model__checkpoint=options.model,
         model__precision=options.precision,
         model__device=options.device,
         model__smaller_images=options.smaller_images,
+        model__engine=engine_for(options.engine, options.model, options.scripted, options.task),
         generation__temperature=0.0 if options.greedy else options.temperature,
         generation__top_p=options.top_p,
         generation__max_new_tokens=options.max_new_tokens,
@@ -82,8 +90,8 @@ def run(options: AskOptions) -> int:
     _check(options)
     question = _question(options, settings)
     is_scripted = options.scripted is not None
-    model = LoadModel("script") if is_scripted else model_of(settings)
-    if not is_scripted and not settings.model.checkpoint:
+    model = LoadModel("script") if is_scripted and not options.engine else model_of(settings)
+    if not is_scripted and is_embedded(settings):
         guess = options.task is not None and options.task not in TRAINED_TASKS
         sys.stderr.write(f"{EMBEDDED}{GUESSING if guess else ''} --model names another.\n")
     return asyncio.run(_Asking(options, settings, model, question).run())
@@ -162,7 +170,7 @@ class _Asking:
         self._printer = Printer()
         self._interrupted = False
         self._session = ChatSession(
-            make_engine(settings, options.scripted),
+            make_engine(settings, options.scripted, send_images=options.send_images),
             question.pixels,
             sampling=sampling_of(settings),
             system_prompt=settings.generation.system_prompt,

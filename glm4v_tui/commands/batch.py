@@ -18,7 +18,10 @@ from glm4v_tui.commands.batch_record import Records, result_error
 from glm4v_tui.commands.start import (
     EMBEDDED,
     GUESSING,
+    check_engine,
+    engine_for,
     existing_paths,
+    is_embedded,
     language_of,
     make_engine,
     model_of,
@@ -29,7 +32,14 @@ from glm4v_tui.commands.start import (
 from glm4v_tui.config import task_options
 from glm4v_tui.demo import TRAINED_TASKS
 from glm4v_tui.engine.protocol import Eased, Failed, Loaded, LoadModel, WorkerExited, error_of
-from glm4v_tui.errors import CheckpointError, EngineError, GlmError, NoModelError, StoreError
+from glm4v_tui.errors import (
+    CheckpointError,
+    EngineError,
+    GlmError,
+    NoModelError,
+    StoreError,
+    WithheldError,
+)
 from glm4v_tui.store.database import Database
 from glm4v_tui.tasks.command import options_set
 from glm4v_tui.triage.asking import Asker
@@ -42,13 +52,14 @@ if TYPE_CHECKING:
     from glm4v_tui.config import Settings
     from glm4v_tui.engine.engine import Engine
     from glm4v_tui.engine.protocol import ModelInfo
+    from glm4v_tui.engine_settings import SendImages
     from glm4v_tui.tasks.task import Task
     from glm4v_tui.triage.asking import Judged
     from glm4v_tui.triage.listing import Listing
 
 PIPE_CLOSED = 141
 """Whoever read standard output has left: as a shell counts a program that SIGPIPE has ended."""
-_FATAL = (StoreError, CheckpointError, NoModelError)
+_FATAL = (StoreError, CheckpointError, NoModelError, WithheldError)
 """What would fail for every image."""
 _AHEAD = 2
 """Images in work for each that the model takes at a time: while it answers about one, the next is
@@ -78,6 +89,8 @@ class BatchOptions:
     precision: str | None = None
     device: str | None = None
     smaller_images: str | None = None
+    engine: str | None = None
+    send_images: SendImages | None = None
     debug: bool = False
     scripted: str | None = None
 
@@ -88,11 +101,13 @@ def run(options: BatchOptions) -> int:
     Raises:
         GlmError: nothing can be asked, or the run was to stop at the first failure.
     """
+    check_engine(options.engine, options.model, options.precision, options.device)
     settings = settings_with(
         model__checkpoint=options.model,
         model__precision=options.precision,
         model__device=options.device,
         model__smaller_images=options.smaller_images,
+        model__engine=engine_for(options.engine, options.model, options.scripted, options.task),
     )
     plugins = plugins_of(settings)
     for notice in () if options.quiet else plugins.notices:
@@ -122,7 +137,8 @@ class _Batch:
         self._options = options
         self._listing = listing
         self._task = task
-        self._load = LoadModel("script") if options.scripted is not None else model_of(settings)
+        is_scripted = options.scripted is not None and not options.engine
+        self._load = LoadModel("script") if is_scripted else model_of(settings)
         language, sampling = language_of(settings), sampling_of(settings)
         key = model_key(self._load)
         made_with = {
@@ -135,7 +151,9 @@ class _Batch:
         self._output = Output(options.output, made_with, resume=options.resume, force=options.force)
         self._records = Records(task, made_with, self._load.model.rstrip("/").rpartition("/")[2])
         self._progress = Progress(len(listing), is_quiet=options.quiet)
-        self._engine: Engine = make_engine(settings, options.scripted)
+        self._engine: Engine = make_engine(
+            settings, options.scripted, send_images=options.send_images
+        )
         self._database = Database(may_read_only=True)
         self._asker = Asker(
             *(self._engine, self._database, task, chosen, language, key),
@@ -148,7 +166,7 @@ class _Batch:
         self._load_error: GlmError | None = None
         self._is_known = asyncio.Event()
         """How many images the model takes at a time."""
-        self._is_embedded = not settings.model.checkpoint and options.scripted is None
+        self._is_embedded = is_embedded(settings) and options.scripted is None
         self._signal = 0
         self._skipped = 0
         self._first_error: GlmError | None = None

@@ -75,10 +75,17 @@ class Records:
         return {"number": number, **place, "sha256": digest, **self.made_with}
 
 
+_UNKNOWN = ResultError(
+    "How probable the labels are is not known",
+    "The engine does not tell the probabilities of what its model writes.",
+    "Ask without --labels-only, or another engine.",
+)
+
+
 def result_error(judged: Judged) -> ResultError | None:
     """Why there is no whole result; None where there is one or none was asked for."""
     if judged.outcome is None:
-        return None
+        return None if judged.probabilities else _UNKNOWN
     try:
         judged.outcome.result.require()
     except ResultError as error:

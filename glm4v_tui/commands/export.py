@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from glm4v_tui.commands.export_file import check_free, place_of, to_file
 from glm4v_tui.commands.start import (
+    check_engine,
+    engine_for,
     existing_paths,
     language_of,
     model_of,
@@ -58,6 +60,7 @@ class ExportOptions:
     model: str | None = None
     precision: str | None = None
     device: str | None = None
+    engine: str | None = None
     debug: bool = False
 
 
@@ -67,10 +70,12 @@ def run(options: ExportOptions) -> int:
     Raises:
         GlmError: the command line, the settings, the files or the database are wrong.
     """
+    check_engine(options.engine, options.model, options.precision, options.device)
     settings = settings_with(
         model__checkpoint=options.model,
         model__precision=options.precision,
         model__device=options.device,
+        model__engine=engine_for(options.engine, options.model, None, options.task),
     )
     plugins = plugins_of(settings)
     for notice in plugins.notices:

@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING
 from glm4v_tui.commands.ask import INTERRUPTED
 from glm4v_tui.commands.line_chats import LineChats
 from glm4v_tui.commands.line_models import LineModels
-from glm4v_tui.commands.start import EMBEDDED, make_engine, model_of, plugins_of, sampling_of
+from glm4v_tui.commands.start import (
+    EMBEDDED,
+    is_embedded,
+    make_engine,
+    model_of,
+    plugins_of,
+    sampling_of,
+)
 from glm4v_tui.engine.protocol import (
     ConsentWanted,
     Eased,
@@ -27,8 +34,10 @@ from glm4v_tui.engine.protocol import (
     Loading,
     LoadModel,
     MemoryReading,
+    SendingWanted,
     WorkerExited,
 )
+from glm4v_tui.engine.sending import placed_words, sending_words
 from glm4v_tui.errors import GlmError
 from glm4v_tui.paths import expanded, is_there
 from glm4v_tui.pixels import PixelOpener
@@ -38,9 +47,12 @@ from glm4v_tui.toml_file import did_you_mean
 from glm4v_tui.ui.task_desk import TaskDesk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from glm4v_tui.chat import Attachment
     from glm4v_tui.config import Settings
     from glm4v_tui.engine.protocol import Event, SmallerImages
+    from glm4v_tui.engine_settings import SendImages
 
 _HELP = """\
 Write a question and press Enter. Commands:
@@ -58,36 +70,55 @@ Write a question and press Enter. Commands:
 /model         list the models; with a NUMBER or a NAME (a folder, a hub id) load one, and with
                a precision behind it in that; with ? behind it say what its precisions take
 /back          load the model before again
+/send, /keep   let images go to another host, or not, when that is asked
 /quit          leave; Ctrl+C stops an answer, or leaves"""
 
 
 def run_line_chat(
-    settings: Settings, images: list[Path], scripted: str | None, *, resume: bool = False
+    settings: Settings,
+    images: list[Path],
+    scripted: str | None,
+    *,
+    resume: bool = False,
+    send_images: SendImages | None = None,
+    place_of: Callable[[str], LoadModel | None] | None = None,
 ) -> int:
     """Chat over standard input and output; the exit code."""
     gc.enable()
-    return asyncio.run(_LineChat(settings, scripted).run(images, resume=resume))
+    chat = _LineChat(settings, scripted, send_images, place_of)
+    return asyncio.run(chat.run(images, resume=resume))
 
 
 class _LineChat:
-    def __init__(self, settings: Settings, scripted: str | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        scripted: str | None,
+        send_images: SendImages | None,
+        place_of: Callable[[str], LoadModel | None] | None,
+    ) -> None:
         self._settings = settings
-        self._model = LoadModel("script") if scripted else model_of(settings)
-        self._is_embedded = not scripted and not settings.model.checkpoint
+        self._model = (
+            LoadModel("script") if scripted and not settings.model.engine else model_of(settings)
+        )
+        self._is_embedded = not scripted and is_embedded(settings)
         opener = PixelOpener()
         language = settings.generation.language
         self._desk = TaskDesk(lambda: plugins_of(settings), language, opener)
         self._session = ChatSession(
-            make_engine(settings, scripted),
+            make_engine(settings, scripted, send_images=send_images, asks=sys.stdin.isatty()),
             opener,
             sampling=sampling_of(settings),
             system_prompt=settings.generation.system_prompt,
             smaller_images=_smaller_images(settings),
+            place_of=place_of,
         )
         self._session.on_change = self._follow
+        self._session.on_placed = _tell_place
         self._chats = LineChats(self._session, self._desk, _say)
         self._models = LineModels(self._session, settings.model, _say)
         self._attached: list[Attachment] = []
+        self._sending: SendingWanted | None = None
         self._written: dict[str, str] = {}
         self._told_loading = ""
         self._told_error: GlmError | None = None
@@ -206,6 +237,8 @@ class _LineChat:
                 await self._chats.tell(rest.strip())
             case "/open":
                 await self._chats.open(rest.strip())
+            case "/send" | "/keep":
+                await self._decide(allows=command == "/send")
             case "/model":
                 await self._models.obey(rest.strip())
             case "/back":
@@ -232,6 +265,13 @@ class _LineChat:
         if pasted.text:
             attached, self._attached = self._attached, []
             await self._session.submit(pasted.text, attached)
+
+    async def _decide(self, *, allows: bool) -> None:
+        wanted, self._sending = self._sending, None
+        if wanted is None or not self._session.is_asked(wanted.request_id):
+            _say("Nothing waits for that.")
+            return
+        await self._session.engine.allow_sending(wanted.request_id, allows=allows)
 
     async def _tell_tasks(self) -> None:
         tasks = (await self._desk.ready()).tasks
@@ -321,6 +361,12 @@ class _LineChat:
 
     def _tell(self, event: Event) -> None:
         match event:
+            case SendingWanted():
+                self._sending = event
+                _say(
+                    f"{sending_words(event)} /send sends, and allows this host from now on; "
+                    "/keep keeps it here."
+                )
             case Loading(stage=stage, done=done, total=total):
                 self._tell_loading(stage, 4 * done // total if total else None)
             case Eased(message=message) if message:
@@ -361,6 +407,11 @@ class _LineChat:
 
 def _name(image: Attachment) -> str:
     return plain_line(Path(image.path).name)
+
+
+def _tell_place(task: str, before: LoadModel | None) -> None:
+    back = " /back returns." if before is not None else ""
+    _say(f"{placed_words(task)}{back}")
 
 
 def _smaller_images(settings: Settings) -> SmallerImages:

@@ -137,7 +137,11 @@ class LineModels:
         listed = self._listed or self._desk.offers
         if name.isdecimal() and 0 < int(name) <= len(listed):
             name = listed[int(name) - 1].model
-        same = (offer for offer in self._desk.offers if name in (offer.model, offer.title))
+        same = (
+            offer
+            for offer in self._desk.offers
+            if name in (offer.model, offer.title, offer.engine or None)
+        )
         return next(same, Offer(name, Origin.TYPED))
 
     # What is said -------------------------------------------------------------------------------
@@ -153,6 +157,9 @@ class LineModels:
 
     def _tell_outlook(self, offer: Offer, look: Look) -> None:
         outlook = self._desk.outlook(offer, self._desk.device(offer))
+        if offer.engine:
+            self._tell("Asked over the network: its server chooses precision and device.")
+            return
         if outlook is None:
             reason = look.problem.title if look.problem is not None else "the hub tells its sizes"
             self._tell(f"Not known: {plain_line(reason)}.")

@@ -17,6 +17,7 @@ from glm4v_tui.plan import Gpu, Load, Plan, choose, plans, usual_load
 from glm4v_tui.plan.cards import CardPlan, card_plans
 from glm4v_tui.plan.figures import GIB
 from glm4v_tui.plan.finding import find_shape
+from glm4v_tui.plan.serving import REQUESTS, ServingPlan, serving_plan
 
 if TYPE_CHECKING:
     from glm4v_tui.plan import Shape
@@ -32,6 +33,7 @@ class PlanOptions:
     image: str = "1120x1120"
     context: int | None = None
     gpu_memory: float | None = None
+    requests: int | None = None
     as_json: bool = False
 
 
@@ -71,6 +73,8 @@ class PlanReport(msgspec.Struct, frozen=True):
     layers: tuple[str, ...]
     """The device of each layer of the language model."""
     cards: tuple[CardPlan, ...]
+    serving: ServingPlan | None = None
+    """A server for it: where it is beyond this machine, or questions at a time were asked for."""
 
 
 def run(options: PlanOptions) -> int:
@@ -93,7 +97,12 @@ def _report(options: PlanOptions) -> PlanReport:
     load = Load((size,), _context(options.context, shape))
     gpus, machine = _machine(options.gpu_memory)
     try:
-        return _planned(shape, size, load, gpus, machine)
+        report = _planned(shape, size, load, gpus, machine)
+        if report.fits and options.requests is None:
+            return report
+        memory = None if options.gpu_memory is None else int(options.gpu_memory * GIB)
+        serving = serving_plan(shape, load, options.requests or REQUESTS, memory)
+        return msgspec.structs.replace(report, serving=serving)
     except ValueError as error:
         raise UsageError("The model cannot see such an image", str(error), "Crop it.") from error
 

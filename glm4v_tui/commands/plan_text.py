@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from glm4v_tui.commands.plan_serving import serving_lines
 from glm4v_tui.plain import plain_line
 from glm4v_tui.plan.figures import GIB
 from glm4v_tui.plan.weights import Tower
@@ -43,6 +44,9 @@ def _lines(report: PlanReport) -> Iterator[str]:
     headings = ("card", "GiB", "precision", "needed", "tok/s", "limit", "")
     yield from _table(headings, [_card_row(card) for card in report.cards], words=(0, 2, 6))
     yield ""
+    if report.serving is not None:
+        yield from serving_lines(report.serving, report.model)
+        yield ""
     yield from _notes(report)
 
 

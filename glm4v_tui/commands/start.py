@@ -10,7 +10,13 @@ import msgspec
 from glm4v_tui import demo, paths
 from glm4v_tui.config import Settings, load_settings
 from glm4v_tui.engine.protocol import LoadModel, Sampling
-from glm4v_tui.errors import ImageMissingError
+from glm4v_tui.engine_settings import (
+    all_engines,
+    engine_named,
+    engine_of_task,
+    engines_named,
+)
+from glm4v_tui.errors import ImageMissingError, UsageError
 from glm4v_tui.paths import expanded, is_there
 from glm4v_tui.plain import plain_line
 
@@ -18,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from glm4v_tui.engine.engine import Engine
+    from glm4v_tui.engine.remote.gate import Ledger
+    from glm4v_tui.engine_settings import SendImages
     from glm4v_tui.tasks.plugins import Plugins
     from glm4v_tui.tasks.task import Language
 
@@ -50,10 +58,52 @@ def settings_with(**overrides: object) -> Settings:
 
 
 def model_of(settings: Settings) -> LoadModel:
-    """What is to be loaded: the model that was named, else the embedded one."""
+    """What is to be loaded: an engine elsewhere or the model that was named, else the embedded one.
+
+    Raises:
+        UsageError: no engine has this name.
+    """
     model = settings.model
+    if model.engine:
+        (served, *_) = {told.model for told in engines_named(model.engine).values()}
+        return LoadModel(served, engine=model.engine)
     name = _absolute_if_folder(model.checkpoint) if model.checkpoint else str(demo.CHECKPOINT)
     return LoadModel(name, model.precision, model.device, model.keep_quantized)
+
+
+def is_embedded(settings: Settings) -> bool:
+    """Nothing was named: the small model that comes along answers."""
+    return not (settings.model.checkpoint or settings.model.engine)
+
+
+def engine_for(
+    engine: str | None, model: str | None, scripted: str | None, task: str | None = None
+) -> str | None:
+    """The engine that the command line asks for, or the settings for its task; empty for this
+    machine's own, as a model was named; None where nothing says anything."""
+    if engine or model:
+        return engine or ""
+    return engine_of_task(task) if scripted is None else None
+
+
+def place_of_task(task: str) -> LoadModel | None:
+    """The engine that the settings name for a task; None where they name none.
+
+    Raises:
+        SettingsError: they cannot be used.
+    """
+    name = engine_of_task(task)
+    return LoadModel(engine_named(name).model, engine=name) if name else None
+
+
+def check_engine(engine: str | None, *others: str | None) -> None:
+    """Raises UsageError: an engine and a model of this machine were both named."""
+    if engine and any(others):
+        raise UsageError(
+            "--engine names a server, whose model, precision and device are its own",
+            "",
+            "Leave --model, --precision and --device out, or --engine.",
+        )
 
 
 def sampling_of(settings: Settings) -> Sampling:
@@ -68,8 +118,55 @@ def sampling_of(settings: Settings) -> Sampling:
     )
 
 
-def make_engine(settings: Settings, scripted: str | None = None) -> Engine:
-    """The engine that runs the model; ``scripted`` names a script to play instead."""
+def make_engine(
+    settings: Settings,
+    scripted: str | None = None,
+    *,
+    send_images: SendImages | None = None,
+    asks: bool = False,
+) -> Engine:
+    """The engine that runs the model, and all those elsewhere that the settings name now or later:
+    they are read when one is chosen.
+
+    Args:
+        scripted: A script to play in place of this machine's own model.
+        send_images: In place of what the settings say of every engine.
+        asks: Somebody is there to be asked before images leave this machine.
+
+    Raises:
+        SettingsError: the table ``[engines]`` is wrong.
+    """
+    if scripted is not None and not all_engines():
+        return _own_engine(settings, scripted)
+    from glm4v_tui.engine.routing import RoutingEngine
+
+    def make(name: str) -> Engine:
+        if not name:
+            return _own_engine(settings, scripted)
+        from glm4v_tui.engine.remote.engine import RemoteEngine
+
+        members: dict[Engine, int] = {}
+        for one, told in engines_named(name).items():
+            if send_images is not None:
+                told = msgspec.structs.replace(told, send_images=send_images)
+            members[RemoteEngine(one, told, _ledger, asks=asks)] = told.max_in_flight
+        if len(members) == 1:
+            return next(iter(members))
+        from glm4v_tui.engine.spread import SpreadEngine
+
+        return SpreadEngine(members)
+
+    return RoutingEngine(make)
+
+
+def _ledger() -> Ledger:
+    from glm4v_tui.store.database import Database
+    from glm4v_tui.store.sent import Sent
+
+    return Sent(Database())
+
+
+def _own_engine(settings: Settings, scripted: str | None) -> Engine:
     if scripted is not None:
         from glm4v_tui.engine.scripted import ScriptedEngine, read_script
 

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 from glm4v_tui.commands.chat import check_terminal, pixel_notices
 from glm4v_tui.commands.start import (
+    check_engine,
+    engine_for,
     existing_paths,
+    is_embedded,
     language_of,
     make_engine,
     model_of,
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glm4v_tui.config import Settings
+    from glm4v_tui.engine_settings import SendImages
     from glm4v_tui.store.database import Database
     from glm4v_tui.tasks.plugins import Plugins
     from glm4v_tui.ui.app import Glm4vApp
@@ -47,6 +51,8 @@ class TriageOptions:
     model: str | None = None
     precision: str | None = None
     device: str | None = None
+    engine: str | None = None
+    send_images: SendImages | None = None
     theme: str | None = None
     images: str | None = None
     low_bandwidth: bool = False
@@ -60,10 +66,12 @@ def run(options: TriageOptions) -> int:
     Raises:
         GlmError: a file, the settings, the task or the database is wrong.
     """
+    check_engine(options.engine, options.model, options.precision, options.device)
     settings = settings_with(
         model__checkpoint=options.model,
         model__precision=options.precision,
         model__device=options.device,
+        model__engine=engine_for(options.engine, options.model, options.scripted, options.task),
         interface__theme=options.theme,
         interface__images=options.images,
         interface__low_bandwidth=options.low_bandwidth or None,
@@ -115,9 +123,9 @@ def _run_screen(options: TriageOptions, settings: Settings, plugins: Plugins, pl
     is_scripted = options.scripted is not None
     app = Glm4vApp(
         Launch(
-            engine=make_engine(settings, options.scripted),
-            model=LoadModel("script") if is_scripted else model_of(settings),
-            is_embedded=not is_scripted and not settings.model.checkpoint,
+            engine=make_engine(settings, options.scripted, send_images=options.send_images),
+            model=LoadModel("script") if is_scripted and not options.engine else model_of(settings),
+            is_embedded=not is_scripted and is_embedded(settings),
             settings=settings,
             sampling=sampling_of(settings),
             is_remote=is_ssh(os.environ),

@@ -54,6 +54,12 @@ class Engine(ABC):
     async def abort(self, request_id: str) -> None:
         """End a request; harmless when it has ended already."""
 
+    async def allow_sending(  # noqa: B027 - most engines never ask
+        self, request_id: str, *, allows: bool
+    ) -> None:
+        """Answer a ``SendingWanted``; harmless when nothing waits for it. Only an engine that sends
+        images elsewhere ever asks."""
+
     @abstractmethod
     async def consent(self, request_id: str, *, is_given: bool) -> None:
         """Answer a ``ConsentWanted``; harmless where nothing waits for it."""

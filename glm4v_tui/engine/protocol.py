@@ -3,6 +3,7 @@
 Commands go to the model, events come back. Two promises hold for every engine:
 
 * every ``Generate`` ends in exactly one ``Finished`` or ``Failed`` with its ``request_id``;
+  An engine elsewhere may ask before, by ``SendingWanted``; until it is answered the request waits;
 * every ``LoadModel`` ends in exactly one ``Loaded`` or ``Failed`` without a ``request_id``.
 
 All values are frozen; memory is in bytes, time in seconds.
@@ -22,7 +23,10 @@ from glm4v_tui.errors import (
     GlmError,
     ImageError,
     OutOfMemoryError,
+    ServerError,
+    SettingsError,
     UsageError,
+    WithheldError,
     WorkerDiedError,
     WorkerSilentError,
 )
@@ -66,11 +70,13 @@ class RgbImage(msgspec.Struct, frozen=True):
 
 class LoadModel(msgspec.Struct, frozen=True, tag=True):
     model: str
-    """A folder on this host or a hub id."""
+    """A folder on this host or a hub id; with ``engine`` the name that its server gives it."""
     precision: str = "auto"
     device: str = "auto"
     keep_quantized: bool = False
     """Save weights that were quantized, so that the next start need not do it again."""
+    engine: str = ""
+    """The engine elsewhere, by its name in the settings; empty for this machine's own."""
 
 
 class PutImage(msgspec.Struct, frozen=True, tag=True):
@@ -105,6 +111,9 @@ class Generate(msgspec.Struct, frozen=True, tag=True):
     urgent: bool = True
     """Somebody waits for it. Others are answered several at a time, in any order, and wait while
     an urgent one is answered."""
+    private_task: str = ""
+    """The private task that any of it comes from: it stays on this machine unless the settings
+    allow otherwise. Empty where there is none."""
 
 
 class Score(msgspec.Struct, frozen=True, tag=True):
@@ -118,9 +127,9 @@ class Score(msgspec.Struct, frozen=True, tag=True):
     answers: tuple[str, ...]
     """At least one; none empty."""
     smaller_images: SmallerImages = "never"
-    """As of ``Generate``."""
     urgent: bool = True
-    """As that of ``Generate``."""
+    private_task: str = ""
+    """All three as of ``Generate``."""
 
 
 class Abort(msgspec.Struct, frozen=True, tag=True):
@@ -159,6 +168,9 @@ class FailureKind(StrEnum):
     IMAGE = "image"
     WORKER_DIED = "worker_died"
     WORKER_SILENT = "worker_silent"
+    SERVER = "server"
+    WITHHELD = "withheld"
+    SETTINGS = "settings"
     INTERNAL = "internal"
 
 
@@ -175,12 +187,17 @@ class ModelInfo(msgspec.Struct, frozen=True):
     load_s: float
     at_once: int = 1
     """Requests that are not urgent of which the model makes use at a time."""
+    host: str = ""
+    """Where it runs, safe to show; empty for this program's own process."""
+    is_elsewhere: bool = False
+    """That is not this machine: what is asked leaves it."""
 
 
 class Usage(msgspec.Struct, frozen=True):
     prompt_tokens: int = 0
     """All tokens of the prompt, those of images included."""
-    image_tokens: int = 0
+    image_tokens: int | None = 0
+    """Those of the images alone; None where they are not told apart."""
     completion_tokens: int = 0
 
 
@@ -278,10 +295,33 @@ class Scored(msgspec.Struct, frozen=True, tag=True):
 
     request_id: str
     log_likelihoods: tuple[float, ...]
-    """Natural logarithm of the probability of all of an answer's tokens, the end not included."""
+    """Natural logarithm of the probability of all of an answer's tokens, the end not included.
+    Empty where they cannot be known."""
     tokens: tuple[int, ...]
     """Tokens of each answer, to normalise by."""
     total_s: float = 0.0
+
+
+class LeavingImage(msgspec.Struct, frozen=True):
+    """What of an image would be sent: its pixels, encoded anew, and nothing else."""
+
+    width: int
+    height: int
+    size: int
+    """Bytes."""
+    mime: str
+    """``image/png`` or ``image/jpeg``."""
+
+
+class SendingWanted(msgspec.Struct, frozen=True, tag=True):
+    """Images are about to leave this machine for a host that nobody has allowed yet. The request
+    waits for :meth:`Engine.allow_sending`."""
+
+    request_id: str
+    host: str
+    images: tuple[LeavingImage, ...]
+    warnings: tuple[str, ...] = ()
+    """What else is to be known before: no encryption, a certificate that is not checked."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
@@ -336,12 +376,16 @@ Event = (
     | MemoryReading
     | WorkerExited
     | WorkerSilent
+    | SendingWanted
 )
 
 _ERRORS: dict[FailureKind, type[GlmError]] = {
     FailureKind.CHECKPOINT: CheckpointError,
     FailureKind.OUT_OF_MEMORY: OutOfMemoryError,
     FailureKind.USAGE: UsageError,
+    FailureKind.SETTINGS: SettingsError,
+    FailureKind.SERVER: ServerError,
+    FailureKind.WITHHELD: WithheldError,
     FailureKind.IMAGE: ImageError,
     FailureKind.WORKER_DIED: WorkerDiedError,
     FailureKind.WORKER_SILENT: WorkerSilentError,

@@ -38,7 +38,7 @@ class ModelDesk:
     def take(self, gathered: Gathered) -> None:
         """Take in what was read."""
         self.gathered = gathered
-        self.offers = offers(self._now, gathered.recent, gathered.cached)
+        self.offers = offers(self._now, gathered.recent, gathered.cached, gathered.engines)
         self._outlooks.clear()
 
     def take_machine(self, machine: Machine) -> None:
@@ -80,5 +80,8 @@ class ModelDesk:
 
     def command(self, look: Look, precision: str, device: str) -> LoadModel:
         """What loads it."""
+        offer = look.offer
+        if offer.engine:
+            return LoadModel(offer.served, engine=offer.engine)
         keep = self._settings.keep_quantized
         return LoadModel(look.offer.model, precision, device, keep)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from glm4v_tui.engine_settings import all_engines
 from glm4v_tui.errors import GlmError
 from glm4v_tui.hub import cached_models
 from glm4v_tui.models.machine import Machine, read_machine
+from glm4v_tui.models.offers import Offer, engine_offers
 from glm4v_tui.models.outlook import planned
 from glm4v_tui.models.recent import recent_models
 from glm4v_tui.plan import PRECISIONS, Precision
@@ -29,7 +31,9 @@ class Gathered(msgspec.Struct, frozen=True):
     machine: Machine | None = None
     """None as long as it was not read."""
     problem: GlmError | None = None
-    """What is wrong with the user's own precisions."""
+    """What is wrong with the user's own precisions, or his engines."""
+    engines: tuple[Offer, ...] = ()
+    """The servers of the settings."""
 
 
 def gather(held: MemoryReading | None) -> Gathered:
@@ -45,5 +49,10 @@ def gather(held: MemoryReading | None) -> Gathered:
         problem = error
     except OSError as error:
         problem = GlmError("The settings cannot be read", str(error))
+    engines: tuple[Offer, ...] = ()
+    try:
+        engines = tuple(engine_offers(all_engines()))
+    except (GlmError, OSError) as error:
+        problem = problem or GlmError("The engines cannot be read", str(error))
     cached = {model.hub_id: model.main for model in cached_models()}
-    return Gathered(recent_models(), cached, precisions, read_machine(held), problem)
+    return Gathered(recent_models(), cached, precisions, read_machine(held), problem, engines)

@@ -48,6 +48,8 @@ def look_at(offer: Offer, cached: Mapping[str, str | None]) -> Look:
         offer = _what_is_meant(offer, cached)
     if offer.origin is Origin.TYPED:
         return Look(offer, problem=_why_nothing(offer.model))
+    if offer.origin is Origin.ENGINE:
+        return Look(offer)
     if offer.origin is Origin.HUB:
         return Look(offer, known_shape(offer.model))
     if offer.folder is None:

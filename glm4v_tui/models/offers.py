@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from glm4v_tui.engine.protocol import LoadModel
+    from glm4v_tui.engine_settings import RemoteSettings
     from glm4v_tui.state import RecentModel
 
 
@@ -24,6 +26,8 @@ class Origin(StrEnum):
     EMBEDDED = "embedded"
     FOLDER = "folder"
     CACHED = "cached"
+    ENGINE = "engine"
+    """A server of ``[engines.NAME]``."""
     HUB = "hub"
     """A hub id that is not on this host."""
     TYPED = "typed"
@@ -43,41 +47,58 @@ class Offer(msgspec.Struct, frozen=True):
     """To start from: as it was loaded before."""
     device: str | None = None
     """The same; None when it was not."""
+    engine: str = ""
+    """The name of a server; empty for all that runs on this machine."""
+    served: str = ""
+    """The model that is asked there, by its name there."""
+    host: str = ""
+    """Where that is."""
 
     @property
     def title(self) -> str:
         """As the list has it; not safe to show yet."""
+        if self.origin is Origin.ENGINE:
+            return f"{self.engine}: {self.served} at {self.host}"
         return "the embedded model" if self.origin is Origin.EMBEDDED else self.model
 
+
+_ENGINE = "engine "
+"""Before the name of an engine: no model's name has a space there."""
 
 KNOWN_MODELS = tuple(name for name in KNOWN if not name.endswith("-Base"))
 """Offered whether they are here or not. A base model was not trained to chat."""
 
 
 def offers(
-    now: LoadModel | None, recent: Sequence[RecentModel], cached: Mapping[str, str | None]
+    now: LoadModel | None,
+    recent: Sequence[RecentModel],
+    cached: Mapping[str, str | None],
+    engines: Sequence[Offer] = (),
 ) -> list[Offer]:
-    """All models, each once: the one in use, those used last, the embedded one, those of the
-    cache, and the known ones that are not here.
+    """All models, each once: the one in use, those used last, the embedded one, the engines
+    elsewhere, those of the cache, and the known ones that are not here.
 
     Args:
         now: In use, or what was to be loaded last.
         cached: Hub id -> folder of the cache's models.
+        engines: As :func:`engine_offers` makes them.
     """
+    servers = {one.model: one for one in engines}
     used = {one.model: one for one in reversed(recent)}
     names = [
-        *([now.model] if now else []),
+        *([key_of(now)] if now else []),
         *(one.model for one in recent),
         str(CHECKPOINT),
+        *servers,
         *cached,
         *KNOWN_MODELS,
     ]
     found = []
     for name in dict.fromkeys(names):
-        offer = _offer(name, cached)
+        offer = servers.get(name) or _offer(name, cached)
         if (before := used.get(name)) is not None:
             offer = msgspec.structs.replace(offer, precision=before.precision, device=before.device)
-        if now is not None and name == now.model:
+        if now is not None and name == key_of(now):
             offer = msgspec.structs.replace(
                 offer, is_in_use=True, precision=now.precision, device=now.device
             )
@@ -85,9 +106,31 @@ def offers(
     return found
 
 
+def key_of(command: LoadModel) -> str:
+    """What stands for it in the list."""
+    return f"{_ENGINE}{command.engine}" if command.engine else command.model
+
+
+def engine_offers(engines: Mapping[str, RemoteSettings]) -> list[Offer]:
+    """The engines elsewhere, to be chosen as models are."""
+    return [
+        Offer(
+            f"{_ENGINE}{name}",
+            Origin.ENGINE,
+            engine=name,
+            served=told.model,
+            host=urlsplit(told.url).netloc.rpartition("@")[2],
+        )
+        for name, told in engines.items()
+    ]
+
+
 def _offer(name: str, cached: Mapping[str, str | None]) -> Offer:
     if name == str(CHECKPOINT):
         return Offer(name, Origin.EMBEDDED, name)
+    if name.startswith(_ENGINE):  # in use, and the settings are not read yet
+        engine = name.removeprefix(_ENGINE)
+        return Offer(name, Origin.ENGINE, engine=engine, served="…", host="…")
     if name in cached:
         return Offer(name, Origin.CACHED, cached[name])
     if is_hub_id(name):

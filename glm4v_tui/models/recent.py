@@ -20,10 +20,10 @@ def recent_models() -> tuple[RecentModel, ...]:
 
 
 def remember(command: LoadModel) -> None:
-    """Note that a model was loaded. Blocks. The embedded one is always offered, and how it was
-    loaded is not worth a line."""
+    """Note that a model was loaded. Blocks. The embedded one and the engines of the settings are
+    always offered, and how they were loaded is not worth a line."""
     name = command.model
-    if name == str(CHECKPOINT) or not is_model_name(name):
+    if command.engine or name == str(CHECKPOINT) or not is_model_name(name):
         return
     last = RecentModel(name, command.precision, command.device)
     others = (one for one in recent_models() if one.model != name)

@@ -43,6 +43,7 @@ _ORIGINS = {
     Origin.EMBEDDED: "comes along",
     Origin.FOLDER: "folder",
     Origin.CACHED: "cached",
+    Origin.ENGINE: "server",
     Origin.HUB: "not downloaded",
 }
 

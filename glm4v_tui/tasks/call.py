@@ -41,6 +41,8 @@ class TaskCall(msgspec.Struct, frozen=True):
     """Of the images, in their order."""
     words: str = ""
     """What the user asked in place of the task's own question; empty for that."""
+    is_private: bool = False
+    """The task is private: what it is asked about stays on this machine."""
 
 
 def system_language() -> Language:
@@ -83,6 +85,7 @@ def make_call(
         generation=task.generation,
         facts=tuple(facts),
         words=words,
+        is_private=task.is_private,
     )
 
 

@@ -27,7 +27,7 @@ from glm4v_tui.tasks.outcome import outcome_of
 from glm4v_tui.triage.digests import keep, read_content, remembered
 from glm4v_tui.triage.identity import asked_key
 from glm4v_tui.triage.requests import Requests, ShownImage, Withdrawn
-from glm4v_tui.triage.turns import Turns
+from glm4v_tui.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -70,7 +70,7 @@ __all__ = ["Asker", "Judged", "Withdrawn", "answers_of", "probabilities"]
 class Asker:
     """Asks a task's question about one image after the other, and nothing twice.
 
-    For one event loop; the database is used in its thread only. Several images may be judged at
+    For one event loop; what waits for the disk is done in threads. Several images may be judged at
     a time: :attr:`at_once` of them are asked about together, and one more is opened meanwhile.
 
     Args:
@@ -111,7 +111,9 @@ class Asker:
         self._asked = asked_key(task, options, language, sampling)
         self._preparation = preparation_of(task, options)
         self._files = Files(database, is_private=task.is_private)
-        self._requests = Requests(engine, smaller_images)
+        self._requests = Requests(
+            engine, smaller_images, private_task=task.name if task.is_private else ""
+        )
         self._opening, self._turns, self._at_once = Turns(2), Turns(1), 1
         self._suspects = 0
         """Images that are asked about once more since the model's process ended."""
@@ -254,7 +256,7 @@ class Asker:
         known = remembered(self._files, path)
         if known is not None:
             return known
-        return keep(self._files, path, await asyncio.to_thread(read_content, path))
+        return await asyncio.to_thread(lambda: keep(self._files, path, read_content(path)))
 
     def _open(self, path: Path) -> TaskQuestion:
         return ask_about(self._task, [(path, None)], self._language, options=self._options)
@@ -268,10 +270,10 @@ class Asker:
         async with self._shown(asked, urgent=urgent) as image:
             if stored.log_likelihoods is None and answers_of(self._task):
                 stored = await self._with_likelihoods(stored, image)
-                self._results.put(key, stored)
+                await asyncio.to_thread(self._results.put, key, stored)
             if stored.raw is None and self._wants_result:
                 stored = await self._with_result(stored, asked, image)
-                self._results.put(key, stored)
+                await asyncio.to_thread(self._results.put, key, stored)
         return self._judged(key, attachment.digest, stored, is_stored=False)
 
     def _shown(
@@ -286,6 +288,10 @@ class Asker:
         question = self._task.label_question.in_language(self._language)
         messages = (Message(Role.USER, question, (image.attachment,)),)
         scored = await self._requests.score(image, messages, tuple(answers.values()))
+        if not scored.log_likelihoods:  # nobody knows them: there are none, rather than some
+            return msgspec.structs.replace(
+                stored, log_likelihoods={}, seconds=stored.seconds + scored.total_s
+            )
         told = zip(answers, scored.log_likelihoods, scored.tokens, strict=True)
         found = {label: (likelihood, tokens) for label, likelihood, tokens in told}
         seconds = stored.seconds + scored.total_s

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from glm4v_tui.checkpoint import resolve_model
+from glm4v_tui.engine_settings import engines_named
 from glm4v_tui.errors import CheckpointError, NoModelError
 from glm4v_tui.session import for_task
 from glm4v_tui.tasks.call import make_call
@@ -62,9 +63,14 @@ def model_key(command: LoadModel, precision: str = "") -> str:
     the same sizes, but other numbers nearly everywhere.
 
     Args:
+        command: Of an engine elsewhere its address and the model's name there stand for the files.
         precision: As ``ModelInfo`` tells it. Empty before the model is loaded: then it is what
             ``auto`` will most likely be, as it is where the model has none (a script).
     """
+    if command.engine:
+        urls = sorted(told.url for told in engines_named(command.engine).values())
+        served = (*urls, f"serve {command.model}")
+        return hashlib.sha256(msgspec.json.encode(served)).hexdigest()
     known = precision if precision in _PRECISIONS else expected_precision(command)
     told = (_content(command.model), known)
     return hashlib.sha256(msgspec.json.encode(told)).hexdigest()

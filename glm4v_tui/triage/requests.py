@@ -60,9 +60,17 @@ class Requests:
     process keeps what conversations show, and a folder of 100,000 images must not fill it.
     """
 
-    def __init__(self, engine: Engine, smaller_images: SmallerImages = "never") -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        smaller_images: SmallerImages = "never",
+        *,
+        private_task: str = "",
+    ) -> None:
+        """Args: private_task: The task that asks, where that is private."""
         self._engine = engine
         self._smaller_images = smaller_images
+        self._private_task = private_task
         self._waiting: dict[str, _Waiting] = {}
         self.generation = 0
         """Grows with every :meth:`withdraw`."""
@@ -104,7 +112,14 @@ class Requests:
             Withdrawn: by :meth:`withdraw`.
         """
         name = uuid.uuid4().hex
-        request = Score(name, messages, answers, self._smaller_images, image.urgent)
+        request = Score(
+            name,
+            messages,
+            answers,
+            smaller_images=self._smaller_images,
+            urgent=image.urgent,
+            private_task=self._private_task,
+        )
         ended, _ = await self._end_of(image, request)
         assert isinstance(ended, Scored)
         return ended
@@ -123,7 +138,15 @@ class Requests:
             Withdrawn: by :meth:`withdraw`.
         """
         name = uuid.uuid4().hex
-        request = Generate(name, messages, sampling, form, self._smaller_images, image.urgent)
+        request = Generate(
+            name,
+            messages,
+            sampling,
+            form,
+            smaller_images=self._smaller_images,
+            urgent=image.urgent,
+            private_task=self._private_task,
+        )
         ended, text = await self._end_of(image, request)
         assert isinstance(ended, Finished)
         return text, ended

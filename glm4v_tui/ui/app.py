@@ -75,6 +75,7 @@ class Glm4vApp(App[None]):
             sampling=launch.sampling,
             system_prompt=generation.system_prompt,
             smaller_images=launch.settings.model.smaller_images,
+            place_of=launch.place_of,
         )
         self.route = EventRoute()
         self._notices = list(launch.notices)

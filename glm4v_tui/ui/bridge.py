@@ -14,6 +14,7 @@ from glm4v_tui.engine.protocol import (
     Loading,
     Measured,
     MemoryReading,
+    SendingWanted,
     WorkerExited,
     WorkerSilent,
 )
@@ -56,6 +57,13 @@ class WorkerFellSilent(Message):
 
 
 @dataclass
+class SendingAsked(Message):
+    """Images of the conversation are about to leave this machine."""
+
+    wanted: SendingWanted
+
+
+@dataclass
 class EventRoute:
     """Where the engine's events go; whoever comes and leaves adds and removes itself."""
 
@@ -84,6 +92,10 @@ async def carry_events(session: ChatSession, route: EventRoute) -> None:
     async for event in session.engine.events():
         if any(take(event) for take in route.takers):
             continue
+        if isinstance(event, SendingWanted) and not session.is_asked(event.request_id):
+            # nobody sees a question about what is asked beside the conversation: no
+            await session.engine.allow_sending(event.request_id, allows=False)
+            continue
         await session.handle(event)
         for message in _messages_of(event):
             for target in route.targets:
@@ -103,6 +115,8 @@ def _messages_of(event: Event) -> list[Message]:
             return [MemoryRead(event)]
         case Measured():
             return [ImagesMeasured(event)]
+        case SendingWanted():
+            return [SendingAsked(event)]
         case WorkerSilent(seconds=seconds):
             return [WorkerFellSilent(seconds)]
         case _:

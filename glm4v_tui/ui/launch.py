@@ -40,5 +40,7 @@ class Launch:
     """Go on with the last chat."""
     triage: Plan | None = None
     """Begins with this review in place of the chat."""
+    place_of: Callable[[str], LoadModel | None] | None = None
+    """What is to be loaded for a task, by its name (``ChatSession``)."""
     load_plugins: Callable[[], Plugins] | None = None
     """Brings the tasks; called in a thread after the first frame, and again on demand."""

@@ -28,10 +28,13 @@ class NextQuestion:
         self._last: tuple[object, int] | None = None
 
     async def learn(self, model: str) -> None:
-        """Read the shape of a model that was loaded; unknown ones are not forecast for."""
+        """Read the shape of a model that was loaded; unknown ones are not forecast for, nor
+        is one that runs elsewhere (empty)."""
         if model == self._model:
             return
         self._model, self._shape, self._last = model, None, None
+        if not model:
+            return
         shape = await asyncio.to_thread(_shape_named, model)
         if model == self._model:
             self._shape = shape

@@ -7,6 +7,7 @@ import pytest
 
 from glm4v_tui.archive import journal as module
 from glm4v_tui.archive.journal import ChatJournal
+from glm4v_tui.archive.turns import UNNAMED_TASK, restored
 from glm4v_tui.chat import Attachment
 from glm4v_tui.engine.protocol import Generate, LoadModel, RgbImage
 from glm4v_tui.engine.scripted import Script, ScriptedAnswer, ScriptedEngine
@@ -224,3 +225,14 @@ async def test_a_store_that_fails_is_told_once_and_nothing_is_lost_when_it_is_ba
         await until(lambda: len(journal.troubles) == 2)
         assert journal.troubles[0].exit_code == 6
         assert journal.troubles[1] is None
+
+
+async def test_a_private_turn_that_is_opened_again_is_still_private(seen):
+    """Also where its task is not installed any more, and where a version before this wrote it."""
+    async with chatting(seen, QUICK) as (session, journal):
+        await ask(session, "Look.", CAT, call=PRIVATE)
+        journal.hides_places = True
+        await ask(session, "And?", CAT)
+        await journal.kept()
+        first, second = map(restored, seen.talk())
+        assert (first.private_task, second.private_task) == ("medical", UNNAMED_TASK)

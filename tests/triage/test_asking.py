@@ -16,7 +16,6 @@ from glm4v_tui.errors import EngineError, ImageError, WorkerDiedError
 from glm4v_tui.store.database import Database
 from glm4v_tui.tasks.task import Label, Language, Words
 from glm4v_tui.triage.asking import Asker, Withdrawn, probabilities
-from glm4v_tui.triage.turns import Turns
 from tests.tasks.fakes import Look, Options
 
 RESULT = '{"kind": "dent", "note": "n", "box": [0, 0, 499, 999]}'
@@ -316,26 +315,6 @@ async def test_images_that_a_process_took_along_are_asked_about_once_more(asker,
     assert [isinstance(end, WorkerDiedError) for end in ends] == [False, False, True]
     assert [end.label for end in ends[:2]] == ["good", "good"]
     assert engine.waves == []
-
-
-async def test_turns_are_given_in_order_and_are_not_lost_to_those_who_give_up():
-    turns, inside = Turns(1), []
-
-    async def take(name):
-        async with turns.one():
-            inside.append(name)
-            await asyncio.sleep(0)
-
-    jobs = [asyncio.create_task(take(number)) for number in range(5)]
-    await asyncio.sleep(0)
-    assert (inside, turns.waiting) == ([0], 4)
-    jobs[1].cancel()
-    turns.at_once = 2
-    jobs[2].cancel()  # which was let in just now
-    await asyncio.gather(*jobs, return_exceptions=True)
-    assert inside == [0, 3, 4]
-    await take(5)
-    assert inside[-1] == 5
 
 
 async def test_images_are_let_go_of(asker, image):

@@ -6,7 +6,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from glm4v_tui.config import PluginSettings, Settings, load_settings, task_options
+from glm4v_tui.config import (
+    PluginSettings,
+    Settings,
+    load_settings,
+    settings_in_markdown,
+    task_options,
+)
+from glm4v_tui.engine_settings import all_engines
 from glm4v_tui.errors import SettingsError
 from glm4v_tui.settings_reference import field_docs, reference
 
@@ -156,7 +163,7 @@ def test_the_readme_has_the_present_reference():
     readme = Path(__file__).parents[2] / "README.md"
     _, _, rest = readme.read_text().partition("<!-- settings -->\n")
     section, _, _ = rest.partition("<!-- /settings -->")
-    assert section.strip() == reference(Settings).strip()
+    assert section.strip() == settings_in_markdown().strip()
 
 
 def test_many_errors_in_a_long_file_are_told_at_once(write):
@@ -165,3 +172,32 @@ def test_many_errors_in_a_long_file_are_told_at_once(write):
     told = problems(path)
     assert time.monotonic() - started < 10  # parsing up to every line would take minutes
     assert told[49].startswith("config.toml:2051: generation.k49: unknown")
+
+
+def test_engines_are_read_by_name_and_checked_at_the_start(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text(
+        '[engines.box]\nurl = "http://box:8000"\nmodel = "m"\n'
+        '[engines.hub]\nurl = "https://hub.example"\nmodel = "n"\nsend_images = "never"\n'
+    )
+    assert load_settings(path) == Settings()
+    engines = all_engines(path)
+    assert list(engines) == ["box", "hub"]
+    assert (engines["box"].send_images, engines["hub"].send_images) == ("ask", "never")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('url = "http://x"', "model"),
+        ('url = "http://x"\nmodel = "m"\nsend_images = "sometimes"', "send_images"),
+        ('url = "http://x"\nmodel = "m"\napi_key = "sk-1"', "api_key"),
+        ('url = "http://x"\nmodel = "m"\nmax_in_flight = 0', "max_in_flight"),
+    ],
+)
+def test_a_wrong_engine_is_told_at_the_start(tmp_path, text, problem):
+    path = tmp_path / "config.toml"
+    path.write_text(f"[engines.box]\n{text}\n")
+    with pytest.raises(SettingsError, match=problem) as caught:
+        load_settings(path)
+    assert "sk-1" not in str(caught.value)  # a key is not told on, even one in the wrong place

@@ -17,7 +17,7 @@ from glm4v_tui.engine.protocol import (
     Sampling,
 )
 from glm4v_tui.engine.scripted import Script, ScriptedAnswer, ScriptedEngine
-from glm4v_tui.errors import ImageChangedError, WorkerDiedError
+from glm4v_tui.errors import ImageChangedError, SettingsError, WorkerDiedError
 from glm4v_tui.session import ChatSession, ModelState, Turn, TurnState
 from glm4v_tui.tasks.call import TaskCall
 from glm4v_tui.tasks.task import Generation
@@ -372,3 +372,113 @@ async def test_a_model_that_the_engine_loads_by_itself_after_a_crash_is_taken_as
         assert session.model_state is ModelState.READY
         await session.handle(Failed(FailureKind.CHECKPOINT, "It is gone"))
         assert session.model_state is ModelState.FAILED
+
+
+# What belongs to private tasks --------------------------------------------------------------------
+
+SCAN = TaskCall("medical", "1", "{}", "", "{}", is_private=True)
+PART = TaskCall("defect", "1", "{}", "", "{}")
+
+
+@asynccontextmanager
+async def watched(*answers):
+    """A session, and what private task each of its requests was said to belong to."""
+    async with chatting(*answers) as session:
+        said, generate = [], session.engine.generate
+
+        async def listen(request):
+            said.append(request.private_task)
+            await generate(request)
+
+        session.engine.generate = listen
+        yield session, said
+
+
+async def test_a_private_task_and_all_that_follows_from_it_is_said_to_be_private():
+    async with watched(QUICK) as (session, said):
+        await over(await session.submit("Before?", [DOG]))
+        await over(await session.submit("Look.", [CAT], SCAN))
+        await over(await session.submit("And what does that mean?"))
+        session.clear()
+        await over(await session.submit("Something else?", [DOG]))
+        assert said == ["", "medical", "medical", ""]
+
+
+async def test_another_task_and_a_free_question_about_the_same_image_are_private():
+    async with watched(QUICK) as (session, said):
+        await over(await session.submit("Look.", [CAT], SCAN))
+        await over(await session.submit("Look.", [CAT], PART))
+        await over(await session.submit("Look.", [DOG], PART))
+        assert said == ["medical", "medical", ""]
+
+
+async def test_what_was_private_stays_so_when_its_task_is_taken_out_of_the_chat():
+    async with watched(QUICK) as (session, said):
+        await over(await session.submit("Look.", [CAT], SCAN))
+        free = await session.submit("And?", [CAT])
+        await over(free)
+        session.turns.pop(0)
+        await over(await session.regenerate(free) or free)
+        await over(session.turns[-1])
+        assert said == ["medical", "medical", "medical"]
+
+
+# Where tasks are asked --------------------------------------------------------------------------
+
+THERE = LoadModel("m", engine="there")
+SORT = TaskCall("sort", "1", "{}", "", "{}")
+
+
+async def test_a_task_is_asked_where_the_settings_say():
+    led = []
+    async with chatting(QUICK, place_of={"sort": THERE}.get) as session:
+        session.on_placed = lambda task, before: led.append((task, before.model))
+        await over(await session.submit("one"))
+        assert session.command.engine == ""
+        task = await session.submit("two", call=SORT)
+        await over(task)
+        assert (session.command, task.state) == (THERE, TurnState.DONE)
+        await over(await session.submit("three"))
+        assert session.command is THERE
+        assert led == [("sort", "some/model")]
+
+
+async def test_an_answer_that_is_written_is_not_ended_by_a_task_that_goes_elsewhere():
+    async with chatting(SLOW, QUICK, place_of={"sort": THERE}.get) as session:
+        first = await session.submit("one")
+        await until(lambda: first.raw)
+        await over(await session.submit("two", call=SORT))
+        assert first.state is TurnState.DONE
+
+
+async def test_a_task_goes_where_the_user_goes_when_its_own_engine_is_not_there():
+    async with chatting(QUICK, place_of={"sort": THERE}.get) as session:
+        await until(lambda: session.model_state is ModelState.READY)
+        session.engine.load = refused(session)
+        task = await session.submit("two", call=SORT)
+        await until(lambda: session.model_state is ModelState.FAILED)
+        assert task.state is TurnState.QUEUED
+        del session.engine.load
+        await session.load(LoadModel("some/model"))
+        await over(task)
+        assert (task.state, session.command.engine) == (TurnState.DONE, "")
+
+
+async def test_settings_that_cannot_be_read_fail_the_task_and_nothing_else():
+    def broken(_task):
+        raise SettingsError("The settings cannot be used")
+
+    async with chatting(QUICK, place_of=broken) as session:
+        task = await session.submit("one", call=SORT)
+        await over(task)
+        assert isinstance(task.error, SettingsError)
+        after = await session.submit("two")
+        await over(after)
+        assert after.state is TurnState.DONE
+
+
+def refused(session):
+    async def load(_command):
+        session.engine._events.put_nowait(Failed(FailureKind.SERVER, "It is down"))
+
+    return load

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.binding import Binding
 
 from glm4v_tui.demo import TRAINED_TASKS
+from glm4v_tui.errors import GlmError
 from glm4v_tui.session import ModelState
 from glm4v_tui.ui.bound_keys import bound_key
 from glm4v_tui.ui.chat.base import ChatBase
@@ -46,6 +48,8 @@ class AskPart(ChatBase):
 
     def _warn_of(self, call: TaskCall | None) -> None:
         """Say what keeps a question from being answered, or from being answered well."""
+        if call is not None and self._has_own_place(call):
+            return
         if self._session.model_state in {ModelState.FAILED, ModelState.NONE}:
             key = bound_key(self, "chat.model")
             words = f"No model is loaded: {key} chooses one, and the question waits for it."
@@ -55,6 +59,11 @@ class AskPart(ChatBase):
         else:
             return
         self.notify(words, severity="warning", markup=False)
+
+    def _has_own_place(self, call: TaskCall) -> bool:
+        with contextlib.suppress(GlmError):  # told when it is asked
+            return self._session.place_for(call.task) is not None
+        return False
 
     def action_stop(self) -> None:
         """Escape: stop the answer, take back a waiting question, or return to the composer."""

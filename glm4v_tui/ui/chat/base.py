@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from textual.screen import Screen
 
 from glm4v_tui.demo import CHECKPOINT
+from glm4v_tui.engine.sending import sending_words
 from glm4v_tui.session import ModelState
+from glm4v_tui.ui.bound_keys import bound_key
 from glm4v_tui.ui.next_question import NextQuestion
 from glm4v_tui.ui.widgets.welcome import Welcome
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from glm4v_tui.chat import Attachment
+    from glm4v_tui.engine.protocol import LoadModel, SendingWanted
     from glm4v_tui.session import ChatSession, Turn
     from glm4v_tui.ui.launch import Launch
     from glm4v_tui.ui.task_desk import TaskDesk
@@ -37,6 +40,7 @@ class ChatBase(Screen[None]):
     _side_bar: SideBar
     _status: StatusLine
     _notice: Words
+    _sending_line: Words
 
     def __init__(self, launch: Launch, session: ChatSession, desk: TaskDesk) -> None:
         super().__init__()
@@ -48,7 +52,10 @@ class ChatBase(Screen[None]):
         self._is_complete = False
         self._silent_s = 0.0
         self._next = NextQuestion()
+        self._sending: SendingWanted | None = None
+        """Images that wait for a word before they leave this machine."""
         session.on_change = self._note_change
+        session.on_placed = self._note_place
 
     async def _complete(self) -> None:
         """Mount the rest, once: conversation, side bar, status line.
@@ -69,9 +76,14 @@ class ChatBase(Screen[None]):
         self._status = StatusLine()
         self._notice = Words(id="notice")
         self._notice.display = False
+        self._sending_line = Words(id="sending")
+        self._sending_line.display = False
         await self.query_one("#middle").mount(self._log, self._side_bar)
-        await self.mount(self._notice, before=self._question)
+        await self.mount(self._notice, self._sending_line, before=self._question)
         await self.mount(self._status)
+
+    def _note_place(self, task: str, before: LoadModel | None) -> None:
+        """A task's own engine is loaded."""
 
     def show_state(self) -> None:
         """Bring the top and bottom lines up to date; what has not changed is not painted."""
@@ -79,10 +91,26 @@ class ChatBase(Screen[None]):
         self._bar.show(session, self._silent_s)
         length = session.model.context_length if session.model else None
         coming = self._question.image_tokens + self._question.cost_of(session.images_left)
+        self._status.show_place(session)
+        self._show_sending()
         self._status.show_context(session.context_used, coming, length)
         needed = self._next_needs(coming)
         self._status.show_coming(needed)
         self._side_bar.show_coming(needed)
+
+    @property
+    def _sending_wanted(self) -> SendingWanted | None:
+        """What is to be decided now; not what has ended meanwhile."""
+        wanted = self._sending
+        return wanted if wanted is not None and self._session.is_asked(wanted.request_id) else None
+
+    def _show_sending(self) -> None:
+        wanted = self._sending_wanted
+        self._sending_line.display = wanted is not None
+        if wanted is not None:
+            yes, no = bound_key(self, "chat.send_images"), bound_key(self, "chat.stop")
+            asked = f"{yes} sends, and allows this host from now on; {no} keeps it here."
+            self._sending_line.show(f"{sending_words(wanted)} {asked}")
 
     def _next_needs(self, coming: int) -> int | None:
         """Bytes that the next question will need; every image of the conversation is read anew."""

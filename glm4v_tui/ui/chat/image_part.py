@@ -90,6 +90,7 @@ class ImagePart(ChatsPart):
             return
         try:
             plan = await plan_of(self._desk, text, paths, self._launch.settings)
+            await self._session.place(plan.task.name)
         except GlmError as error:
             tell_error(self, error)
             return

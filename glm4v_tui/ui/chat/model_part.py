@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 
 from glm4v_tui.demo import CHECKPOINT
+from glm4v_tui.engine.sending import placed_words
 from glm4v_tui.errors import GlmError
 from glm4v_tui.plain import plain_line
 from glm4v_tui.session import ModelState
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from glm4v_tui.engine.protocol import LoadModel, MemoryReading
-    from glm4v_tui.ui.bridge import MemoryRead, WorkerFellSilent
+    from glm4v_tui.ui.bridge import MemoryRead, SendingAsked, WorkerFellSilent
     from glm4v_tui.ui.screens.model import ChosenModel
     from glm4v_tui.ui.widgets.gauge import VramGauge
 
@@ -31,6 +32,9 @@ class ModelPart(AskPart):
                 tooltip="Unload the model; the next question loads it again"),
         Binding("f10", "load_before", "Model before", id="chat.model_before", show=False,
                 priority=True, tooltip="Load the model again that was in use before this one"),
+        # a key that nobody types by the way: letters go to the composer
+        Binding("f12", "send_images", "Send", id="chat.send_images", priority=True,
+                tooltip="Let the images of this question go to the host that is named"),
     ]  # fmt: skip
 
     _told_error: GlmError | None = None
@@ -41,6 +45,24 @@ class ModelPart(AskPart):
     _fetched: LoadModel | None = None
     """What begins with a download."""
     _memory: MemoryReading | None = None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "send_images":
+            return self._sending_wanted is not None
+        return super().check_action(action, parameters)
+
+    def on_sending_asked(self, message: SendingAsked) -> None:
+        self._sending = message.wanted
+        self.show_state()
+        self.refresh_bindings()
+
+    async def action_send_images(self) -> None:
+        """Yes; no is Esc, which ends the question."""
+        wanted, self._sending = self._sending_wanted, None
+        if wanted is not None:
+            await self._session.engine.allow_sending(wanted.request_id, allows=True)
+        self.show_state()
+        self.refresh_bindings()
 
     async def action_choose_model(self) -> None:
         from glm4v_tui.ui.screens.model import ModelScreen
@@ -70,6 +92,12 @@ class ModelPart(AskPart):
         if now is not None and now != command:
             self._before = now
         self.run_worker(self._session.load(command), group="commands")
+
+    def _note_place(self, task: str, before: LoadModel | None) -> None:
+        self._before = before or self._before
+        key = bound_key(self, "chat.model_before")
+        back = "" if before is None else f" {key} returns to {_name(before)}."
+        self.notify(f"{placed_words(task)}{back}", timeout=10, markup=False)
 
     def action_load_before(self) -> None:
         """The model before, and with the next press this one again."""
@@ -120,6 +148,13 @@ class ModelPart(AskPart):
         self.run_worker(self._unload(), group="commands")
 
     async def _unload(self) -> None:
+        model = self._session.model
+        if model is not None and model.host:
+            words = (
+                f"The model runs at {plain_line(model.host)}: it takes no memory of this program."
+            )
+            self.notify(words, markup=False)
+            return
         await self._session.unload()
         self.show_state()
         waiting = len(self._session.queued)
@@ -153,7 +188,7 @@ class ModelPart(AskPart):
     async def _learn_shape(self) -> None:
         await aside(_import_chooser)
         if self._last_good is not None:
-            await self._next.learn(self._last_good.model)
+            await self._next.learn("" if self._last_good.engine else self._last_good.model)
         self.show_state()
 
     def on_vram_gauge_room_lacking(self, message: VramGauge.RoomLacking) -> None:
@@ -182,6 +217,8 @@ class ModelPart(AskPart):
 
 
 def _name(command: LoadModel) -> str:
+    if command.engine:
+        return f"the engine {plain_line(command.engine)}"
     if command.model == str(CHECKPOINT):
         return "the embedded model"
     return plain_line(command.model.rstrip("/").rpartition("/")[2])

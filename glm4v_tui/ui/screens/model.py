@@ -158,7 +158,7 @@ class ModelScreen(ModalScreen[ChosenModel | None]):
 
     def action_precision(self, step: int) -> None:
         offer = self._offer
-        if offer is None:
+        if offer is None or offer.engine:
             return
         names = self._names(offer)
         at = names.index(now) if (now := self._precision(offer)) in names else 0
@@ -334,7 +334,7 @@ class ModelScreen(ModalScreen[ChosenModel | None]):
     def _show_precisions(self, *, is_said: bool = True) -> None:
         """Args: is_said: what was told stays, if anything was."""
         offer = self._offer
-        if offer is None:
+        if offer is None or offer.engine:
             self._table.show((), None, "")
         else:
             outlook = self._outlook(offer)
@@ -345,6 +345,9 @@ class ModelScreen(ModalScreen[ChosenModel | None]):
     def _show_room(self, offer: Offer | None) -> None:
         self._note.remove_class("-problem")
         machine, look = self._desk.gathered.machine, self._desk.look(offer) if offer else None
+        if offer is not None and offer.engine:
+            self._note.show("Asked over the network: its server chooses precision and device.")
+            return
         if offer is None or machine is None:
             self._note.show("reading …" if machine is None else "")
             return

@@ -34,7 +34,8 @@ class SideChatScreen(ChatScreen):
 
     Args:
         image: The file, and the part of it that is asked about.
-        is_private: Its place must not be kept: the review's task is private.
+        private_task: The review's task, where that is private: its place must not be kept, and it
+            stays on this machine.
     """
 
     CSS_PATH = "../styles/chat.tcss"
@@ -51,11 +52,11 @@ class SideChatScreen(ChatScreen):
         desk: TaskDesk,
         image: tuple[Path, Box | None],
         *,
-        is_private: bool = False,
+        private_task: str = "",
     ) -> None:
         super().__init__(launch, session, desk)
         self._image = image
-        self._hides_place = is_private
+        self._private_task = private_task
 
     def compose(self) -> ComposeResult:
         yield ModelBar()
@@ -66,7 +67,8 @@ class SideChatScreen(ChatScreen):
     async def _begin(self) -> None:
         if type(self._session.journal) is Journal:  # the program began with the review
             self._begin_journal()
-        self._session.journal.hides_places = self._hides_place
+        self._session.journal.hides_places = bool(self._private_task)
+        self._session.private_task = self._private_task
         await self._complete()
         route_of(self.app).targets.append(self)
         if self._session.turns:
@@ -78,6 +80,7 @@ class SideChatScreen(ChatScreen):
 
     def on_unmount(self) -> None:
         self._session.journal.hides_places = False
+        self._session.private_task = ""
         route_of(self.app).targets.remove(self)
 
     def action_stop(self) -> None:

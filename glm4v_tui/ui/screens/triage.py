@@ -304,7 +304,7 @@ class TriageScreen(RecallPart, MovePart, LookPart, ModelPart):
         image = (path, self.visible_part)
         screen = SideChatScreen(
             *(self._launch, self._session, self._desk, image),
-            is_private=self._plan.task.is_private,
+            private_task=self._plan.task.name if self._plan.task.is_private else "",
         )
         self.app.push_screen(screen, self._return)
 

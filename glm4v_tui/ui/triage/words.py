@@ -136,7 +136,8 @@ def error_words(error: GlmError) -> Content:
 
 
 def model_words(session: ChatSession, silent_s: float = 0.0) -> tuple[str, str]:
-    """What keeps the model from looking at images, and the color of that; empty: nothing does."""
+    """What keeps the model from looking at images, else where it is when that is not this machine,
+    and the color of that; empty: nothing is to be said."""
     if silent_s:
         return f"no sign of life for {silent_s:.0f} s", "$text-warning"
     match session.model_state:
@@ -148,6 +149,9 @@ def model_words(session: ChatSession, silent_s: float = 0.0) -> tuple[str, str]:
             return "no model: loading failed", "$text-error"
         case ModelState.GONE:
             return "the model is gone", "$text-warning"
+    model = session.model
+    if model is not None and model.is_elsewhere:  # the lamp: images leave this machine
+        return f"● {plain_line(model.host)}", "$text-warning"
     return "", ""
 
 

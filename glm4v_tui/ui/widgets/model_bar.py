@@ -66,7 +66,9 @@ def _state_words(session: ChatSession, silent_s: float) -> Content:
         case ModelState.LOADING:
             return _loading_words(session.loading)
         case ModelState.FAILED:
-            return Content.styled("no model: loading failed", "bold $text-error")
+            is_far = session.command is not None and session.command.engine
+            words = "the server is not there" if is_far else "no model: loading failed"
+            return Content.styled(words, "bold $text-error")
         case ModelState.GONE:
             return Content.styled("model not in memory", "$text-warning")
     return _turn_words(session.current, session.turns[-1] if session.turns else None)

@@ -1,4 +1,4 @@
-"""The bottom line: how full the context is, what the keys do, what the GPU holds."""
+"""The bottom line: where is asked, how full the context is, what keys do, what the GPU holds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual.containers import Horizontal
 from textual.content import Content
 
+from glm4v_tui.plain import plain_line
 from glm4v_tui.ui.widgets.gauge import VramGauge
 from glm4v_tui.ui.widgets.words import Words
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from glm4v_tui.engine.protocol import MemoryReading
+    from glm4v_tui.session import ChatSession
 
 _WARN, _ALARM = 0.8, 0.95
 
@@ -34,6 +36,24 @@ class ContextGauge(Words):
         share = (used + coming) / length if length else 0.0
         color = "$text-error" if share > _ALARM else "$text-warning" if share > _WARN else ""
         self.show(Content.styled(words, color))
+
+
+class Lamp(Words):
+    """Where what is asked goes: stays it on this machine, or which host gets it."""
+
+    DEFAULT_CSS = "Lamp { width: auto; max-width: 32; padding: 0 1; text-wrap: nowrap; }"
+
+    def show_session(self, session: ChatSession) -> None:
+        """By the model of now; while one is loaded, by the engine that was named."""
+        model, command = session.model, session.command
+        if model is not None and model.is_elsewhere:
+            self.show(Content.styled(f"● {plain_line(model.host)}", "bold $text-warning"))
+        elif model is not None and model.host:
+            self.show(Content.styled("● this machine", "$text-success"))
+        elif model is None and command is not None and command.engine:
+            self.show(Content.styled(f"○ {plain_line(command.engine)}", "$text-muted"))
+        else:
+            self.show(Content.styled("● local", "$text-success"))
 
 
 class KeyHints(Words):
@@ -76,11 +96,17 @@ class StatusLine(Horizontal):
         super().__init__()
         self._context_gauge = ContextGauge()
         self._memory_gauge = VramGauge(compact=True)
+        self._lamp = Lamp()
 
     def compose(self) -> ComposeResult:
+        yield self._lamp
         yield KeyHints()
         yield self._context_gauge
         yield self._memory_gauge
+
+    def show_place(self, session: ChatSession) -> None:
+        """See :class:`Lamp`."""
+        self._lamp.show_session(session)
 
     def show_context(self, used: int, coming: int, length: int | None) -> None:
         """See :meth:`ContextGauge.show_tokens`."""

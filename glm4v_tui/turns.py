@@ -18,6 +18,8 @@ class Turns:
         self._at_once = at_once
         self._inside = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._soon: deque[asyncio.Future[None]] = deque()
+        """Who waits before those."""
 
     @property
     def at_once(self) -> int:
@@ -31,42 +33,43 @@ class Turns:
     @property
     def waiting(self) -> int:
         """How many wait for their turn."""
-        return len(self._waiting)
+        return len(self._soon) + len(self._waiting)
 
     @contextlib.asynccontextmanager
-    async def one(self, *, is_first: bool = False) -> AsyncIterator[None]:
+    async def one(self, *, is_first: bool = False, is_soon: bool = False) -> AsyncIterator[None]:
         """A turn.
 
         Args:
             is_first: It is not waited for, however many there are.
+            is_soon: It comes before those that are not.
         """
         if is_first:
             self._inside += 1
         else:
-            await self._wait()
+            await self._wait(self._soon if is_soon else self._waiting)
         try:
             yield
         finally:
             self._inside -= 1
             self._let_in()
 
-    async def _wait(self) -> None:
+    async def _wait(self, line: deque[asyncio.Future[None]]) -> None:
         mine = asyncio.get_running_loop().create_future()
-        self._waiting.append(mine)
+        line.append(mine)
         self._let_in()
         try:
             await mine
         except asyncio.CancelledError:
-            if mine in self._waiting:
-                self._waiting.remove(mine)
+            if mine in line:
+                line.remove(mine)
             elif not mine.cancelled():  # it was let in at the same moment
                 self._inside -= 1
                 self._let_in()
             raise
 
     def _let_in(self) -> None:
-        while self._inside < self._at_once and self._waiting:
-            first = self._waiting.popleft()
+        while self._inside < self._at_once and (line := self._soon or self._waiting):
+            first = line.popleft()
             if not first.cancelled():
                 self._inside += 1
                 first.set_result(None)
