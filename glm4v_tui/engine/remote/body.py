@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 TOP_LOGPROBS = 20
 """The most that this interface gives."""
+_ALL_TOKENS = 131_072
+"""As far back as a penalty looks on this machine: over question and answer, however long. Newer
+llama.cpp refuses -1, which older ones took for the same."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ def sampling_fields(sampling: Sampling, dialect: Dialect, limit_name: str) -> di
         fields[dialect.top_k] = sampling.top_k
     if dialect.penalty:
         fields[dialect.penalty] = sampling.repetition_penalty
+    if dialect.penalty_reach and sampling.repetition_penalty is not None:
+        fields[dialect.penalty_reach] = _ALL_TOKENS
     return fields
 
 
