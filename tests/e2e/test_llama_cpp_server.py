@@ -255,6 +255,11 @@ async def test_its_thought_and_its_answer_are_told_apart(keyed):
     await keyed.engine.score(Score("2", messages, ("I", "The")))
     scored = await keyed.until(Scored, Failed)
     assert len(scored.log_likelihoods) == 2
+    # nor for a result, unless room for reasoning is given
+    await keyed.ask(messages, form=GRADE)
+    assert json.loads(keyed.text)["grade"] in ("pass", "fail")
+    await keyed.ask(messages, form=ResultForm(GRADE.schema, reasoning_tokens=50))
+    assert keyed.text.startswith("<think>")
     await keyed.engine.close()
 
 

@@ -79,6 +79,12 @@ def stream_fields(dialect: Dialect) -> dict[str, Any]:
     return {"stream": True, "stream_options": usage}
 
 
+def at_once_fields(dialect: Dialect) -> dict[str, Any]:
+    """No thought before the answer, where the server hands that on to the model's template."""
+    words = {"enable_thinking": False} if dialect.takes_template_words else None
+    return {"chat_template_kwargs": words}
+
+
 def schema_fields(schema: str) -> dict[str, Any]:
     """An answer that is one JSON value of a schema."""
     form = {"name": "result", "schema": msgspec.json.decode(schema), "strict": True}
