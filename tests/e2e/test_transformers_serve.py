@@ -3,22 +3,11 @@
 Skipped where that server's own requirements (``transformers[serving]``) are not installed.
 """
 
-import asyncio
 import importlib.util
-import os
-import signal
-import socket
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from contextlib import closing, suppress
 
 import pytest
-from PIL import Image
 
-from glm4v_tui.chat import Attachment, Message, Role
 from glm4v_tui.demo import CHECKPOINT
 from glm4v_tui.engine.local import LocalEngine
 from glm4v_tui.engine.protocol import (
@@ -26,10 +15,7 @@ from glm4v_tui.engine.protocol import (
     Finished,
     FinishReason,
     Generate,
-    Loaded,
-    LoadModel,
     ResultForm,
-    RgbImage,
     Sampling,
     Score,
     Scored,
@@ -37,10 +23,10 @@ from glm4v_tui.engine.protocol import (
 )
 from glm4v_tui.engine.remote.engine import RemoteEngine
 from glm4v_tui.engine_settings import RemoteSettings
+from tests.serving import free_port, serving
+from tests.talk import GREEDY, Talk
 
-SAMPLES = CHECKPOINT.parent / "samples"
 QUESTION = "What defect is there, and where?"
-GREEDY = Sampling(max_new_tokens=120, temperature=0.0)
 FORM = ResultForm('{"type": "object", "required": ["grade"]}')
 
 pytestmark = pytest.mark.skipif(
@@ -51,79 +37,14 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = (tmp_path_factory.mktemp("serve") / "log").open("w+")
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "transformers.cli.transformers", "serve", str(CHECKPOINT)),
-            *("--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"),
-        ],
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-        env=os.environ | {"HF_HUB_OFFLINE": "1"},
-    )
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "transformers.cli.transformers", "serve", str(CHECKPOINT)),
+        *("--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"),
+    ]
     address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(f"{address}/health", process, log)
+    with serving(command, f"{address}/health", tmp_path_factory.mktemp("serve") / "log"):
         yield address
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        log.close()
-
-
-def _wait_for(address, process, log):
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-            opener.open(address, timeout=2).close()
-            return
-        time.sleep(0.1)
-    log.seek(0)
-    raise AssertionError(f"the server did not start:\n{log.read()[-2000:]}")
-
-
-class Talk:
-    """Asks one engine and hears its ends."""
-
-    def __init__(self, engine):
-        self.engine, self.events, self.text = engine, engine.events(), ""
-
-    async def until(self, *kinds):
-        async with asyncio.timeout(90):
-            async for event in self.events:
-                if isinstance(event, TextDelta):
-                    self.text += event.text
-                if isinstance(event, kinds):
-                    return event
-        raise AssertionError("the engine has ended")
-
-    async def load(self):
-        await self.engine.load(LoadModel(str(CHECKPOINT), device="cpu"))
-        loaded = await self.until(Loaded, Failed)
-        assert isinstance(loaded, Loaded), loaded
-        return loaded.model
-
-    async def messages(self, text, *names):
-        shown = []
-        for name in names:
-            picture = Image.open(SAMPLES / name).convert("RGB")
-            pixels = RgbImage(*picture.size, picture.tobytes())
-            await self.engine.put_image(name, pixels)
-            shown.append(Attachment("", name, *picture.size))
-        return (Message(Role.USER, text, tuple(shown)),)
-
-    async def ask(self, messages, sampling=GREEDY, form=None):
-        self.text = ""
-        await self.engine.generate(Generate("1", messages, sampling, form))
-        return await self.until(Finished, Failed)
 
 
 def remote(url):

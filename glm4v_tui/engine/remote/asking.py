@@ -25,6 +25,7 @@ from glm4v_tui.engine.remote.answer import Answer
 from glm4v_tui.engine.remote.body import (
     TOP_LOGPROBS,
     Body,
+    at_once_fields,
     body_of,
     messages_of,
     sampling_fields,
@@ -240,6 +241,7 @@ class Asking:
             "messages": messages,
             **sampling_fields(request.sampling, dialect, name),
             **stream_fields(dialect),
+            **(at_once_fields(dialect) if _is_without_thought(request) else {}),
             **more,
         }
         body = self._sized(await asyncio.to_thread(body_of, fields, _count(request.messages)))
@@ -288,9 +290,7 @@ class Asking:
             "logprobs": True,
             "top_logprobs": TOP_LOGPROBS,
             # as on this machine: how probable they are when the model answers at once
-            "chat_template_kwargs": (
-                {"enable_thinking": False} if dialect.takes_template_words else None
-            ),
+            **at_once_fields(dialect),
         }
         body = self._sized(await asyncio.to_thread(body_of, fields, _count(request.messages)))
         try:
@@ -334,6 +334,11 @@ class Asking:
 
 def _count(messages: Sequence[Message]) -> int:
     return sum(len(message.attachments) for message in messages)
+
+
+def _is_without_thought(request: Generate) -> bool:
+    """A result for which no reasoning is allowed: there would be no room for both."""
+    return request.form is not None and not request.form.reasoning_tokens
 
 
 def _sum(one: Usage, other: Usage) -> Usage:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 TOP_LOGPROBS = 20
 """The most that this interface gives."""
+_ALL_TOKENS = 131_072
+"""As far back as a penalty looks on this machine: over question and answer, however long. Newer
+llama.cpp refuses -1, which older ones took for the same."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ def sampling_fields(sampling: Sampling, dialect: Dialect, limit_name: str) -> di
         fields[dialect.top_k] = sampling.top_k
     if dialect.penalty:
         fields[dialect.penalty] = sampling.repetition_penalty
+    if dialect.penalty_reach and sampling.repetition_penalty is not None:
+        fields[dialect.penalty_reach] = _ALL_TOKENS
     return fields
 
 
@@ -72,6 +77,12 @@ def stream_fields(dialect: Dialect) -> dict[str, Any]:
     """A stream, with what it took at its end."""
     usage = {"include_usage": True} if dialect.wants_usage else None
     return {"stream": True, "stream_options": usage}
+
+
+def at_once_fields(dialect: Dialect) -> dict[str, Any]:
+    """No thought before the answer, where the server hands that on to the model's template."""
+    words = {"enable_thinking": False} if dialect.takes_template_words else None
+    return {"chat_template_kwargs": words}
 
 
 def schema_fields(schema: str) -> dict[str, Any]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _SAID = 300
 """Characters of a server's own words that are shown."""
+_READS_NO_IMAGES = "image input is not supported"
+"""How llama.cpp says so, as a failure of its own (500): asking again does not help."""
 
 
 class Fault(Exception):  # noqa: N818 - what it carries is the error
@@ -225,15 +227,10 @@ def refused(
                 is_passing=True,
                 after_s=after_s,
             )
-        case 400 | 422:  # no ServerError: another server would not take it either
-            return Fault(
-                EngineError(
-                    f"The server {name} does not take the question ({status})",
-                    words,
-                    "Check that its model reads images, and that the question fits its context.",
-                ),
-                is_refusal=True,
-            )
+        case 400 | 422:
+            return _not_taken(name, status, words)
+        case 500 if _READS_NO_IMAGES in words:
+            return _not_taken(name, status, words)
     is_passing = status >= 500
     return Fault(
         ServerError(
@@ -243,6 +240,18 @@ def refused(
         ),
         is_passing=is_passing,
         after_s=_retry_after(headers) if status == 503 else None,
+    )
+
+
+def _not_taken(name: str, status: int, words: str) -> Fault:
+    """No ServerError: another server would not take it either."""
+    return Fault(
+        EngineError(
+            f"The server {name} does not take the question ({status})",
+            words,
+            "Check that its model reads images, and that the question fits its context.",
+        ),
+        is_refusal=True,
     )
 
 

@@ -55,9 +55,9 @@ async def look_at_server(client: Client, settings: RemoteSettings, address: Addr
         dialect = DIALECTS[settings.dialect]
     names = tuple(str(one["id"]) for one in listed if isinstance(one.get("id"), str))
     # transformers serve lists what it has in memory, and loads what it is asked for
-    if names and settings.model not in _same(names) and dialect.name != "transformers":
+    entry = next((one for one in listed if settings.model in _names_of(one)), {})
+    if names and not entry and dialect.name != "transformers":
         raise _unknown_model(settings.model, names, address)
-    entry = next((one for one in listed if one.get("id") == settings.model), {})
     length = context_of(entry) or await _context(client, dialect, settings.model)
     return Server(dialect, names, length)
 
@@ -95,9 +95,12 @@ def _may_be_ollama(listed: list[dict[str, Any]]) -> bool:
     return dialect_of(listed).name == "openai"
 
 
-def _same(names: tuple[str, ...]) -> set[str]:
-    """The names, and those that Ollama takes for them."""
-    return {*names, *(name.removesuffix(":latest") for name in names)}
+def _names_of(entry: dict[str, Any]) -> set[str]:
+    """What a listed model may be called: its name, what llama.cpp has beside it, and what Ollama
+    takes for it."""
+    others = entry.get("aliases")
+    name = str(entry.get("id", ""))
+    return {name, name.removesuffix(":latest"), *map(str, others if type(others) is list else [])}
 
 
 async def _context(client: Client, dialect: Dialect, model: str) -> int | None:

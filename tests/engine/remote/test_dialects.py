@@ -2,7 +2,7 @@
 
 The shapes differ in: a first event with a role alone (vLLM, SGLang, llama.cpp), ``content`` null
 (SGLang, llama.cpp), reasoning as ``reasoning_content`` or ``reasoning``, usage in an event without
-choices (vLLM, SGLang, Ollama) or in the last one with a choice (llama.cpp, transformers serve),
+choices (vLLM, SGLang, llama.cpp, Ollama) or in the last one with a choice (transformers serve),
 more fields beside (``timings``, ``matched_stop``, ``stop_reason``), the end by ``[DONE]`` or by the
 end of the stream alone (transformers serve).
 """
@@ -53,10 +53,10 @@ STREAMS = {
         event(delta(reasoning_content="Hm")),
         event(delta(reasoning_content="m.")),
         event(delta(content="A cat.")),
+        event({"delta": {}, "finish_reason": "stop"}),
         event(
-            {"delta": {}, "finish_reason": "stop"},
-            usage=USAGE,
-            timings={"prompt_n": 1034, "predicted_n": 4, "predicted_per_second": 264.5},
+            usage=USAGE | {"prompt_tokens_details": {"cached_tokens": 5}},
+            timings={"cache_n": 5, "prompt_n": 1029, "predicted_n": 4, "predicted_ms": 15.1},
         ),
         DONE,
     ],
@@ -79,7 +79,9 @@ STREAMS = {
 TOLD = {
     "vllm": models("m", owned_by="vllm", root="/m", parent=None, max_model_len=65536),
     "sglang": models("m", owned_by="sglang", root="m", max_model_len=65536),
-    "llama.cpp": models("m", owned_by="llamacpp", meta={"n_ctx_train": 131072}),
+    "llama.cpp": models(
+        "m", aliases=["m"], owned_by="llamacpp", meta={"n_ctx": 65536, "n_ctx_train": 131072}
+    ),
     "ollama": models("m", owned_by="library"),
     "transformers": models("m", owned_by="me", created=0, status={"value": "unloaded"}),
     "lmstudio": models("m", owned_by="organization_owner"),
@@ -120,6 +122,15 @@ async def test_servers_are_told_apart_and_say_how_long_their_context_is(server, 
     assert loaded.model.context_length == LENGTHS[name]
 
 
+async def test_a_llama_cpp_that_tells_less_and_has_more_names(server, person_at):
+    """Older ones tell their context at another place; all answer to every name they were given."""
+    server.replies |= MORE
+    meta = {"n_ctx_train": 131072}
+    server.replies["/v1/models"] = models("first", aliases=["m"], owned_by="llamacpp", meta=meta)
+    loaded = await person_at(server.url).load()
+    assert loaded.model.context_length == 65536
+
+
 async def test_ollama_is_known_by_its_first_page(server, person_at):
     """Its models may be of any namespace."""
     server.replies |= {"/v1/models": models("m", owned_by="someone"), **MORE}
@@ -133,7 +144,7 @@ async def test_ollama_is_known_by_its_first_page(server, person_at):
     [
         ("vllm", {"top_k": 5, "repetition_penalty": 1.1}),
         ("sglang", {"top_k": 5, "repetition_penalty": 1.1}),
-        ("llama.cpp", {"top_k": 5, "repeat_penalty": 1.1}),
+        ("llama.cpp", {"top_k": 5, "repeat_penalty": 1.1, "repeat_last_n": 131072}),
         ("ollama", {}),
         ("transformers", {}),
     ],
@@ -144,7 +155,7 @@ async def test_each_is_asked_in_its_own_words(server, person_at, name, expected)
     await person.load()
     await person.ask(sampling=Sampling(9, 0.5, 0.9, 5, 1.1, 7), form=FORM)
     sent = server.questions[0].json
-    extra = {"top_k", "repetition_penalty", "repeat_penalty"} & set(sent)
+    extra = {"top_k", "repetition_penalty", "repeat_penalty", "repeat_last_n"} & set(sent)
     assert {key: sent[key] for key in extra} == expected
     assert (sent["seed"], sent["top_p"], sent["temperature"]) == (7, 0.9, 0.5)
     # transformers serve ignores a schema with a warning: there it is not sent

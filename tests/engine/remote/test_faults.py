@@ -37,6 +37,10 @@ CASES = {
     "502": (Reply(text="<html>Bad gateway</html>", status=502, kind="text/html"), "failed (502)"),
     "400": (Reply(error("too long"), 400), "does not take the question (400)"),
     "422": (Reply({"detail": [{"msg": "extra field"}]}, 422), "does not take the question (422)"),
+    "no images": (
+        Reply(error("image input is not supported - hint: you may need the mmproj"), 500),
+        "does not take the question (500)",
+    ),
     "dropped": (Drop(), "without an answer"),
     "told": (Stream(chunk("a"), b'data: {"error": "CUDA out of memory"}\n\n'), "failed while it"),
     "no json": (Stream(chunk("a"), b"data: {nope\n\n"), "is not understood"),

@@ -27,6 +27,26 @@ async def test_a_server_that_binds_gets_the_schema_and_is_told_word_by_word(serv
     assert sum(isinstance(one, TextDelta) for one in person.heard) == 2
 
 
+@pytest.mark.parametrize(
+    ("form", "owner", "words"),
+    [
+        (FORM, "llamacpp", {"enable_thinking": False}),
+        (ResultForm(FORM.schema, reasoning_tokens=9), "llamacpp", None),
+        (None, "llamacpp", None),
+        (FORM, "system", None),  # hosted services know no such key, and may refuse it
+    ],
+)
+async def test_a_result_has_no_thought_before_it_unless_there_is_room(
+    server, person_at, form, owner, words
+):
+    server.replies["/v1/models"] = models("m", owned_by=owner)
+    server.replies[PATH] = answer(GOOD)
+    person = person_at(server.url)
+    await person.load()
+    await person.ask(form=form)
+    assert server.questions[0].json.get("chat_template_kwargs") == words
+
+
 @pytest.mark.parametrize("written", [GOOD, f"```json\n{GOOD}\n```", f"<think>x</think>{GOOD}"])
 async def test_a_result_of_a_stranger_is_told_when_it_is_checked(server, person_at, written):
     server.replies[PATH] = answer(written)
