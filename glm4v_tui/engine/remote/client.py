@@ -39,23 +39,6 @@ _REDIRECTS = 3
 _BROKEN = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.CloseError)
 
 
-def key_of(settings: RemoteSettings, environment: Mapping[str, str]) -> str:
-    """The key that a server wants to be shown; empty where it wants none.
-
-    Raises:
-        SettingsError: the environment does not have it.
-    """
-    variable = settings.api_key_env
-    key = environment.get(variable, "").strip() if variable else ""
-    if variable and not (key and key.isascii() and key.isprintable()):
-        raise SettingsError(
-            f"The key for {plain_line(settings.url)} is missing",
-            f"The environment variable {plain_line(variable)} is not set, or holds no key.",
-            "Set it in the shell that starts this program.",
-        )
-    return key
-
-
 class Client:
     """Talks to one server.
 
