@@ -31,6 +31,9 @@ class RemoteSettings(msgspec.Struct, frozen=True):
     """The model, by the name that the server gives it."""
     api_key_env: str = ""
     """The environment variable that holds the key. The key itself is never written here."""
+    api_key_keyring: str = ""
+    """Or its name in the system's keyring, where `keyring set glm4v-tui NAME` puts it; needs
+    `pip install 'glm4v-tui[keyring]'`."""
     timeout: _Seconds = 120.0
     """Seconds without a word from the server before a question is given up."""
     max_in_flight: _InFlight = 4

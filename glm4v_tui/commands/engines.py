@@ -82,7 +82,8 @@ async def _look_at(name: str, told: RemoteSettings) -> _Row:
 
 
 async def _ask(told: RemoteSettings, address: Address) -> Server:
-    from glm4v_tui.engine.remote.client import Client, key_of
+    from glm4v_tui.engine.remote.client import Client
+    from glm4v_tui.engine.remote.keys import key_of
     from glm4v_tui.engine.remote.server import look_at_server
 
     client = Client(told, address, key_of(told, os.environ))

@@ -23,7 +23,8 @@ class RoutingEngine(Engine):
     """Hands everything on to the engine of now.
 
     Args:
-        make: Makes the engine of a name, once; empty for this machine's own. Raises ``GlmError``
+        make: Makes the engine of a name; empty for this machine's own, which is made once. Those
+            elsewhere are made anew with every load, by the settings of then. Raises ``GlmError``
             for a name that there is not.
     """
 
@@ -32,7 +33,7 @@ class RoutingEngine(Engine):
         self._engines: dict[str, Engine] = {}
         self._now: Engine | None = None
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._pumps: list[asyncio.Task[None]] = []
+        self._pumps: dict[Engine, asyncio.Task[None]] = {}
         self._changing = asyncio.Lock()
 
     async def events(self) -> AsyncIterator[Event]:
@@ -88,7 +89,7 @@ class RoutingEngine(Engine):
         async with self._changing:  # an engine that is being started is ended as well
             for engine in self._engines.values():
                 await engine.close()
-        await asyncio.gather(*self._pumps)
+        await asyncio.gather(*self._pumps.values())
         self._events.put_nowait(None)
 
     @property
@@ -101,13 +102,24 @@ class RoutingEngine(Engine):
     async def _made(self, name: str) -> Engine:
         """The engine of a name. In a thread: what it imports takes longer than the screen may
         wait."""
-        if name not in self._engines:
-            self._take(name, await asyncio.to_thread(self._make, name))
-        return self._engines[name]
+        if name in self._engines and not name:
+            return self._engines[name]
+        old = self._engines.get(name)
+        made = self._take(name, await asyncio.to_thread(self._make, name))
+        if old is not None:
+            self._now = made if self._now is old else self._now
+            await self._leave(old)
+        return made
+
+    async def _leave(self, engine: Engine) -> None:
+        """End it; what it had to tell is told before anything of another one."""
+        await engine.unload()
+        await engine.close()
+        await self._pumps.pop(engine)
 
     def _take(self, name: str, engine: Engine) -> Engine:
         self._engines[name] = engine
-        self._pumps.append(asyncio.create_task(self._pump(engine)))
+        self._pumps[engine] = asyncio.create_task(self._pump(engine))
         return engine
 
     async def _pump(self, engine: Engine) -> None:

@@ -18,11 +18,11 @@ def sending_words(wanted: SendingWanted) -> str:
     """Exactly what would leave, and for where; safe to show."""
     images = wanted.images
     many = f"{len(images)} images" if len(images) > 1 else "1 image"
-    size = sum(one.size for one in images) / 1e6
+    size = _size(sum(one.size for one in images))
     warned = "; ".join(map(plain_line, wanted.warnings))
     return (
         f"Send {many} to {plain_line(wanted.host)}? What leaves: pixels ({_sizes(images)}), "
-        f"re-encoded as {_kinds(images)} ({size:.2f} MB), without EXIF, GPS, DICOM header or file "
+        f"re-encoded as {_kinds(images)} ({size}), without EXIF, GPS, DICOM header or file "
         f"name.{f' {warned[:1].upper()}{warned[1:]}.' if warned else ''}"
     )
 
@@ -39,6 +39,10 @@ def _sizes(images: tuple[LeavingImage, ...]) -> str:
     told = [f"{one.width}×{one.height}" for one in images[:_NAMED]]
     more = len(images) - len(told)
     return ", ".join(told) + (f" and {more} more" if more else "")
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} KB"
 
 
 def _kinds(images: tuple[LeavingImage, ...]) -> str:

@@ -5,6 +5,7 @@ import contextlib
 import json
 import subprocess
 import threading
+import time
 from dataclasses import dataclass, field
 
 import pytest
@@ -205,6 +206,32 @@ def test_unknown_probabilities_are_none_and_not_made_up(shell):
     assert "not known" in record["error"]["title"]
     assert record["label"] is None
     assert only.returncode == 5
+
+
+def test_batch_leaves_no_place_at_the_server_empty(shell):
+    """The promise is 95 % of what a bare load generator gets; a quarter of slack on a busy
+    machine, and for the first images to be encoded."""
+    shell.task(TASK)
+    spans = []
+
+    class Timed(Reply):
+        async def write(self, writer):
+            began = time.monotonic()
+            await asyncio.sleep(0.5)
+            await super().write(writer)
+            spans.append((began, time.monotonic()))
+
+    top = [{"token": "Yes", "logprob": -0.1}, {"token": "No", "logprob": -3.0}]
+    places = {"content": [{"token": "Yes", "logprob": -0.1, "top_logprobs": top}]}
+    choice = {"message": {"content": "Yes"}, "finish_reason": "length", "logprobs": places}
+    shell.server.replies[PATH] = Timed({"choices": [choice]})
+    shell.settings(near=f'url = "{shell.server.url}"\nmodel = "m"\nmax_in_flight = 32')
+    asked = ("--task", "sort", "-o", "-", "--engine", "near", "--labels-only")
+    done = shell.run("batch", shell.draw(256), *asked)
+    assert done.returncode == 0, done.stderr
+    assert shell.server.most_open == 32
+    took = max(end for _, end in spans) - min(began for began, _ in spans)
+    assert took < 256 / 32 * 0.5 * 1.25
 
 
 def test_keys_answer_while_thirty_two_other_answers_stream(shell):

@@ -39,23 +39,6 @@ _REDIRECTS = 3
 _BROKEN = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.CloseError)
 
 
-def key_of(settings: RemoteSettings, environment: Mapping[str, str]) -> str:
-    """The key that a server wants to be shown; empty where it wants none.
-
-    Raises:
-        SettingsError: the environment does not have it.
-    """
-    variable = settings.api_key_env
-    key = environment.get(variable, "").strip() if variable else ""
-    if variable and not (key and key.isascii() and key.isprintable()):
-        raise SettingsError(
-            f"The key for {plain_line(settings.url)} is missing",
-            f"The environment variable {plain_line(variable)} is not set, or holds no key.",
-            "Set it in the shell that starts this program.",
-        )
-    return key
-
-
 class Client:
     """Talks to one server.
 
@@ -231,7 +214,7 @@ class Client:
     async def _streamed(
         self, response: httpx.Response, answer: Answer
     ) -> AsyncGenerator[str, None]:
-        reader, pieces = EventReader(), response.aiter_bytes()
+        reader, pieces, has_event = EventReader(), response.aiter_bytes(), False
         heard_at = asyncio.get_running_loop().time()
         while (received := await self._next(pieces, answer, heard_at)) is not None:
             if answer.is_done:
@@ -241,11 +224,14 @@ class Client:
             except TooLongError as error:
                 raise faults.malformed(self._address, "An event does not end.") from error
             if found:
-                heard_at = asyncio.get_running_loop().time()
+                heard_at, has_event = asyncio.get_running_loop().time(), True
             for data in found:
                 if text := self._taken(answer, data):
                     yield text
         if not answer.is_over:
+            if not has_event and not answer.characters:
+                kind = response.headers.get("content-type", "")
+                raise faults.malformed(self._address, f"No event came, but {kind or 'nothing'}.")
             raise faults.cut(self._address)
 
     async def _next(

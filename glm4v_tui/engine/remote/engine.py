@@ -28,9 +28,10 @@ from glm4v_tui.engine.protocol import (
 )
 from glm4v_tui.engine.remote.address import Address
 from glm4v_tui.engine.remote.asking import Asking
-from glm4v_tui.engine.remote.client import Client, key_of
+from glm4v_tui.engine.remote.client import Client
 from glm4v_tui.engine.remote.faults import Fault
 from glm4v_tui.engine.remote.gate import Gate
+from glm4v_tui.engine.remote.keys import key_of
 from glm4v_tui.engine.remote.server import Server, look_at_server
 from glm4v_tui.errors import GlmError
 from glm4v_tui.plain import plain_line

@@ -52,7 +52,13 @@ class AskPart(ChatBase):
             return
         if self._session.model_state in {ModelState.FAILED, ModelState.NONE}:
             key = bound_key(self, "chat.model")
-            words = f"No model is loaded: {key} chooses one, and the question waits for it."
+            command = self._session.command
+            is_far = command is not None and bool(command.engine)
+            words = (
+                f"The question waits until the server is there. {key} chooses another model."
+                if is_far
+                else f"No model is loaded: {key} chooses one, and the question waits for it."
+            )
         elif self._is_embedded and call is not None and call.task not in TRAINED_TASKS:
             key = bound_key(self, "chat.model")
             words = f"The embedded model has not learned this task: it guesses. {key}: a real one."

@@ -377,8 +377,10 @@ def _finish_words(turn: Turn) -> list[str]:
     if turn.timing.decode_tokens_per_s is not None:
         words.append(f"{turn.timing.decode_tokens_per_s:.1f} tok/s")
     usage = turn.usage
-    images = "" if usage.image_tokens is None else f" ({usage.image_tokens:,} image)"
-    words.append(f"{usage.prompt_tokens:,} in{images} · {usage.completion_tokens:,} out")
+    if usage.prompt_tokens:  # a server may not count them
+        images = "" if usage.image_tokens is None else f" ({usage.image_tokens:,} image)"
+        words.append(f"{usage.prompt_tokens:,} in{images}")
+    words.append(f"{usage.completion_tokens:,} out")
     return words
 
 

@@ -45,7 +45,7 @@ CASES = {
     "told": (Stream(chunk("a"), b'data: {"error": "CUDA out of memory"}\n\n'), "failed while it"),
     "no json": (Stream(chunk("a"), b"data: {nope\n\n"), "is not understood"),
     "no text": (Stream(b'data: {"choices": [{"delta": {"content": 7}}]}\n\n'), "is not understood"),
-    "a page": (Reply(text="<html>", kind="text/html"), "was cut off"),
+    "a page": (Reply(text="<html>", kind="text/html"), "not understood"),
     "nested": (Stream(b"data: " + b"[" * 100_000 + b"\n\n"), "is not understood"),
     "moved": (Reply("", 302, {"location": "/login"}), "to another place"),
     "abort": (Stream(chunk("a", "abort"), DONE), "was cut off"),

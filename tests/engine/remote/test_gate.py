@@ -309,10 +309,12 @@ def test_what_leaves_is_told_exactly_and_safely():
     png, jpeg = (LeavingImage(640, 480, 1_500_000, f"image/{kind}") for kind in ("png", "jpeg"))
     wanted = SendingWanted("1", "gpu\x1b[31m.example", (png,), ("not encrypted on the way",))
     assert sending_words(wanted) == (
-        "Send 1 image to gpu.example? What leaves: pixels (640×480), re-encoded as PNG (1.50 MB), "
+        "Send 1 image to gpu.example? What leaves: pixels (640×480), re-encoded as PNG (1.5 MB), "
         "without EXIF, GPS, DICOM header or file name. Not encrypted on the way."
     )
     many = sending_words(SendingWanted("1", "h", (png, jpeg, png, png, png)))
     assert "Send 5 images" in many
     assert "pixels (640×480, 640×480, 640×480 and 2 more)" in many
-    assert "PNG and JPEG (7.50 MB)" in many
+    assert "PNG and JPEG (7.5 MB)" in many
+    small = LeavingImage(160, 120, 342, "image/png")
+    assert "PNG (1 KB)" in sending_words(SendingWanted("1", "h", (small,)))
