@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from glm4v_tui.tasks.outcome import Outcome
     from glm4v_tui.tasks.task import Language, Task
 
+_OPENING = 4
+"""Images that are read and opened at a time: the first of many is asked about before all of them
+are open."""
 _FACTS = msgspec.json.Decoder(tuple[Facts, ...])
 
 
@@ -114,6 +117,7 @@ class Asker:
         self._requests = Requests(
             engine, smaller_images, private_task=task.name if task.is_private else ""
         )
+        self._opening = asyncio.Semaphore(_OPENING)
         self._turn = asyncio.Semaphore(at_once)
         self._ready = ready
 
@@ -185,9 +189,10 @@ class Asker:
             Withdrawn: :meth:`cancel` was called.
         """
         generation = self._requests.generation
-        if (known := self.known_by_digest(await self.digest(path))) is not None:
-            return known
-        asked = await asyncio.to_thread(self._open, path)
+        async with self._opening:
+            if (known := self.known_by_digest(await self.digest(path))) is not None:
+                return known
+            asked = await asyncio.to_thread(self._open, path)
         async with self._turn:
             if self._ready is not None:
                 await self._ready()
