@@ -41,6 +41,12 @@ if TYPE_CHECKING:
     from glm4v_tui.tasks.outcome import Outcome
     from glm4v_tui.tasks.task import Language, Task
 
+_OPENING = 4
+"""Images that are read and opened at a time: the first of many is asked about before all of them
+are open."""
+_READING = 4
+"""Files that are read and opened at a time: the first of many is asked about before all of them
+are open."""
 _FACTS = msgspec.json.Decoder(tuple[Facts, ...])
 
 
@@ -114,7 +120,8 @@ class Asker:
         self._requests = Requests(
             engine, smaller_images, private_task=task.name if task.is_private else ""
         )
-        self._opening, self._turns, self._at_once = Turns(2), Turns(1), 1
+        self._reading = Turns(_READING)
+        self._held, self._turns, self._at_once = Turns(2), Turns(1), 1
         self._suspects = 0
         """Images that are asked about once more since the model's process ended."""
         self._contents: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -127,7 +134,7 @@ class Asker:
 
     @at_once.setter
     def at_once(self, value: int) -> None:
-        self._at_once, self._opening.at_once = value, value + 1
+        self._at_once, self._held.at_once = value, value + 1
         self._turns.at_once = 1 if self._suspects else value
 
     # What is known --------------------------------------------------------------------------
@@ -201,12 +208,14 @@ class Asker:
             Withdrawn: :meth:`cancel` was called.
         """
         generation = self._requests.generation
-        digest = await self.digest(path)
-        if (known := self.known_by_digest(digest)) is not None:
-            return known
         is_first = urgent and self.at_once > 1
-        async with self._opening.one(is_first=is_first), self._content(digest):
-            asked = await asyncio.to_thread(self._open, path)
+        async with self._reading.one(is_first=is_first):
+            digest = await self.digest(path)
+            if (known := self.known_by_digest(digest)) is not None:
+                return known
+        async with self._held.one(is_first=is_first), self._content(digest):
+            async with self._reading.one(is_first=is_first):
+                asked = await asyncio.to_thread(self._open, path)
             return await self._in_turn(asked, generation, is_first=is_first)
 
     async def _in_turn(self, asked: TaskQuestion, generation: int, *, is_first: bool) -> Judged:
