@@ -80,13 +80,15 @@ def _help_time(place: Stage) -> float:
 # Streaming --------------------------------------------------------------------------------------
 
 
-def measure_streaming(place: Stage, keys: int = 150) -> Iterator[Figure]:
-    """Typing while an answer arrives at 200 tokens a second; then five seconds of nothing."""
-    script = place.script("stream", {"text": answer_text(3600), "tokens_per_s": 200.0})
+def measure_streaming(
+    place: Stage, keys: int = 150, words: int = 3600, idle_s: int = 5
+) -> Iterator[Figure]:
+    """Typing while an answer arrives at 200 tokens a second; then some seconds of nothing."""
+    script = place.script("stream", {"text": answer_text(words), "tokens_per_s": 200.0})
     with place.run("--scripted", script) as terminal:
         terminal.wait_bytes(READY)
         terminal.wait_quiet(0.5)
-        yield _idle_bytes(terminal, "at the start")
+        yield _idle_bytes(terminal, idle_s, "at the start")
         at_rest = typing_latencies(terminal, 40, first=_LETTERS[-40])
         yield Figure("key to paint at rest, p50", median(at_rest) * 1000, "ms", samples=40)
         terminal.press("ctrl+u")
@@ -102,17 +104,17 @@ def measure_streaming(place: Stage, keys: int = 150) -> Iterator[Figure]:
         memory = process_memory(terminal.process.pid) or 0
         yield Figure("memory of the interface", memory / 1e6, "MB", 120)
         terminal.wait_quiet(1.0, timeout=60)
-        yield _idle_bytes(terminal, "after an answer")
+        yield _idle_bytes(terminal, idle_s, "after an answer")
 
 
-def _idle_bytes(terminal: Terminal, when: str) -> Figure:
+def _idle_bytes(terminal: Terminal, seconds: int, when: str) -> Figure:
     """The least of three tries: memory that other programs take in the meantime is shown, too."""
     written = 0
     for _ in range(3):
-        written = terminal.count_bytes(5)
+        written = terminal.count_bytes(seconds)
         if not written:
             break
-    return Figure(f"bytes written in 5 idle seconds, {when}", written, "B", 0)
+    return Figure(f"bytes written in {seconds} idle seconds, {when}", written, "B", 0)
 
 
 def processor_time(pid: int) -> float:
@@ -147,7 +149,9 @@ def _spread(times: list[float], name: str) -> Iterator[Figure]:
 # A long conversation ----------------------------------------------------------------------------
 
 
-def measure_long_conversation(place: Stage, turns: int = 200, keys: int = 100) -> Iterator[Figure]:
+def measure_long_conversation(
+    place: Stage, turns: int = 200, keys: int = 100, pages: int = 40
+) -> Iterator[Figure]:
     """Typing and scrolling after many questions and answers."""
     text = answer_text(150)
     answers = [
@@ -163,7 +167,7 @@ def measure_long_conversation(place: Stage, turns: int = 200, keys: int = 100) -
             terminal.wait_bytes(f"answer {number:04}".encode(), timeout=60)
         terminal.wait_quiet(1.0)
         yield from _typing(terminal, keys, f"key to paint, typing after {turns} turns")
-        times = quiet_latencies(terminal, ["pageup"] * 40 + ["pagedown"] * 20)
+        times = quiet_latencies(terminal, ["pageup"] * pages + ["pagedown"] * (pages // 2))
         yield from _spread(times, f"key to paint, scrolling {turns} turns")
         memory = process_memory(terminal.process.pid) or 0
         yield Figure(f"memory of the interface, {turns} turns", memory / 1e6, "MB", 120)
@@ -208,7 +212,7 @@ def measure_slow_link(place: Stage, presses: int = 30) -> Iterator[Figure]:
         yield Figure("'next image' held on 250 KB/s: written", (end - since) / 1000, "KB")
 
 
-def measure_picker(place: Stage, files: int = 5000) -> Iterator[Figure]:
+def measure_picker(place: Stage, files: int = 5000, keys: int = 40) -> Iterator[Figure]:
     """Open a folder of many files, move about in it."""
     script = place.script("empty", {"text": "Yes."})
     folder = place.many_files(files)
@@ -221,7 +225,7 @@ def measure_picker(place: Stage, files: int = 5000) -> Iterator[Figure]:
         shown = max(shown, terminal.wait_bytes(b"image-0010", since=since))
         at = terminal.time_of(terminal.wait_bytes(FRAME_END, since=shown))
         yield Figure(f"{files:,} files listed", (at - start) * 1000, "ms", 500)
-        times = quiet_latencies(terminal, ["down"] * 40 + ["pagedown"] * 10, pause=0.25)
+        times = quiet_latencies(terminal, ["down"] * keys + ["pagedown"] * (keys // 4), pause=0.25)
         yield Figure(
             f"key to paint among {files:,} files, p50", median(times) * 1000, "ms", 30, len(times)
         )

@@ -37,7 +37,8 @@ def _endings(text: str) -> Iterator[str]:
     begun: int | None = None
     """Where the text begins that is being written."""
     is_escaped = False
-    sure = 0, ""  # (length, what closes it) after the last whole value
+    sure = 0
+    """Length after the last whole value; what is open there is open at the end as well."""
     for at, character in enumerate(text):
         if begun is not None:
             if is_escaped or character == "\\":
@@ -51,11 +52,11 @@ def _endings(text: str) -> Iterator[str]:
                 stack.append(_CLOSES[character])
             elif character != "," and stack:
                 stack.pop()
-            sure = at + (character != ","), "".join(reversed(stack))
+            sure = at + (character != ",")
     closing = "".join(reversed(stack))
     if begun is not None:
         for end in range(len(text), max(begun, len(text) - _SURROGATES) - 1, -1):
             yield f'{text[:end]}"{closing}'
     elif not stack or text[-1:].isspace() or text[-1:] in tuple('"}]'):
         yield text + closing
-    yield text[: sure[0]] + sure[1]
+    yield text[:sure] + closing

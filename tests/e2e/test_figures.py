@@ -24,17 +24,17 @@ def guard(measure, **short):
 
 
 def test_it_starts_almost_as_soon_as_an_empty_app():
-    figures = guard(interface.measure_start, rounds=3)
+    figures = guard(interface.measure_start, rounds=2)
     assert figures["first frame of an empty app"] > 20
 
 
 def test_typing_while_an_answer_streams():
-    figures = guard(interface.measure_streaming, keys=60)
+    figures = guard(interface.measure_streaming, keys=60, words=1800, idle_s=2)
     assert figures["memory of the interface"] > 10
 
 
 def test_a_long_conversation():
-    guard(interface.measure_long_conversation, turns=60, keys=30)
+    guard(interface.measure_long_conversation, turns=40, keys=30, pages=20)
 
 
 def test_leafing_through_pictures_on_a_slow_line():
@@ -43,7 +43,7 @@ def test_leafing_through_pictures_on_a_slow_line():
 
 
 def test_a_folder_of_many_files():
-    guard(interface.measure_picker, files=5000)
+    guard(interface.measure_picker, files=5000, keys=16)
 
 
 # The figures themselves -------------------------------------------------------------------------

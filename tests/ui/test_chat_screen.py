@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from textual.events import Key
 
+from glm4v_tui import hub
 from glm4v_tui.config import InterfaceSettings, Settings
 from glm4v_tui.engine.scripted import ScriptedAnswer
 from glm4v_tui.session import ModelState, TurnState
@@ -99,7 +100,8 @@ async def test_a_failure_is_told_where_the_answer_would_be():
         await user.ask("And now?")
 
 
-async def test_another_model_can_be_chosen():
+async def test_another_model_can_be_chosen(monkeypatch):
+    monkeypatch.setattr(hub, "look_ahead", lambda *_: None)
     async with chatting() as user:
         await user.press("f4")
         await user.until(lambda: isinstance(user.app.screen, ModelScreen))

@@ -339,8 +339,7 @@ async def test_an_empty_folder_says_so(tmp_path):
     (tmp_path / "none").mkdir()
     async with reviewing(tmp_path / "none", ready=False) as reviewer:
         await reviewer.sees("There is no image to look at")
-        await reviewer.pilot.press("a", "n", "t", "slash")
-        await reviewer.pilot.press("q")
+        await reviewer.press("a", "n", "t", "slash", "q")
         await reviewer.until(lambda: reviewer.app._exit)
 
 
