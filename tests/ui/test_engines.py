@@ -175,7 +175,9 @@ async def test_a_task_is_asked_at_its_own_engine_and_the_lamp_says_so(far, cat):
 @pytest.mark.parametrize(("is_elsewhere", "expected"), [(True, "● gpu.example"), (False, "")])
 def test_a_review_has_the_lamp_as_well(is_elsewhere, expected):
     info = ModelInfo(
-        *("m", "vllm", "vLLM", "gpu.example", 0, 0, None, 0.0, "gpu.example", is_elsewhere)
+        *("m", "vllm", "vLLM", "gpu.example", 0, 0, None, 0.0),
+        host="gpu.example",
+        is_elsewhere=is_elsewhere,
     )
     session = SimpleNamespace(model_state=ModelState.READY, model=info)
     assert model_words(session)[0] == expected
