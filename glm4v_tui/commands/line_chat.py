@@ -37,7 +37,7 @@ from glm4v_tui.engine.protocol import (
     SendingWanted,
     WorkerExited,
 )
-from glm4v_tui.engine.sending import placed_words, sending_words
+from glm4v_tui.engine.sending import sending_words
 from glm4v_tui.errors import GlmError
 from glm4v_tui.paths import expanded, is_there
 from glm4v_tui.pixels import PixelOpener
@@ -114,9 +114,9 @@ class _LineChat:
             place_of=place_of,
         )
         self._session.on_change = self._follow
-        self._session.on_placed = _tell_place
         self._chats = LineChats(self._session, self._desk, _say)
         self._models = LineModels(self._session, settings.model, _say)
+        self._session.on_placed = self._models.note_place
         self._attached: list[Attachment] = []
         self._sending: SendingWanted | None = None
         self._written: dict[str, str] = {}
@@ -407,11 +407,6 @@ class _LineChat:
 
 def _name(image: Attachment) -> str:
     return plain_line(Path(image.path).name)
-
-
-def _tell_place(task: str, before: LoadModel | None) -> None:
-    back = " /back returns." if before is not None else ""
-    _say(f"{placed_words(task)}{back}")
 
 
 def _smaller_images(settings: Settings) -> SmallerImages:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from glm4v_tui.engine.sending import placed_words
 from glm4v_tui.errors import GlmError
 from glm4v_tui.models import (
     ModelDesk,
@@ -96,6 +97,12 @@ class LineModels:
         """End loading."""
         await self._session.stop_loading()
         self._tell(f"Stopped; what is here of it stays. {self._way_back()}".rstrip())
+
+    def note_place(self, task: str, before: LoadModel | None) -> None:
+        """A task's own engine is loaded in place of what was there, or was still being loaded."""
+        self._good = before or self._good
+        back = "" if self._good is None else " /back returns."
+        self._tell(f"{placed_words(task)}{back}")
 
     async def note_state(self) -> None:
         """Loading has ended: remember what was loaded, or say how to go back."""

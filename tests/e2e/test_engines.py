@@ -208,6 +208,28 @@ def test_unknown_probabilities_are_none_and_not_made_up(shell):
     assert only.returncode == 5
 
 
+def test_a_plain_chat_follows_a_task_to_its_engine(shell, picture):
+    """Also while the model that the chat began with is still being loaded."""
+    shell.task(TASK)
+    shell.settings(near=f'url = "{shell.server.url}"\nmodel = "m"\ntasks = ["sort"]')
+    shell.server.replies[PATH] = answer('{"kind": "b"}')
+    with Terminal(
+        program("--plain", picture), environ=shell.environ, cwd=shell.folder, size=(200, 40)
+    ) as chat:
+        chat.wait_bytes(b"Image 1")
+        chat.type("/sort")
+        chat.press("enter")
+        chat.wait_bytes(b"has an engine of its own")
+        chat.wait_bytes(b"/back returns")
+        chat.wait_bytes(b"Ready: m")
+        chat.wait_bytes(b"Kind")
+        since = chat.written
+        chat.type("/back")
+        chat.press("enter")
+        chat.wait_bytes(b"Ready: glm4v-demo", since=since, timeout=60)
+    assert len(shell.server.questions) == 1
+
+
 def test_batch_leaves_no_place_at_the_server_empty(shell):
     """The promise is 95 % of what a bare load generator gets; a quarter of slack on a busy
     machine, and for the first images to be encoded."""
