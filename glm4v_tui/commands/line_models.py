@@ -180,6 +180,8 @@ class LineModels:
     async def _load(self, offer: Offer, look: Look, precision: str) -> None:
         device = self._desk.device(offer)
         command = self._desk.command(look, precision or offer.precision, device)
+        if look.needs_download:
+            self._tell(f"Asking the hub for {say.title(look.offer)}.")
         try:
             await asyncio.to_thread(require_loadable, look)
         except GlmError as error:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import gc
-import json
 import tempfile
 import time
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,28 +16,29 @@ from transformers.utils import logging as transformers_logging
 
 from glm4v_tui import paths
 from glm4v_tui.checkpoint import Problem, read_config, tensor_bytes
-from glm4v_tui.errors import CheckpointError, UsageError
-from glm4v_tui.gpu import read_host
-from glm4v_tui.inference.arranging import Arrangement, measure_parts, move_rest
+from glm4v_tui.errors import CheckpointError
+from glm4v_tui.inference.arranging import Arrangement, move_rest
 from glm4v_tui.inference.as_stored import load_as_stored
 from glm4v_tui.inference.glm4v_9b import MODEL_TYPE, register
-from glm4v_tui.inference.layout import Layout, Room, Sizes, lay_out
+from glm4v_tui.inference.laying_out import lay_out_model
 from glm4v_tui.inference.quantized import saved
 from glm4v_tui.inference.quantized.layers import QuantizedLayer
 from glm4v_tui.inference.quantized.packed import load_packed
 from glm4v_tui.inference.quantized.quantizer import RulesConfig
 from glm4v_tui.inference.quantized.replace import split_tied_head
 from glm4v_tui.inference.transfer import Conveyor, gpu_device
-from glm4v_tui.plan import shape_of
-from glm4v_tui.plan.beside import beside_weights
-from glm4v_tui.plan.rules import precision_from
-from glm4v_tui.precision import Place
+from glm4v_tui.inference.weight_checks import (
+    is_quantized_already,
+    quantized_twice,
+    require_all_weights,
+    wrong_shape,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from glm4v_tui.inference.layout import Layout, Sizes
     from glm4v_tui.inference.placement import Placement
-    from glm4v_tui.plan.beside import Beside
 
     OnBytes = Callable[[int, int], None]
 
@@ -95,12 +95,12 @@ def load(folder: str, placement: Placement, on_bytes: OnBytes, *, keep: bool = F
         OutOfMemoryError: GPUs, host memory and disk together are too small.
     """
     make_known(folder)
-    if _is_quantized_already(folder):
+    if is_quantized_already(folder):
         if placement.is_quantized:
-            raise _quantized_twice(placement.precision)
+            raise quantized_twice(placement.precision)
         sizes = tensor_bytes(Path(folder))
         model, notes = load_as_stored(folder, placement, sizes, on_bytes)
-        _require_all_weights(folder, sorted(notes["missing_keys"]))
+        require_all_weights(folder, sorted(notes["missing_keys"]))
         return Loaded(model.eval(), str(model.device))
     return _Load(folder, placement, on_bytes).run(keep=keep)
 
@@ -156,7 +156,7 @@ class _Load:
             )
         else:
             model, lacking = self._load_originals()
-        _require_all_weights(self._source, lacking)
+        require_all_weights(self._source, lacking)
         self._require_shapes(model)
         return model
 
@@ -189,39 +189,15 @@ class _Load:
 
     def _on_skeleton(self, model: Any) -> None:
         """The model is built and has no weights: decide where they go."""
-        self._layout = self._lay_out(model)
+        if self._placement.device != "cpu":
+            self._layout, self._part_sizes = lay_out_model(model, self._source, self._placement)
         self._arrangement = Arrangement(model, self._placement.rules, self._layout)
         self._shapes = {name: tensor.shape for name, tensor in model.named_parameters()}
-
-    def _lay_out(self, model: Any) -> Layout | None:
-        placement = self._placement
-        if placement.device == "cpu":
-            return None
-        layers, tower, tower_layers, rest = measure_parts(model, placement.rules, in_host=True)
-        host = read_host()
-        sizes = Sizes(layers, tower, tower_layers, rest)
-        if (beside := self._beside_weights()) is not None:
-            sizes = replace(sizes, beside=beside)
-        self._part_sizes = sizes
-        return lay_out(
-            sizes,
-            Room(placement.gpus, host.available if host else 0),
-            placement.vision,
-            may_park=any(rule.place is Place.PARKED for rule in placement.rules),
-        )
-
-    def _beside_weights(self) -> tuple[Beside, ...] | None:
-        """What the memory plan says; None for a model that it cannot be made for."""
-        precision = precision_from(self._placement.precision, self._placement.rules)
-        try:
-            return beside_weights(shape_of(Path(self._source)), precision)
-        except (CheckpointError, ValueError):
-            return None
 
     def _pack(self, layer: QuantizedLayer, name: str, value: torch.Tensor) -> dict[str, Any]:
         """Quantize a matrix on the GPU, piece by piece, wherever it stays afterwards."""
         if value.shape != (layer.rows, layer.columns):
-            self._problem = _wrong_shape(self._source, name, value.shape)
+            self._problem = wrong_shape(self._source, name, value.shape)
             raise self._problem
         assert self._arrangement is not None
         place = self._arrangement.device_of(name)
@@ -271,7 +247,7 @@ class _Load:
         for name, tensor in model.named_parameters():
             owner = model.get_submodule(name.rpartition(".")[0])
             if not isinstance(owner, QuantizedLayer) and tensor.shape != self._shapes[name]:
-                raise _wrong_shape(self._source, name, tensor.shape)
+                raise wrong_shape(self._source, name, tensor.shape)
 
 
 @contextmanager
@@ -308,39 +284,6 @@ def count_weights(model: Any) -> tuple[int, int]:
         elif isinstance(rows := getattr(module, "rows", None), torch.Tensor):
             nbytes, count = nbytes + rows.nbytes, count + rows.numel()
     return nbytes, count
-
-
-def _require_all_weights(folder: str, missing: list[str]) -> None:
-    """transformers fills what is missing with random numbers and only warns."""
-    if missing:
-        raise CheckpointError(
-            "The weights do not belong to this model",
-            f"{folder} lacks {len(missing)} of the tensors that its config.json asks for, "
-            f"{missing[0]} for one.",
-            "Download the checkpoint again; config.json and weights must be of one version.",
-        )
-
-
-def _wrong_shape(folder: str, name: str, shape: torch.Size) -> CheckpointError:
-    return CheckpointError(
-        "The weights do not belong to this model",
-        f"{name} in {folder} has the shape {tuple(shape)}; config.json asks for another.",
-        "Download the checkpoint again; config.json and weights must be of one version.",
-    )
-
-
-def _is_quantized_already(folder: str) -> bool:
-    config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
-    parts = (config, config.get("text_config") or {})
-    return any(part.get("quantization_config") for part in parts)
-
-
-def _quantized_twice(precision: str) -> UsageError:
-    return UsageError(
-        "This checkpoint is quantized already",
-        f"Its config.json says how; {precision} would have to be made from the original weights.",
-        "Start with --precision auto, or name the original checkpoint.",
-    )
 
 
 def use_threads(count: int) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from glm4v_tui.inference.prompt import Prompt
 
     Size = tuple[int, int]
+    Picture = Callable[[str], Image.Image]
 
 _LANCZOS = 1
 """``PIL.Image.Resampling.LANCZOS``"""
@@ -91,13 +92,12 @@ class SmallerImages:
         sizes = {key: size for key in keys if (size := size_of(key)) is not None}
         return self._reader.propose(sizes, self._areas(keys, for_all=for_all))
 
-    def write(
-        self, messages: Sequence[Message], picture: Callable[[str], Image.Image], *, for_all: bool
-    ) -> Prompt:
+    def write(self, messages: Sequence[Message], picture: Picture, *, for_all: bool) -> Prompt:
         """The prompt, with images no larger than was agreed."""
         assert self._reader is not None
         keys = [image.key for message in messages for image in message.attachments]
-        return self._reader.write(messages, picture, self._areas(keys, for_all=for_all))
+        areas = self._areas(keys, for_all=for_all)
+        return self._reader.writer(areas).write(messages, self._reader.seen(picture, areas))
 
     def tells_of(self, messages: Sequence[Message]) -> str:
         """What the user must know of images that nobody was asked about; mostly nothing.
@@ -123,18 +123,16 @@ class _Reader:
     def __init__(self, writer: PromptWriter, cost: ImageCost) -> None:
         self._writer, self._cost = writer, cost
 
-    def write(
-        self,
-        messages: Sequence[Message],
-        picture: Callable[[str], Image.Image],
-        areas: dict[str, int],
-    ) -> Prompt:
+    def writer(self, areas: dict[str, int]) -> PromptWriter:  # noqa: ARG002 - the pictures shrink
+        return self._writer
+
+    def seen(self, picture: Picture, areas: dict[str, int]) -> Picture:
         def shrunk(key: str) -> Image.Image:
             image = picture(key)
             size = fitted(image.size, areas.get(key))
             return image if size == image.size else image.resize(size, _LANCZOS)
 
-        return self._writer.write(messages, shrunk)
+        return shrunk
 
     def propose(self, sizes: dict[str, Size], areas: dict[str, int]) -> Proposal | None:
         now = {key: self._cost.measure(fitted(sizes[key], areas.get(key))) for key in sizes}
@@ -161,17 +159,14 @@ class _FixedReader:
     def __init__(self, processor: Any, writer: PromptWriter) -> None:
         self._processor, self._writer = processor, writer
 
-    def write(
-        self,
-        messages: Sequence[Message],
-        picture: Callable[[str], Image.Image],
-        areas: dict[str, int],
-    ) -> Prompt:
+    def writer(self, areas: dict[str, int]) -> PromptWriter:
         if not areas:
-            return self._writer.write(messages, picture)
+            return self._writer
         smaller = self._at(min(areas.values()))
-        writer = PromptWriter(smaller, smaller.image_token_id)
-        return writer.write(messages, picture)
+        return PromptWriter(smaller, smaller.image_token_id)
+
+    def seen(self, picture: Picture, areas: dict[str, int]) -> Picture:  # noqa: ARG002 - its size
+        return picture
 
     def propose(self, sizes: dict[str, Size], areas: dict[str, int]) -> Proposal | None:
         if not sizes or self._processor.image_processor is None:

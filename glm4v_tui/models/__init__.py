@@ -12,6 +12,7 @@ from glm4v_tui.models.machine import Machine, read_machine
 from glm4v_tui.models.offers import Offer, Origin
 from glm4v_tui.models.outlook import Choice, Outlook
 from glm4v_tui.models.recent import remember
+from glm4v_tui.models.selection import Selection
 
 __all__ = [
     "Choice",
@@ -22,6 +23,7 @@ __all__ = [
     "Offer",
     "Origin",
     "Outlook",
+    "Selection",
     "gather",
     "look_at",
     "read_machine",

@@ -86,6 +86,18 @@ def room(machine: Machine | None) -> str:
     return f"no GPU in use, {free} of host memory free{back}"
 
 
+def footnote(device: str, machine: Machine, look: Look | None) -> str:
+    """What stands below the precisions: where it would run, and what is not sure of it."""
+    words = [f"device {device}: {room(machine.on(device))}"]
+    if look is not None and look.shape is None:
+        words.append("its sizes are told by the hub" if look.problem is None else "")
+    elif look is not None and look.shape is not None and look.shape.is_rough:
+        words.append("needed is a rough guess")
+    if look is not None and look.problem is not None:
+        words.append(look.problem.title[:1].lower() + look.problem.title[1:])
+    return " · ".join(filter(None, words))
+
+
 def download(look: Look) -> str:
     """What is said when loading begins with a download."""
     size = file_size(look)

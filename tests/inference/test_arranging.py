@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from glm4v_tui.inference import arranging, loading
+from glm4v_tui.inference import arranging, laying_out, loading
 from glm4v_tui.inference.layout import GIB, Layout, Room, lay_out
 from glm4v_tui.inference.pieces import feed_in_pieces
 from glm4v_tui.inference.placement import Placement, choose_placement
@@ -45,7 +45,7 @@ def on_gpus(
         return layout if layers is None else Layout(layout.gpu, layout.vision, layers)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loading, "lay_out", decide)
+        patch.setattr(laying_out, "lay_out", decide)
         return loading.load(str(folder), placement, lambda *_: None)
 
 

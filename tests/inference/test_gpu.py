@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from glm4v_tui.engine.protocol import Generate, LoadModel, RgbImage, Sampling
 from glm4v_tui.errors import OutOfMemoryError
-from glm4v_tui.inference import loading
+from glm4v_tui.inference import laying_out, loading
 from glm4v_tui.inference.backend import Backend
 from glm4v_tui.inference.failures import explain
 from glm4v_tui.inference.layout import Layout, lay_out
@@ -101,7 +101,7 @@ def test_where_weights_are_kept_changes_no_answer(
     here = _tokens(tiny_glm4v, placement)
     away = replace(placement, vision=vision)
     for places in (None, ("host", "host"), ("host", "disk")):
-        monkeypatch.setattr(loading, "lay_out", _laid_out(places))
+        monkeypatch.setattr(laying_out, "lay_out", _laid_out(places))
         assert _tokens(tiny_glm4v, away) == here
 
 

@@ -20,6 +20,7 @@ from glm4v_tui.models import (
     ModelDesk,
     Offer,
     Origin,
+    Selection,
     gather,
     look_at,
     machine,
@@ -35,6 +36,7 @@ from glm4v_tui.models.words import fit, room, state
 from glm4v_tui.plan import PRECISIONS, Gpu, known_shape, shape_of
 from glm4v_tui.precision import all_precisions
 from glm4v_tui.state import RecentModel
+from glm4v_tui.ui.screens.model_frame import fit_frame
 from tests.fake_hub import HUB_ID, serving
 
 GIB = 1 << 30
@@ -357,3 +359,32 @@ def test_the_desk_plans_only_what_was_read(tmp_path):
     assert desk.command(desk.look(offer), "int4", "cuda") == LoadModel(
         GLM_4V, "int4", "cuda", keep_quantized=True
     )
+
+
+# What is chosen ---------------------------------------------------------------------------------
+
+
+def test_what_does_not_fit_is_told_once_for_each_choice():
+    desk = ModelDesk(None, ModelSettings())
+    offer = Offer(GLM_4V, Origin.HUB)
+    look = look_at(offer, {})
+    desk.take_look(offer, look)
+    chosen = Selection(desk)
+    assert chosen.warning(offer) is None  # nothing is known of the memory yet
+    desk.take_machine(Machine((Gpu(0, 12 * GIB),), "Card", 64 * GIB))
+    assert chosen.warning(offer) is None
+    chosen.step_precision(offer, 1)
+    assert chosen.warning(offer)[0].name == "fp32"
+    assert chosen.warning(offer) is None
+    chosen.step_device(offer)
+    assert chosen.command(offer, look) == LoadModel(GLM_4V, "fp32", "cuda")
+    assert chosen.warning(offer) is not None
+
+
+def test_the_choosers_rows_never_exceed_the_screen():
+    for screen in range(10, 60):
+        for names in (1, 8, 200):
+            frame = fit_frame(screen, 10, names)
+            assert 1 <= frame.table <= 10
+            assert frame.box <= screen
+            assert frame.box - frame.table >= 6

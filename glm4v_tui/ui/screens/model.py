@@ -14,11 +14,19 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from glm4v_tui.errors import GlmError
-from glm4v_tui.models import ModelDesk, gather, look_at, read_machine, require_loadable
+from glm4v_tui.models import (
+    ModelDesk,
+    Selection,
+    gather,
+    look_at,
+    read_machine,
+    require_loadable,
+)
 from glm4v_tui.models import words as say
 from glm4v_tui.plain import plain_text
 from glm4v_tui.ui.aside import aside
 from glm4v_tui.ui.key_table import first_key
+from glm4v_tui.ui.screens.model_frame import fit_frame
 from glm4v_tui.ui.widgets.model_list import ModelList, ModelRow
 from glm4v_tui.ui.widgets.precision_table import PrecisionTable
 from glm4v_tui.ui.widgets.words import Words
@@ -32,22 +40,14 @@ if TYPE_CHECKING:
 
     from glm4v_tui.config import ModelSettings
     from glm4v_tui.engine.protocol import LoadModel, MemoryReading
-    from glm4v_tui.models import Look, Offer, Outlook
+    from glm4v_tui.models import Look, Offer
 
 _MEMORY_EVERY_S = 2.0
 _PATIENCE_S = 2.0
 """That Enter waits for the memory to be read, before it loads without a forecast."""
-_LEAST_LIST = 3
-"""Rows of the list that stay when the precisions take the others."""
-_SPENT = 6
-"""Rows of the frame, the line to type in, and up to three of words."""
 _NARROW = 58
-_TALL = 24
-"""Rows of the screen from which there are empty lines between the parts; as the app has it."""
 _BREATH_S = 0.01
 """Between two models that are read: keys come first."""
-_LOW = 16
-"""Rows of the screen below which only the chosen precision is shown."""
 
 
 @dataclass(frozen=True)
@@ -115,12 +115,7 @@ class ModelScreen(ModalScreen[ChosenModel | None]):
         self._desk = ModelDesk(now, settings)
         self._held = held
         self._shown: list[Offer] = []
-        self._precisions: dict[str, str] = {}
-        """Model -> the precision that was chosen for it in here."""
-        self._device: str | None = None
-        """The one that was chosen in here, for all models."""
-        self._confirmed: tuple[str, str, str] | None = None
-        """Model, precision and device that are known not to fit; the next key loads them."""
+        self._selection = Selection(self._desk)
         self._is_gathered = asyncio.Event()
 
     def compose(self) -> ComposeResult:
@@ -160,20 +155,14 @@ class ModelScreen(ModalScreen[ChosenModel | None]):
         offer = self._offer
         if offer is None or offer.engine:
             return
-        names = self._names(offer)
-        at = names.index(now) if (now := self._precision(offer)) in names else 0
-        self._precisions[offer.model] = names[(at + step) % len(names)]
+        self._selection.step_precision(offer, step)
         self._show_offer()
 
     def action_device(self) -> None:
         offer = self._offer
         if offer is None:
             return
-        machine = self._desk.gathered.machine
-        devices = ["auto", "cuda", "cpu"] if machine is None or machine.gpus else ["auto", "cpu"]
-        now = self._device_of(offer)
-        at = devices.index(now) + 1 if now in devices else 0
-        self._device = devices[at % len(devices)]
+        self._selection.step_device(offer)
         self._show_offer()
 
     def action_load(self) -> None:
@@ -216,17 +205,11 @@ class ModelScreen(ModalScreen[ChosenModel | None]):
             self._take(offer, look)
 
     def _take(self, offer: Offer, look: Look) -> None:
-        device, precision = self._device_of(offer), self._precision(offer)
-        outlook = self._desk.outlook(offer, device)
-        if outlook is not None:
-            choice = outlook.named(precision)
-            chosen = (offer.model, precision, device)
-            if not choice.fits and self._confirmed != chosen:
-                self._confirmed = chosen
-                key = first_key(self, "model.load")
-                self._tell(f"{say.misfit(choice, outlook)} {key} again loads it all the same.")
-                return
-        self.dismiss(ChosenModel(self._desk.command(look, precision, device), look))
+        if (warning := self._selection.warning(offer)) is not None:
+            key = first_key(self, "model.load")
+            self._tell(f"{say.misfit(*warning)} {key} again loads it all the same.")
+        else:
+            self.dismiss(ChosenModel(self._selection.command(offer, look), look))
 
     # What is read ---------------------------------------------------------------------------------
 
@@ -282,22 +265,6 @@ class ModelScreen(ModalScreen[ChosenModel | None]):
         at = self._list.cursor
         return self._shown[at] if at < len(self._shown) else None
 
-    def _names(self, offer: Offer) -> list[str]:
-        if (outlook := self._outlook(offer)) is not None:
-            return [choice.name for choice in outlook.choices]
-        return ["auto", *self._desk.gathered.precisions]
-
-    def _outlook(self, offer: Offer) -> Outlook | None:
-        return self._desk.outlook(offer, self._device_of(offer))
-
-    def _precision(self, offer: Offer) -> str:
-        name = self._precisions.get(offer.model, offer.precision)
-        outlook = self._outlook(offer)
-        return name if outlook is None else outlook.named(name).name
-
-    def _device_of(self, offer: Offer) -> str:
-        return self._device or self._desk.device(offer)
-
     def _filter(self, *, is_same: bool = False) -> None:
         """Show what has the typed letters.
 
@@ -325,11 +292,11 @@ class ModelScreen(ModalScreen[ChosenModel | None]):
     def _show_offer(self, *, is_same: bool = False) -> None:
         """Show what belongs to the model under the cursor; whatever was said of another is over."""
         if not is_same:
-            self._confirmed = None
+            self._selection.forget_warning()
         offer = self._offer
         if offer is not None and self._is_gathered.is_set() and self._desk.look(offer) is None:
             self._replace_work("look", partial(self._look_at, offer))
-        self._show_precisions(is_said=self._confirmed is not None)
+        self._show_precisions(is_said=self._selection.is_warned)
 
     def _show_precisions(self, *, is_said: bool = True) -> None:
         """Args: is_said: what was told stays, if anything was."""
@@ -337,8 +304,9 @@ class ModelScreen(ModalScreen[ChosenModel | None]):
         if offer is None or offer.engine:
             self._table.show((), None, "")
         else:
-            outlook = self._outlook(offer)
-            self._table.show(self._names(offer), outlook, self._precision(offer))
+            chosen = self._selection
+            names, outlook = chosen.precisions(offer), chosen.outlook(offer)
+            self._table.show(names, outlook, chosen.precision(offer))
         if not (is_said and self._note.has_class("-problem")):
             self._show_room(offer)
 
@@ -351,15 +319,8 @@ class ModelScreen(ModalScreen[ChosenModel | None]):
         if offer is None or machine is None:
             self._note.show("reading …" if machine is None else "")
             return
-        device = self._device_of(offer)
-        words = [f"device {device}: {say.room(machine.on(device))}"]
-        if look is not None and look.shape is None:
-            words.append("its sizes are told by the hub" if look.problem is None else "")
-        elif look is not None and look.shape is not None and look.shape.is_rough:
-            words.append("needed is a rough guess")
-        if look is not None and look.problem is not None:
-            words.append(look.problem.title[:1].lower() + look.problem.title[1:])
-        self._note.show(plain_text(" · ".join(filter(None, words))))
+        device = self._selection.device(offer)
+        self._note.show(plain_text(say.footnote(device, machine, look)))
 
     def _tell(self, problem: str) -> None:
         self._note.add_class("-problem")
@@ -377,15 +338,11 @@ class ModelScreen(ModalScreen[ChosenModel | None]):
     def _fit_table(self) -> None:
         """Give the precisions as many rows as the list can spare, or one, and the frame no more
         than it needs."""
-        height = self.app.size.height
-        margins = 3 if height >= _TALL else 0
-        most = height * 9 // 10 if margins else height
-        spare = most - _SPENT - margins - _LEAST_LIST
         rows = 2 + len(self._desk.gathered.precisions)  # a heading, and auto
-        table = 1 if height < _LOW else max(1, min(rows, spare))
-        names = max(_LEAST_LIST, len(self._desk.offers) + 1)
-        self._table.styles.height = table
-        self.query_one("#box").styles.height = min(most, _SPENT + margins + table + names)
+        names = len(self._desk.offers) + 1
+        frame = fit_frame(self.app.size.height, rows, names)
+        self._table.styles.height = frame.table
+        self.query_one("#box").styles.height = frame.box
 
 
 def _problem_of(look: Look) -> GlmError | None:
