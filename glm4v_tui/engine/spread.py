@@ -1,4 +1,5 @@
-"""Several engines that serve the same model, as one: each request goes to the one with most room.
+"""Several engines that serve the same model, as one: each request goes to the one with most room,
+and waits here while none has any: a slow one does not keep what a fast one could have.
 
 A request that fails at one of them, before anything of its answer was told, is asked of another:
 who waits for it hears one end. An engine that is down gets no requests until it is back; only when
@@ -8,6 +9,7 @@ all are down is that told.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -53,6 +55,11 @@ class _Member:
         """How full it is."""
         return len(self.running) / self.room
 
+    @property
+    def is_full(self) -> bool:
+        """It has what it takes, and a few more that are made ready meanwhile."""
+        return len(self.running) >= self.room + max(1, self.room // 4)
+
 
 @dataclass
 class _Request:
@@ -60,7 +67,8 @@ class _Request:
 
     request: Generate | Score
     images: dict[str, RgbImage]
-    at: _Member
+    at: _Member | None = None
+    """None while it waits."""
     tried: list[_Member] = field(default_factory=list)
     has_text: bool = False
     is_aborted: bool = False
@@ -75,6 +83,7 @@ class SpreadEngine(Engine):
         self._pumps: list[asyncio.Task[None]] = []
         self._images: dict[str, RgbImage] = {}
         self._requests: dict[str, _Request] = {}
+        self._waiting: deque[_Request] = deque()
         self._sending: set[asyncio.Task[None]] = set()
         self._is_loading = self._is_told_up = False
 
@@ -86,6 +95,7 @@ class SpreadEngine(Engine):
         if not self._pumps:
             self._pumps = [asyncio.create_task(self._pump(one)) for one in self._members]
         self._is_loading, self._is_told_up = True, False
+        self._end_waiting("Another model was chosen")
         for member in self._members:
             member.is_up = member.has_answered = False
             await member.engine.load(command)
@@ -112,19 +122,25 @@ class SpreadEngine(Engine):
         self._begin(request)
 
     async def abort(self, request_id: str) -> None:
-        if (known := self._requests.get(request_id)) is not None:
-            known.is_aborted = True
+        if (known := self._requests.get(request_id)) is None:
+            return
+        known.is_aborted = True
+        if known.at is not None:
             await known.at.engine.abort(request_id)
+        else:
+            self._waiting.remove(known)
+            self._tell_end(Finished(request_id, FinishReason.ABORT))
 
     async def consent(self, request_id: str, *, is_given: bool) -> None:
-        if (known := self._requests.get(request_id)) is not None:
-            await known.at.engine.consent(request_id, is_given=is_given)
+        if (member := self._member_of(request_id)) is not None:
+            await member.engine.consent(request_id, is_given=is_given)
 
     async def allow_sending(self, request_id: str, *, allows: bool) -> None:
-        if (known := self._requests.get(request_id)) is not None:
-            await known.at.engine.allow_sending(request_id, allows=allows)
+        if (member := self._member_of(request_id)) is not None:
+            await member.engine.allow_sending(request_id, allows=allows)
 
     async def unload(self) -> None:
+        self._end_waiting("The engine was left")
         for known in self._requests.values():
             known.tried = list(self._members)  # what fails now fails for good
         for member in self._members:
@@ -144,32 +160,46 @@ class SpreadEngine(Engine):
     def _begin(self, request: Generate | Score) -> None:
         keys = {one.key for message in request.messages for one in message.attachments}
         images = {key: self._images[key] for key in keys if key in self._images}
-        self._send(_Request(request, images, self._best(())))
+        known = self._requests[request.request_id] = _Request(request, images)
+        self._waiting.append(known)
+        self._send_waiting()
+
+    def _send_waiting(self) -> None:
+        while self._waiting and not (member := self._best(())).is_full:
+            self._send(self._waiting.popleft(), member)
+
+    def _end_waiting(self, why: str) -> None:
+        while self._waiting:
+            name = self._waiting.popleft().request.request_id
+            self._tell_end(Failed(FailureKind.WORKER_DIED, why, request_id=name))
+
+    def _member_of(self, request_id: str) -> _Member | None:
+        known = self._requests.get(request_id)
+        return None if known is None else known.at
 
     def _best(self, tried: tuple[_Member, ...]) -> _Member:
         """The one with most room, of those that are up where any is."""
         left = [one for one in self._members if one not in tried]
         return min([one for one in left if one.is_up] or left, key=lambda one: one.share)
 
-    def _send(self, known: _Request) -> None:
-        name = known.request.request_id
-        self._requests[name] = known
-        known.at.running.add(name)
-        task = asyncio.create_task(self._sent(known))
+    def _send(self, known: _Request, member: _Member) -> None:
+        known.at = member
+        member.running.add(known.request.request_id)
+        task = asyncio.create_task(self._sent(known, member))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
-    async def _sent(self, known: _Request) -> None:
-        name, engine = known.request.request_id, known.at.engine
+    async def _sent(self, known: _Request, member: _Member) -> None:
+        name, engine = known.request.request_id, member.engine
         try:
             for key, image in known.images.items():
                 if not engine.has_image(key):
                     await engine.put_image(key, image)
         except GlmError as error:
-            self._take(known.at, failure_of(error, name))
+            self._take(member, failure_of(error, name))
             return
         if known.is_aborted:
-            self._take(known.at, Finished(name, FinishReason.ABORT))
+            self._take(member, Finished(name, FinishReason.ABORT))
         elif isinstance(known.request, Generate):
             await engine.generate(known.request)
         else:
@@ -219,15 +249,21 @@ class SpreadEngine(Engine):
     def _end(self, member: _Member, event: Finished | Scored | Failed) -> None:
         assert event.request_id is not None
         member.running.discard(event.request_id)
-        known = self._requests.pop(event.request_id, None)
+        known = self._requests.get(event.request_id)
         if known is None:
             return
         tried = (*known.tried, member)
         if isinstance(event, Failed) and self._may_go_elsewhere(known, event, tried):
-            known.at, known.tried = self._best(tried), list(tried)
-            self._send(known)
+            known.tried = list(tried)
+            self._send(known, self._best(tried))
         else:
-            self._events.put_nowait(event)
+            self._tell_end(event)
+        self._send_waiting()
+
+    def _tell_end(self, event: Finished | Scored | Failed) -> None:
+        assert event.request_id is not None
+        del self._requests[event.request_id]
+        self._events.put_nowait(event)
 
     def _may_go_elsewhere(
         self, known: _Request, failed: Failed, tried: tuple[_Member, ...]

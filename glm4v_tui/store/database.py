@@ -71,10 +71,11 @@ class Database:
         """Nothing could be kept when it was opened: every transaction will fail."""
 
     def close(self) -> None:
-        """Let go of the file. No other thread may be in a method."""
-        while self._readers:
-            self._readers.pop().close()
-        self._connection.close()
+        """Let go of the file, after a transaction that is under way. No other thread may read."""
+        with self._writing:
+            while self._readers:
+                self._readers.pop().close()
+            self._connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -94,6 +94,38 @@ async def test_each_gets_as_much_as_it_takes(crowd):
     assert sum(isinstance(one, Loaded) for one in many.heard) == 1
 
 
+async def test_a_slow_one_keeps_nothing_that_a_fast_one_could_have(crowd):
+    gate = asyncio.Event()
+
+    class Late(Reply):
+        async def write(self, writer):
+            await gate.wait()
+            await answer().write(writer)
+
+    two = await crowd(Late(), answer())
+    await two.load()
+    await two.all_up()
+    for number in range(20):
+        await two.say(str(number))
+    await two.ends(17)  # all but what the slow one has, and one that is ready for it
+    gate.set()
+    await two.ends(3)
+    assert len(two.servers[1].questions) == 17
+
+
+async def test_what_waits_is_ended_when_the_engines_are_left(crowd):
+    two = await crowd(*[Stream(30)] * 2)
+    await two.load()
+    for number in range(12):
+        await two.say(str(number))
+    await two.engine.abort("11")
+    assert (await two.ends(1))[0].reason is FinishReason.ABORT
+    await two.engine.unload()
+    ends = await two.ends(11)
+    assert sorted(one.request_id for one in ends) == sorted(map(str, range(11)))
+    assert all(isinstance(one, Failed) for one in ends)
+
+
 @pytest.mark.parametrize("broken", [Drop(), Reply("", 401), Reply("", 500)])
 async def test_what_fails_at_one_is_asked_of_the_other(crowd, broken):
     two = await crowd(broken, answer())

@@ -13,7 +13,7 @@ import pytest
 from glm4v_tui.engine.protocol import Failed, FailureKind, Finished, Sampling
 from tests.chat_server import DONE, ChatServer, Drop, Reply, Stall, Stream, chunk, models
 
-QUESTIONS, IN_FLIGHT, TIMEOUT_S = 1000, 16, 0.2
+QUESTIONS, IN_FLIGHT, TIMEOUT_S = 1000, 16, 0.6
 PATH = "/v1/chat/completions"
 
 
