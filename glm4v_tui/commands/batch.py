@@ -161,6 +161,7 @@ class _Batch:
             wants_result=not options.labels_only,
             ready=self._ready,
             smaller_images=settings.model.smaller_images_unasked,
+            asks_again=True,
         )
         self._loaded: asyncio.Future[None] | None = None
         self._load_error: GlmError | None = None

@@ -64,10 +64,11 @@ async def _look_at(name: str, told: RemoteSettings) -> _Row:
     from glm4v_tui.engine.remote.address import Address
     from glm4v_tui.engine.remote.faults import Fault
 
-    row = _Row(name, told.url, told.model, None, told.send_images)
+    # Of a URL only what is no secret: it may hold a password, or a key after its "?".
+    row = _Row(name, "?", told.model, None, told.send_images)
     try:
         address = Address.of(told.url, told.proxy)
-        row = msgspec.structs.replace(row, is_this_machine=address.is_loopback)
+        row = msgspec.structs.replace(row, url=address.base, is_this_machine=address.is_loopback)
         server = await _ask(told, address)
     except (Fault, GlmError) as failure:
         error = failure.error if isinstance(failure, Fault) else failure

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from glm4v_tui.engine.engine import Engine
-    from glm4v_tui.engine.remote.gate import Ledger
     from glm4v_tui.engine_settings import SendImages
+    from glm4v_tui.store.sent import Sent
     from glm4v_tui.tasks.plugins import Plugins
     from glm4v_tui.tasks.task import Language
 
@@ -130,7 +130,7 @@ def make_engine(
 
     Args:
         scripted: A script to play in place of this machine's own model.
-        send_images: In place of what the settings say of every engine.
+        send_images: In place of what the settings say of every engine, unless they say never.
         asks: Somebody is there to be asked before images leave this machine.
 
     Raises:
@@ -147,7 +147,7 @@ def make_engine(
 
         members: dict[Engine, int] = {}
         for one, told in engines_named(name).items():
-            if send_images is not None:
+            if send_images is not None and told.send_images != "never":
                 told = msgspec.structs.replace(told, send_images=send_images)
             members[RemoteEngine(one, told, _ledger, asks=asks)] = told.max_in_flight
         if len(members) == 1:
@@ -156,10 +156,10 @@ def make_engine(
 
         return SpreadEngine(members)
 
-    return RoutingEngine(make)
+    return RoutingEngine(make, lambda digests, task: _ledger().keep_private(digests, task))
 
 
-def _ledger() -> Ledger:
+def _ledger() -> Sent:
     from glm4v_tui.store.database import Database
     from glm4v_tui.store.sent import Sent
 

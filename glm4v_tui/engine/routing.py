@@ -7,14 +7,15 @@ were unloaded: what it was doing fails, its memory comes back.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from glm4v_tui.engine.engine import Engine
 from glm4v_tui.engine.protocol import failure_of
-from glm4v_tui.errors import GlmError
+from glm4v_tui.errors import GlmError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Collection
 
     from glm4v_tui.engine.protocol import Event, Generate, LoadModel, RgbImage, Score
 
@@ -26,10 +27,19 @@ class RoutingEngine(Engine):
         make: Makes the engine of a name; empty for this machine's own, which is made once. Those
             elsewhere are made anew with every load, by the settings of then. Raises ``GlmError``
             for a name that there is not.
+        keep_private: Told the digests of files that a private task is asked about, and the task:
+            they are not to leave this machine later, either. Blocks.
     """
 
-    def __init__(self, make: Callable[[str], Engine]) -> None:
+    def __init__(
+        self,
+        make: Callable[[str], Engine],
+        keep_private: Callable[[Collection[str], str], None] = lambda *_: None,
+    ) -> None:
         self._make = make
+        self._keep_private = keep_private
+        self._private: set[str] = set()
+        """Digests that it was told of."""
         self._engines: dict[str, Engine] = {}
         self._now: Engine | None = None
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
@@ -66,10 +76,25 @@ class RoutingEngine(Engine):
         await self._present.measure(sizes)
 
     async def generate(self, request: Generate) -> None:
+        await self._note_private(request)
         await self._present.generate(request)
 
     async def score(self, request: Score) -> None:
+        await self._note_private(request)
         await self._present.score(request)
+
+    async def _note_private(self, request: Generate | Score) -> None:
+        if not request.private_task:
+            return
+        shown = {
+            image.digest.partition(" ")[0]
+            for message in request.messages
+            for image in message.attachments
+        }
+        if fresh := shown - self._private:
+            self._private |= fresh
+            with contextlib.suppress(StoreError):  # a full disk keeps nobody from asking at home
+                await asyncio.to_thread(self._keep_private, fresh, request.private_task)
 
     async def abort(self, request_id: str) -> None:
         for engine in self._engines.values():

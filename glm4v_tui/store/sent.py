@@ -1,4 +1,4 @@
-"""The record of what was sent where, and which hosts may be sent images."""
+"""The record of what was sent where, which hosts may be sent images, and which images must stay."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from glm4v_tui.store.database import Database
+
+
+UNNAMED_TASK = "of a chat"
+"""Stands for a private task whose name was not kept with its image; no settings allow one of this
+name."""
 
 
 class SentImage(msgspec.Struct, frozen=True):
@@ -33,7 +38,7 @@ class SentImage(msgspec.Struct, frozen=True):
 
 
 class Sent:
-    """Both, in the database. Usable from any thread.
+    """All three, in the database. Usable from any thread.
 
     Every method raises ``StoreError`` where the database cannot be read or written.
     """
@@ -84,3 +89,24 @@ class Sent:
     def allowed(self) -> list[str]:
         """All such hosts."""
         return [row[0] for row in self._database.rows("SELECT host FROM consents ORDER BY host")]
+
+    def keep_private(self, digests: Collection[str], task: str) -> None:
+        """Keep that a private task was asked about these files."""
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO private_images (digest, task) VALUES (?, ?)",
+                [(digest, task) for digest in digests],
+            )
+
+    def private_task_of(self, digest: str) -> str:
+        """The private task that was asked about a file, in whichever chat, batch or review; empty
+        where there was none."""
+        named = self._database.rows("SELECT task FROM private_images WHERE digest = ?", digest)
+        if named:
+            return str(named[0][0])
+        kept = self._database.rows(
+            "SELECT 1 FROM attachments JOIN turns ON turns.id = attachments.turn"
+            " WHERE attachments.digest = ? AND turns.is_private LIMIT 1",
+            digest,
+        )
+        return UNNAMED_TASK if kept else ""

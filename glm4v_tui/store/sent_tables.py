@@ -1,4 +1,4 @@
-"""Tables of what was sent to other hosts, and of who allowed it."""
+"""Tables of what was sent to other hosts, of who allowed it, and of what must not leave."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ SENT_TABLES: tuple[str, ...] = (
     CREATE TABLE consents (  -- hosts that may be sent images, as the user has said when asked
         host TEXT PRIMARY KEY,
         at REAL NOT NULL
+    ) WITHOUT ROWID, STRICT
+    """,
+    """
+    CREATE TABLE private_images (  -- a private task was asked about them
+        digest TEXT PRIMARY KEY,  -- SHA-256 of the file, hexadecimal
+        task TEXT NOT NULL
     ) WITHOUT ROWID, STRICT
     """,
 )

@@ -24,6 +24,7 @@ from glm4v_tui.store.results import LogLikelihoods, Results, StoredResult
 from glm4v_tui.tasks.asking import ask_about
 from glm4v_tui.tasks.call import make_call, preparation_of
 from glm4v_tui.tasks.outcome import outcome_of
+from glm4v_tui.tasks.results import ResultState
 from glm4v_tui.triage.digests import keep, read_content, remembered
 from glm4v_tui.triage.identity import asked_key
 from glm4v_tui.triage.requests import Requests, ShownImage, Withdrawn
@@ -87,6 +88,8 @@ class Asker:
         ready: Awaited before the model is asked about an image: a model that is loaded there is
             not loaded where the store knows everything.
         smaller_images: Whether the model may read them smaller when the memory does not suffice.
+        asks_again: Results in the store that are not whole, or not in the task's form, are asked
+            for anew: another attempt may go well where the model is not bound to the form.
 
     Raises:
         PluginError: the task's own code or form is at fault.
@@ -105,6 +108,7 @@ class Asker:
         wants_result: bool = True,
         ready: Callable[[], Awaitable[None]] | None = None,
         smaller_images: SmallerImages = "never",
+        asks_again: bool = False,
     ) -> None:
         self.model_key = model_key
         self._engine = engine
@@ -126,6 +130,7 @@ class Asker:
         """Images that are asked about once more since the model's process ended."""
         self._contents: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._ready = ready
+        self._asks_again = asks_again
 
     @property
     def at_once(self) -> int:
@@ -160,7 +165,7 @@ class Asker:
             StoreError: the database cannot be read.
         """
         key = self._key(digest)
-        stored = self._results.get(key)
+        stored = self._stored(key)
         if stored is None or not self._is_whole(stored):
             return None
         return self._judged(key, digest, stored, is_stored=True)
@@ -172,6 +177,14 @@ class Asker:
     def _key(self, digest: str) -> str:
         variant = "" if self._preparation is None else self._preparation.key
         return Attachment("", digest, 0, 0, variant=variant).key
+
+    def _stored(self, key: str) -> StoredResult | None:
+        stored = self._results.get(key)
+        if stored is None or not self._asks_again:
+            return stored
+        outcome = self._outcome(stored)
+        has_failed = outcome is not None and outcome.result.state is not ResultState.WHOLE
+        return msgspec.structs.replace(stored, raw=None) if has_failed else stored
 
     def _is_whole(self, stored: StoredResult) -> bool:
         """Whether all is there that is asked for."""
@@ -273,7 +286,7 @@ class Asker:
     async def _ask(self, asked: TaskQuestion, *, urgent: bool) -> Judged:
         attachment = asked.attachments[0]
         key = attachment.key
-        stored = self._results.get(key) or StoredResult()
+        stored = self._stored(key) or StoredResult()
         if self._is_whole(stored):  # another file with this content was asked about meanwhile
             return self._judged(key, attachment.digest, stored, is_stored=True)
         async with self._shown(asked, urgent=urgent) as image:

@@ -63,13 +63,13 @@ def model_key(command: LoadModel, precision: str = "") -> str:
     the same sizes, but other numbers nearly everywhere.
 
     Args:
-        command: Of an engine elsewhere its address and the model's name there stand for the files.
+        command: Of an engine elsewhere the model's name there stands for the files, wherever it
+            is served: another server of it, or one less, asks nothing anew.
         precision: As ``ModelInfo`` tells it. Empty before the model is loaded: then it is what
             ``auto`` will most likely be, as it is where the model has none (a script).
     """
     if command.engine:
-        urls = sorted(told.url for told in engines_named(command.engine).values())
-        served = (*urls, f"serve {command.model}")
+        served = sorted({told.model for told in engines_named(command.engine).values()})
         return hashlib.sha256(msgspec.json.encode(served)).hexdigest()
     known = precision if precision in _PRECISIONS else expected_precision(command)
     told = (_content(command.model), known)

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from glm4v_tui.chat import Message, Role
+from glm4v_tui.chat import Attachment, Message, Role
 from glm4v_tui.engine.engine import Engine
 from glm4v_tui.engine.protocol import Failed, Finished, Generate, Loaded, LoadModel, RgbImage
 from glm4v_tui.engine.routing import RoutingEngine
@@ -95,3 +95,16 @@ async def test_what_an_engine_was_asked_ends_before_it_is_made_anew():
             heard.append(await anext(events))
     assert [one.request_id for one in heard if isinstance(one, Failed | Finished)] == ["1"]
     await engine.close()
+
+
+async def test_what_a_private_task_is_asked_about_is_told_once():
+    told = []
+    engine = RoutingEngine(Makes(), lambda digests, task: told.append((digests, task)))
+    await engine.load(LoadModel("m"))
+    image = Attachment("", "aa window=lung", 1, 1)
+    messages = (Message(Role.USER, "?", (image,)),)
+    for name in ("1", "2"):
+        await engine.generate(Generate(name, messages, private_task="medical"))
+    await engine.generate(Generate("3", messages))
+    await engine.close()
+    assert told == [({"aa"}, "medical")]

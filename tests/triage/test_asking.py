@@ -420,3 +420,18 @@ def test_facts_of_the_result_come_back(asker):
 
     said = asking._judged("k", "d", StoredResult(RESULT, True, facts), is_stored=True)
     assert said.outcome.regions[0][0].box.height == 5
+
+
+async def test_a_result_that_is_none_is_asked_for_anew_where_that_is_wanted(asker, image):
+    engine = Engine(ScriptedAnswer("I see a dent.", 1e6))
+    await judged(asker(engine), image)
+    kept = Engine()
+    [said] = await judged(asker(kept), image)
+    assert (kept.kinds, said.outcome.value) == ([], None)
+    again = Engine()
+    [said] = await judged(asker(again, asks_again=True), image)
+    assert again.kinds == [Generate]  # the labels are known
+    assert (said.outcome.value["kind"], said.is_stored) == ("dent", False)
+    whole = Engine()
+    [said] = await judged(asker(whole, asks_again=True), image)
+    assert (whole.kinds, said.is_stored) == ([], True)

@@ -82,3 +82,17 @@ def test_the_precision_that_is_expected(monkeypatch, asked, device, has_gpu, exp
 
 def test_a_model_that_is_not_here_goes_by_its_name():
     assert model_key(LoadModel("/nothing/here")) != model_key(LoadModel("/nothing/there"))
+
+
+def test_servers_of_one_model_are_the_same_model(tmp_path, monkeypatch):
+    monkeypatch.setenv("GLM4V_TUI_HOME", str(tmp_path))
+    path = tmp_path / "config" / "config.toml"
+    path.parent.mkdir()
+    path.write_text(
+        "".join(
+            f'[engines.{name}]\nurl = "http://{name}.example/v1"\nmodel = "{model}"\n'
+            for name, model in (("one", "glm"), ("two", "glm"), ("other", "qwen"))
+        )
+    )
+    keys = [model_key(LoadModel("x", engine=name)) for name in ("one", "two", "one,two", "other")]
+    assert keys[0] == keys[1] == keys[2] != keys[3]

@@ -36,6 +36,8 @@ _MOST_BYTES = 8 << 20
 """Of an answer that is not streamed."""
 _ERROR_BYTES = 64 << 10
 _REDIRECTS = 3
+_SECRET = 8
+"""Characters of a key that is one."""
 _BROKEN = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.CloseError)
 
 
@@ -55,6 +57,7 @@ class Client:
         self.limit_name = "max_tokens"
         """What the server calls the longest answer: newer hosted models have another word."""
         # identity: a small answer that unpacks to a huge one does not
+        self._key = key.encode("ascii")
         headers = {"user-agent": f"glm4v-tui/{__version__}", "accept-encoding": "identity"}
         if key:
             headers["authorization"] = f"Bearer {key}"
@@ -206,7 +209,7 @@ class Client:
         raise faults.refused(
             self._address,
             response.status_code,
-            bytes(content[:_ERROR_BYTES]),
+            self.without_key(bytes(content[:_ERROR_BYTES])),
             response.headers,
             self._settings.model,
         )
@@ -279,8 +282,14 @@ class Client:
             return answer.take(data)
         except NotAChunkError as error:
             raise faults.malformed(self._address, str(error)) from error
-        except ServerToldError as error:
-            raise faults.told(self._address, error.message) from error
+        except ServerToldError:
+            told = msgspec.json.decode(self.without_key(data))
+            raise faults.told(self._address, told) from None
+
+    def without_key(self, data: bytes) -> bytes:
+        """What a server says of an error, where it repeats the key that it was shown: that would
+        be on the screen and in the store. Short keys are words that stand for none."""
+        return data.replace(self._key, b"***") if len(self._key) >= _SECRET else data
 
     def _fault(self, error: httpx.HTTPError) -> faults.Fault:
         if isinstance(error, _BROKEN):

@@ -187,8 +187,8 @@ def refused(
                 ServerError(
                     f"The server {name} does not accept the key ({status})",
                     words,
-                    "Put the key into an environment variable, and name that as api_key_env in its "
-                    "[engines] table.",
+                    "Check the key: its [engines] table names the environment variable that has "
+                    "it, as api_key_env, or the keyring's entry, as api_key_keyring.",
                 )
             )
         case 407:

@@ -44,6 +44,7 @@ class Ledger(Protocol):
     def note(self, images: Sequence[SentImage]) -> None: ...
     def is_allowed(self, host: str) -> bool: ...
     def allow(self, host: str) -> None: ...
+    def private_task_of(self, digest: str) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,8 @@ class Gate:
         """
         self.require_task(private_task)
         if images and not self._address.is_loopback:
+            for task in await asyncio.to_thread(self._private_tasks, images):
+                self.require_task(task)
             await self._require_consent([one for _, one in images], ask)
             await asyncio.to_thread(self._note, images)
         return [Cleared(encoded, _MADE_BY_THE_GATE) for _, encoded in images]
@@ -156,6 +159,11 @@ class Gate:
     @property
     def _where(self) -> str:
         return self._address.shown
+
+    def _private_tasks(self, images: Sequence[tuple[str, Encoded]]) -> list[str]:
+        """Of the images that a private task was asked about, whenever that was."""
+        found = (self._kept.private_task_of(source) for source, _ in images)
+        return [task for task in found if task]
 
     async def _require_consent(self, images: Sequence[Encoded], ask: Ask | None) -> None:
         policy = self._settings.send_images

@@ -69,7 +69,8 @@ async def _models(
     if response.status_code in (404, 405) and address.has_version:
         return []  # a service without a list
     if response.status_code == 503:
-        fault = faults.refused(address, 503, response.content, response.headers, settings.model)
+        content = client.without_key(response.content)
+        fault = faults.refused(address, 503, content, response.headers, settings.model)
         raise faults.Fault(
             ServerError(
                 f"The server {address.shown} is not ready yet",
@@ -81,8 +82,9 @@ async def _models(
             after_s=fault.after_s,
         )
     if not response.is_success:
+        content = client.without_key(response.content)
         raise faults.refused(
-            address, response.status_code, response.content, response.headers, settings.model
+            address, response.status_code, content, response.headers, settings.model
         )
     data = _object(response).get("data")
     if not isinstance(data, list):

@@ -75,6 +75,26 @@ async def test_what_the_server_says_is_told_without_its_control_characters(serve
     assert end.body == "no key"
 
 
+KEY = "sk-0123456789"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(error(f"Incorrect API key: Bearer {KEY}"), 401),
+        Stream(chunk("A "), f'data: {{"error": "not {KEY}"}}\n\n'.encode()),
+    ],
+)
+async def test_a_key_that_the_server_repeats_is_not_shown(server, person_at, monkeypatch, reply):
+    monkeypatch.setenv("THE_KEY", KEY)
+    server.replies[PATH] = reply
+    person = person_at(server.url, api_key_env="THE_KEY")
+    await person.load()
+    _, end = await person.ask()
+    assert "***" in end.body
+    assert KEY not in f"{end}"
+
+
 @pytest.mark.parametrize("pieces", [(chunk("Half a w"),), (chunk("Half a w"), b'data: {"cho')])
 async def test_a_stream_that_is_cut_keeps_what_came_and_says_so(server, person_at, pieces):
     server.replies[PATH] = Stream(*pieces, ends=False)

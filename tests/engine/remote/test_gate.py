@@ -158,6 +158,22 @@ async def test_private_tasks_stay_here_unless_they_are_named(far, person_at, all
     assert bool(far.questions) is goes
 
 
+@pytest.mark.parametrize(("allowed", "goes"), [((), False), (("medical",), True)])
+async def test_an_image_that_a_private_task_was_asked_about_stays_private(
+    far, person_at, allowed, goes
+):
+    ledger = MemoryLedger()
+    person = person_at(FAR, send_images="allow", private_tasks=allowed, ledger=ledger)
+    await person.load()
+    shown = await person.show()
+    ledger.private = {shown.digest.partition(" ")[0]: "medical"}
+    _, end = await person.ask("?", shown)
+    assert isinstance(end, Finished) is goes
+    assert bool(far.questions) is goes
+    if not goes:
+        assert "the task is private" in end.body
+
+
 async def test_also_the_words_of_private_tasks_stay_here(far, person_at):
     person = person_at(FAR, send_images="allow")
     await person.load()
@@ -300,6 +316,14 @@ def test_a_host_is_allowed_until_it_is_not(tmp_path):
     assert sent.forbid("gpu.example")
     assert not sent.is_allowed("gpu.example")
     assert not sent.forbid("gpu.example")
+
+
+def test_what_a_private_task_was_asked_about_is_remembered(tmp_path):
+    sent = Sent(Database(tmp_path / "x.db"))
+    sent.keep_private({"aa", "bb"}, "medical")
+    sent.keep_private({"bb"}, "other")
+    again = Sent(Database(tmp_path / "x.db"))
+    assert [again.private_task_of(one) for one in ("aa", "bb", "cc")] == ["medical", "medical", ""]
 
 
 # In words ---------------------------------------------------------------------------------------
