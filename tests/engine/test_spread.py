@@ -116,6 +116,7 @@ async def test_a_slow_one_keeps_nothing_that_a_fast_one_could_have(crowd):
 async def test_what_waits_is_ended_when_the_engines_are_left(crowd):
     two = await crowd(*[Stream(30)] * 2)
     await two.load()
+    await two.all_up()
     for number in range(12):
         await two.say(str(number))
     await two.engine.abort("11")

@@ -221,6 +221,7 @@ def tiny_hub(tmp_path, tiny_glm4v, monkeypatch):
 
     with serving(tiny_glm4v) as found:
         # The library has read its environment already.
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "ENDPOINT", found.url)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
         monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE",
