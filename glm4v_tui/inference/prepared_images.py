@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -60,6 +58,8 @@ class _Remembering:
         ]
         if len(parts) == 1:
             return type(parts[0])(dict(parts[0]))
+        import torch
+
         if not all(isinstance(value, torch.Tensor) for part in parts for value in part.values()):
             return self._preprocess(images, **kwargs)
         both = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
@@ -82,4 +82,6 @@ def _flat(images: Any) -> list[Any]:
 
 
 def _nbytes(made: Any) -> int:
+    import torch
+
     return sum(value.nbytes for value in made.values() if isinstance(value, torch.Tensor))

@@ -72,5 +72,10 @@ def test_no_part_of_the_interface_loads_a_model_library(part):
     assert not loaded_by(ALL_OF_THE_INTERFACE.format(part=part)) & MODEL_LIBRARIES
 
 
+def test_the_models_process_listens_before_it_loads_a_library():
+    """What the libraries read from the environment is set before they are imported."""
+    assert not loaded_by("import glm4v_tui.engine.worker") & (MODEL_LIBRARIES | {"numpy", "PIL"})
+
+
 def test_model_code_knows_no_screen():
     assert "textual" not in loaded_by("import glm4v_tui.engine.worker, glm4v_tui.session")
