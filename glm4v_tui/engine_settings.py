@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 SendImages = Literal["ask", "allow", "never"]
 
+_NO_NAME = (
+    "an engine's name must not be empty, begin or end with a space, or hold a comma, which stands "
+    "between engines that are named together"
+)
 _Name = Annotated[str, msgspec.Meta(min_length=1)]
 _Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 _InFlight = Annotated[int, msgspec.Meta(ge=1, le=256)]
@@ -73,7 +77,7 @@ def all_engines(config_file: Path | None = None) -> Mapping[str, RemoteSettings]
         SettingsError: the file cannot be read, or its table ``[engines]`` is wrong.
     """
     from glm4v_tui import paths
-    from glm4v_tui.toml_file import read_toml
+    from glm4v_tui.toml_file import read_toml, settings_error
     from glm4v_tui.toml_struct import read_table
 
     file = config_file or paths.config_file()
@@ -87,7 +91,14 @@ def all_engines(config_file: Path | None = None) -> Mapping[str, RemoteSettings]
             f"{file}: engines: expected tables, found something else",
             "Write [engines.NAME] with url and model.",
         )
+    if wrong := [written.problem(("engines", name), _NO_NAME) for name in named if _is_none(name)]:
+        raise settings_error(file, wrong)
     return {name: read_table(written, RemoteSettings, ("engines", name)) for name in named}
+
+
+def _is_none(name: str) -> bool:
+    """Whether a command line could not name it."""
+    return not name or name != name.strip() or "," in name
 
 
 def engines_named(names: str, config_file: Path | None = None) -> dict[str, RemoteSettings]:

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from glm4v_tui.engine.protocol import Usage
-
 if TYPE_CHECKING:
     from glm4v_tui.engine.protocol import ModelInfo
     from glm4v_tui.session import Turn
@@ -25,7 +23,8 @@ class AskResult(msgspec.Struct, frozen=True):
     answer: str
     thinking: str
     finish_reason: str
-    usage: Usage
+    usage: dict[str, int | None]
+    """``Usage.told``."""
     timing: AskTiming
     model: str
     precision: str
@@ -50,6 +49,6 @@ def answer_of(turn: Turn, model: ModelInfo, named: str) -> AskResult:
     )
     answer = turn.answer
     return AskResult(
-        *(answer.text, answer.thinking, turn.reason.value, turn.usage, timing),
+        *(answer.text, answer.thinking, turn.reason.value, turn.usage.told, timing),
         *(named, model.precision, model.device),
     )

@@ -260,7 +260,7 @@ class _Batch:
     def _failed(self, number: int, path: Path, error: GlmError) -> None:
         """Go on, unless that is of no use or was not wanted."""
         told = self._records.told(number, error)
-        self._progress.say(self._records.line_of(number, path, error))
+        self._progress.say_error(self._records.line_of(number, path, error))
         self._first_error = self._first_error or told
         self._progress.step(asked=isinstance(error, EngineError), failed=True)
         self._failed_in_row = self._failed_in_row + 1 if isinstance(error, EngineError) else 0

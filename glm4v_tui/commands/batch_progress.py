@@ -23,7 +23,7 @@ class Progress:
 
     Args:
         total: Images that are to be written.
-        is_quiet: Tells nothing at all.
+        is_quiet: Tells errors alone.
         out: Where it is told; standard error by default.
     """
 
@@ -66,8 +66,12 @@ class Progress:
     def say(self, line: str) -> None:
         """Write a line of its own."""
         if not self._is_quiet:
-            self.clear()
-            self._write(f"{line}\n")
+            self.say_error(line)
+
+    def say_error(self, line: str) -> None:
+        """The same of what is told also where progress is not."""
+        self.clear()
+        self._write(f"{line}\n")
 
     def clear(self) -> None:
         """Take the bar away."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from glm4v_tui.config import Settings, load_settings
-from glm4v_tui.doctor import files, hardware, model, software, tasks, terminal
+from glm4v_tui.doctor import engines, files, hardware, model, software, tasks, terminal
 from glm4v_tui.doctor.finding import SETTINGS, Finding, Status
 from glm4v_tui.errors import SettingsError
 
@@ -33,6 +33,7 @@ def stream_checks(model_name: str | None = None, extra: Iterable[Check] = ()) ->
         ("hardware", hardware.check),
         ("model", partial(model.check, name, settings.model.device)),
         (SETTINGS, partial(files.check_settings, error)),
+        (SETTINGS, partial(engines.check, settings.model.engine)),
         *((SETTINGS, check) for check in extra),
         (tasks.AREA, partial(tasks.check, settings)),
         ("files", files.check_places),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from glm4v_tui import paths
 from glm4v_tui.config import Settings, task_options
 from glm4v_tui.doctor.finding import SETTINGS, Finding, Status
+from glm4v_tui.engine_settings import all_engines
 from glm4v_tui.errors import SettingsError
 from glm4v_tui.plain import plain_line
 from glm4v_tui.toml_file import did_you_mean, read_toml
@@ -32,6 +33,7 @@ def check(settings: Settings) -> Iterator[Finding]:
             yield Finding(AREA, plain_line(report.name), Status.WARN, report.notice, _REMEDY)
     yield from _unknown_plugins(settings, plugins)
     yield from _options(plugins)
+    yield from _of_engines(plugins)
 
 
 def _unknown_plugins(settings: Settings, plugins: Plugins) -> Iterator[Finding]:
@@ -42,6 +44,22 @@ def _unknown_plugins(settings: Settings, plugins: Plugins) -> Iterator[Finding]:
                 told = f"plugins.{key}: there is no plugin {plain_line(name)}"
                 hint = did_you_mean(name, known)
                 yield Finding(SETTINGS, "plugins", Status.WARN, told + hint, "Correct the name.")
+
+
+def _of_engines(plugins: Plugins) -> Iterator[Finding]:
+    """Names of tasks in ``[engines.NAME]``."""
+    try:
+        engines = all_engines()
+    except SettingsError:  # told where the file is looked at
+        return
+    for name, told in engines.items():
+        for key in ("tasks", "private_tasks"):
+            for task in getattr(told, key):
+                if task not in plugins.tasks:
+                    place = f"engines.{plain_line(name)}"
+                    words = f"{place}.{key}: no task {plain_line(task)} is loaded"
+                    hint = did_you_mean(task, plugins.tasks)
+                    yield Finding(SETTINGS, place, Status.WARN, words + hint, "Correct the name.")
 
 
 def _options(plugins: Plugins) -> Iterator[Finding]:

@@ -199,6 +199,21 @@ class Usage(msgspec.Struct, frozen=True):
     image_tokens: int | None = 0
     """Those of the images alone; None where they are not told apart."""
     completion_tokens: int = 0
+    is_counted: bool = True
+    """False where a server has not told both: the numbers are 0 then, and nobody knows them."""
+
+    @property
+    def told(self) -> dict[str, int | None]:
+        """As it is written for others: None where nobody knows."""
+        numbers = {
+            "prompt_tokens": self.prompt_tokens,
+            "image_tokens": self.image_tokens,
+            "completion_tokens": self.completion_tokens,
+        }
+        return numbers if self.is_counted else dict.fromkeys(numbers)
+
+
+UNCOUNTED = Usage(0, None, 0, is_counted=False)
 
 
 class Timing(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ import msgspec
 
 from glm4v_tui.engine.engine import Engine
 from glm4v_tui.engine.protocol import (
+    UNCOUNTED,
     Event,
     Failed,
     FailureKind,
@@ -129,7 +130,7 @@ class SpreadEngine(Engine):
             await known.at.engine.abort(request_id)
         else:
             self._waiting.remove(known)
-            self._tell_end(Finished(request_id, FinishReason.ABORT))
+            self._tell_end(Finished(request_id, FinishReason.ABORT, UNCOUNTED))
 
     async def consent(self, request_id: str, *, is_given: bool) -> None:
         if (member := self._member_of(request_id)) is not None:
@@ -199,7 +200,7 @@ class SpreadEngine(Engine):
             self._take(member, failure_of(error, name))
             return
         if known.is_aborted:
-            self._take(member, Finished(name, FinishReason.ABORT))
+            self._take(member, Finished(name, FinishReason.ABORT, UNCOUNTED))
         elif isinstance(known.request, Generate):
             await engine.generate(known.request)
         else:

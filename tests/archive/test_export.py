@@ -4,6 +4,7 @@ import json
 import re
 from html.parser import HTMLParser
 
+import msgspec
 import pytest
 from PIL import Image
 
@@ -11,6 +12,8 @@ from glm4v_tui.archive.export.html import html
 from glm4v_tui.archive.export.jsonl import jsonl
 from glm4v_tui.archive.export.markdown import MarkdownFile, fenced, tamed
 from glm4v_tui.archive.export.talk import talk_of
+from glm4v_tui.archive.turns import Details
+from glm4v_tui.engine.protocol import UNCOUNTED
 from glm4v_tui.images import open_image
 from glm4v_tui.store.chat_values import KeptChat, KeptTurn
 
@@ -87,6 +90,17 @@ def test_markdown_has_its_images_beside(talk, tmp_path):
 def test_markdown_without_a_file_names_its_images(talk):
     text = MarkdownFile(None).text([talk])
     assert "Image: cat" in text
+
+
+def test_jsonl_has_no_tokens_that_nobody_counted():
+    details = msgspec.json.encode(Details(usage=UNCOUNTED)).decode()
+    turns = [
+        KeptTurn("1", "Far?", state="stopped", raw="On", details=details),
+        KeptTurn("2", "Near?", state="done", raw="Here."),
+    ]
+    far, near = (json.loads(line)["usage"] for line in jsonl([talk_of(CHAT, turns)]).splitlines())
+    assert far == dict.fromkeys(near)
+    assert near == {"prompt_tokens": 0, "image_tokens": 0, "completion_tokens": 0}
 
 
 def test_jsonl_is_exact_and_safe(talk, cat):

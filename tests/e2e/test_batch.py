@@ -203,7 +203,14 @@ def test_images_that_fail_are_named_as_they_come_and_counted_at_the_end(batch):
     assert named == [f"failed: {batch.images / name}: Not an image" for name in ("2.png", "4 .png")]
     assert lines[-1] == "4 lines written, 2 of them with the reason of a failure."
     assert "\x1b" not in done.stderr
-    assert "failed: " not in batch.run("--force", "--quiet").stderr
+
+
+def test_without_progress_the_errors_are_told_all_the_same(batch):
+    batch.draw(3)
+    (batch.images / "2.png").write_text("no image")
+    done = batch.run("--quiet")
+    assert done.returncode == 3
+    assert done.stderr == f"failed: {batch.images / '2.png'}: Not an image\n"
 
 
 def test_on_a_read_only_disk_the_output_is_written_and_that_is_told(batch):

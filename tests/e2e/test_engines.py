@@ -208,6 +208,22 @@ def test_unknown_probabilities_are_none_and_not_made_up(shell):
     assert only.returncode == 5
 
 
+def test_tokens_that_the_server_does_not_count_are_null(shell, picture):
+    shell.server.replies |= {
+        "/v1/models": models("m"),
+        PATH: Stream(chunk("One"), chunk(" two", "stop"), DONE),
+    }
+    asked = ("ask", picture, "-q", "?", "--json", "--engine", "near")
+    told = json.loads(shell.run(*asked).stdout)
+    assert told["answer"] == "One two"
+    assert told["usage"] == dict.fromkeys(("prompt_tokens", "image_tokens", "completion_tokens"))
+    assert told["timing"]["decode_tokens_per_s"] is None
+    shell.server.replies[PATH] = answer("One two")
+    told = json.loads(shell.run(*asked).stdout)
+    counted = {"prompt_tokens": 7, "image_tokens": None, "completion_tokens": 3}
+    assert told["usage"] == counted
+
+
 def test_a_plain_chat_follows_a_task_to_its_engine(shell, picture):
     """Also while the model that the chat began with is still being loaded."""
     shell.task(TASK)

@@ -1,6 +1,7 @@
 """Engines elsewhere in the chat: chosen by key, seen by a lamp, asked before images leave."""
 
 import contextlib
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -20,7 +21,7 @@ from glm4v_tui.ui.launch import Launch
 from glm4v_tui.ui.screens.model import ModelScreen
 from glm4v_tui.ui.triage.words import model_words
 from glm4v_tui.ui.widgets.side_bar import SideBar
-from tests.chat_server import ChatServer, Drop, answer, models
+from tests.chat_server import DONE, ChatServer, Drop, Stream, answer, chunk, models
 from tests.chat_user import User
 
 FAR = "http://gpu.example"
@@ -92,6 +93,28 @@ async def test_the_lamp_says_where_is_asked_and_the_chooser_changes_it(far):
         await user.press("f10")
         await user.sees("● local", "ready")
         assert len(far.questions) == 1
+
+
+async def test_tokens_that_nobody_counts_are_left_out(far):
+    path = f"{FAR}/v1/chat/completions"
+    async with chatting(LoadModel("m", engine="cluster")) as user:
+        await user.ask("Who counts?")
+        await user.sees("7 in · 3 out", "context 10/4.1k")
+        far.replies[path] = Stream(chunk("Not "), chunk("me.", "stop"), DONE)
+        await user.send("And now?")
+        await user.sees("Not me.", "first token")
+        await user.misses("context ")
+        far.replies[path] = Stream(chunk("One"), 60)
+        await user.send("Go on")
+        await user.until(lambda: user.last.state is TurnState.ANSWERING)
+        await user.press("escape")
+        await user.until(lambda: user.last.state is TurnState.STOPPED)
+        await user.sees("stopped")
+        assert re.search(r"▌  stopped +│", user.screen)
+        assert user.screen.count(" out") == 1
+        far.replies[path] = answer("Counted again.")
+        await user.ask("Once more")
+        await user.sees("context 10/4.1k")
 
 
 async def test_the_first_image_for_a_host_waits_for_a_key(far, cat):

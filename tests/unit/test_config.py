@@ -201,3 +201,12 @@ def test_a_wrong_engine_is_told_at_the_start(tmp_path, text, problem):
     with pytest.raises(SettingsError, match=problem) as caught:
         load_settings(path)
     assert "sk-1" not in str(caught.value)  # a key is not told on, even one in the wrong place
+
+
+@pytest.mark.parametrize("name", ["", "one,two", " box", "box "])
+def test_an_engine_has_a_name_that_a_command_line_can_tell(tmp_path, name):
+    path = tmp_path / "config.toml"
+    path.write_text(f'[interface]\n[engines."{name}"]\nurl = "http://x"\nmodel = "m"\n')
+    with pytest.raises(SettingsError, match="an engine's name") as caught:
+        load_settings(path)
+    assert "config.toml:2: engines." in caught.value.body

@@ -54,6 +54,6 @@ def _record(talk: Talk, turn: SpokenTurn) -> dict[str, Any]:
         "failure": turn.failure or None,
         "finish_reason": details.reason,
         "model": details.model,
-        "usage": msgspec.to_builtins(details.usage),
+        "usage": details.usage.told,
         "timing": msgspec.to_builtins(details.timing),
     }

@@ -12,6 +12,7 @@ from glm4v_tui.errors import SettingsError
 from glm4v_tui.plain import plain_line
 
 _VERSION = re.compile(r"/v\d+[a-z0-9]*$")
+_ASKED = "/chat/completions"
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Address:
     """
 
     base: str
-    """What ``/chat/completions`` is added to."""
+    """What ``/chat/completions`` is added to; a URL that has it already is taken without."""
     root: str
     """Scheme, host and port: what belongs to the server but not to the interface."""
     host: str
@@ -41,7 +42,7 @@ class Address:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         shown = f"[{host}]" if ":" in host else host
         root = f"{parts.scheme}://{shown}:{port}"
-        path = parts.path.rstrip("/")
+        path = parts.path.rstrip("/").removesuffix(_ASKED).rstrip("/")
         base = root + (path or "/v1")
         is_loopback = names_this_machine(host)
         between = None if is_loopback else _proxy_to(parts.scheme, host, port, proxy)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from glm4v_tui.engine.protocol import FinishReason, Usage
+from glm4v_tui.engine.protocol import UNCOUNTED, FinishReason, Usage
 
 _DONE = b"[DONE]"
 _OPEN, _CLOSE = "<think>", "</think>"
@@ -38,7 +38,6 @@ class Answer:
         self.is_done = False
         """The server has said that nothing more comes."""
         self.characters = 0
-        self.pieces = 0
         self._usage: dict[str, Any] = {}
         self._is_thinking = False
 
@@ -94,10 +93,12 @@ class Answer:
 
     @property
     def usage(self) -> Usage:
-        """By the server's count; where it tells none, the pieces of text are counted. What images
-        take of the prompt is told by nobody."""
+        """By the server's count, where it tells one: pieces of text are no tokens. What images take
+        of the prompt is told by nobody."""
         prompt, completion = self._count("prompt_tokens"), self._count("completion_tokens")
-        return Usage(prompt or 0, None, self.pieces if completion is None else completion)
+        if prompt is None or completion is None:
+            return UNCOUNTED
+        return Usage(prompt, None, completion)
 
     def _count(self, name: str) -> int | None:
         value = self._usage.get(name)
@@ -112,7 +113,6 @@ class Answer:
         if isinstance(finish := choice.get("finish_reason"), str) and finish:
             self.finish = finish
         if text:
-            self.pieces += 1
             self.characters += len(text)
         return text
 

@@ -11,6 +11,7 @@ import msgspec
 
 from glm4v_tui.chat import Role
 from glm4v_tui.engine.protocol import (
+    UNCOUNTED,
     Finished,
     FinishReason,
     Generate,
@@ -222,7 +223,8 @@ class Asking:
             usage = _sum(usage, mended.usage)
             if await asyncio.to_thread(problem_of, better, form) is None:
                 text, reason = better, mended.reason
-        self._tell(TextDelta(request.request_id, text, usage.completion_tokens))
+        tokens = usage.completion_tokens if usage.is_counted else 1
+        self._tell(TextDelta(request.request_id, text, tokens))
         return clock.finished(request.request_id, reason, usage)
 
     async def _stream(
@@ -342,6 +344,8 @@ def _is_without_thought(request: Generate) -> bool:
 
 
 def _sum(one: Usage, other: Usage) -> Usage:
+    if not (one.is_counted and other.is_counted):
+        return UNCOUNTED
     return Usage(
         one.prompt_tokens + other.prompt_tokens,
         None,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from glm4v_tui.engine.engine import Engine
 from glm4v_tui.engine.protocol import (
+    UNCOUNTED,
     Event,
     Failed,
     FailureKind,
@@ -237,7 +238,7 @@ class RemoteEngine(Engine):
         """What was cancelled has not told its end; it may not even have begun."""
         name = next((name for name, one in self._running.items() if one is task), None)
         if name is not None:
-            self._end(name, Finished(name, FinishReason.ABORT))
+            self._end(name, Finished(name, FinishReason.ABORT, UNCOUNTED))
 
     def _end(self, request_id: str, event: Event) -> None:
         """Tell the one end of a request, whichever comes first."""

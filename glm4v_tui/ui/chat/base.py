@@ -93,7 +93,7 @@ class ChatBase(Screen[None]):
         coming = self._question.image_tokens + self._question.cost_of(session.images_left)
         self._status.show_place(session)
         self._show_sending()
-        self._status.show_context(session.context_used, coming, length)
+        self._status.show_context(_context_used(session), coming, length)
         needed = self._next_needs(coming)
         self._status.show_coming(needed)
         self._side_bar.show_coming(needed)
@@ -180,3 +180,10 @@ class ChatBase(Screen[None]):
         if not self._changed and self._session.current is None and self._flushing is not None:
             self._flushing.stop()
             self._flushing = None
+
+
+def _context_used(session: ChatSession) -> int | None:
+    """``ChatSession.context_used``; None where nobody has counted."""
+    last = next((turn for turn in reversed(session.turns) if turn.is_remembered), None)
+    is_known = last is None or (last.reason is not None and last.usage.is_counted)
+    return session.context_used if is_known else None

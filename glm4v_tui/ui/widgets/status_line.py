@@ -26,9 +26,14 @@ class ContextGauge(Words):
 
     DEFAULT_CSS = "ContextGauge { width: auto; padding: 0 2 0 1; color: $text-muted; }"
 
-    def show_tokens(self, used: int, coming: int, length: int | None) -> None:
-        """Show how full the context is; ``length`` None when the model does not say."""
-        if not used and not coming:
+    def show_tokens(self, used: int | None, coming: int, length: int | None) -> None:
+        """Show how full the context is, as far as that is known.
+
+        Args:
+            used: None where nobody has counted: then nothing is shown.
+            length: None when the model does not say.
+        """
+        if used is None or not (used or coming):
             self.show("")
             return
         total = f"/{_short(length)}" if length else ""
@@ -108,7 +113,7 @@ class StatusLine(Horizontal):
         """See :class:`Lamp`."""
         self._lamp.show_session(session)
 
-    def show_context(self, used: int, coming: int, length: int | None) -> None:
+    def show_context(self, used: int | None, coming: int, length: int | None) -> None:
         """See :meth:`ContextGauge.show_tokens`."""
         self._context_gauge.show_tokens(used, coming, length)
 

@@ -377,7 +377,9 @@ def _finish_words(turn: Turn) -> list[str]:
     if turn.timing.decode_tokens_per_s is not None:
         words.append(f"{turn.timing.decode_tokens_per_s:.1f} tok/s")
     usage = turn.usage
-    if usage.prompt_tokens:  # a server may not count them
+    if turn.reason is None or not usage.is_counted:  # nobody has told, or a server does not count
+        return words
+    if usage.prompt_tokens:
         images = "" if usage.image_tokens is None else f" ({usage.image_tokens:,} image)"
         words.append(f"{usage.prompt_tokens:,} in{images}")
     words.append(f"{usage.completion_tokens:,} out")

@@ -8,7 +8,15 @@ import pytest
 from PIL import Image
 
 from glm4v_tui.chat import Message, Role
-from glm4v_tui.engine.protocol import Failed, Finished, FinishReason, Generate, RgbImage, TextDelta
+from glm4v_tui.engine.protocol import (
+    UNCOUNTED,
+    Failed,
+    Finished,
+    FinishReason,
+    Generate,
+    RgbImage,
+    TextDelta,
+)
 from tests.chat_server import DONE, Reply, Stream, answer, chunk, models
 
 
@@ -169,12 +177,29 @@ async def test_without_its_key_the_engine_says_which_variable_is_missing(server,
     assert server.arrived == []
 
 
-async def test_tokens_are_counted_where_the_server_does_not(server, person_at):
-    server.replies["/v1/chat/completions"] = Stream(chunk("a"), chunk("b"), chunk("c", "stop"))
+@pytest.mark.parametrize("usage", [None, {"completion_tokens": 2}, {"prompt_tokens": "7"}])
+async def test_pieces_are_not_taken_for_tokens_where_the_server_does_not_count(
+    server, person_at, usage
+):
+    last = chunk(finish="stop", usage=usage)
+    server.replies["/v1/chat/completions"] = Stream(chunk("a"), 0.01, chunk("b"), last, DONE)
     person = person_at(server.url)
     await person.load()
-    _, end = await person.ask()
-    assert (end.usage.prompt_tokens, end.usage.completion_tokens) == (0, 3)
+    text, end = await person.ask()
+    assert (text, end.usage) == ("ab", UNCOUNTED)
+    assert end.timing.decode_tokens_per_s is None
+    assert end.timing.first_token_s is not None
+
+
+async def test_nobody_counts_what_is_stopped(server, person_at):
+    server.replies["/v1/chat/completions"] = Stream(chunk("One"), 60)
+    person = person_at(server.url)
+    await person.load()
+    await person.say()
+    await person.until(TextDelta)
+    await person.engine.abort("1")
+    end = await person.until(Finished)
+    assert (end.reason, end.usage) == (FinishReason.ABORT, UNCOUNTED)
 
 
 async def test_leaving_the_engine_fails_what_runs(server, person_at):

@@ -314,6 +314,21 @@ def test_urls_that_are_none_are_refused(url):
 
 
 @pytest.mark.parametrize(
+    ("path", "base"),
+    [
+        ("", "/v1"),
+        ("/v1/chat/completions", "/v1"),
+        ("/v1/chat/completions/", "/v1"),
+        ("/chat/completions", "/v1"),
+        ("/api/v3/chat/completions", "/api/v3"),
+        ("/openai/", "/openai"),
+    ],
+)
+def test_an_address_is_taken_as_it_is_pasted(path, base):
+    assert Address.of(f"http://gpu.example:8000{path}").base == f"http://gpu.example:8000{base}"
+
+
+@pytest.mark.parametrize(
     ("host", "is_here"),
     [
         ("localhost", True),
