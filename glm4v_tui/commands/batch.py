@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glm4v_tui.commands.batch_ending import MOST_DEATHS, of_image, of_loading, while_loading
 from glm4v_tui.commands.batch_output import Output
 from glm4v_tui.commands.batch_progress import Progress
 from glm4v_tui.commands.batch_record import Records, result_error
@@ -39,6 +40,7 @@ from glm4v_tui.errors import (
     NoModelError,
     StoreError,
     WithheldError,
+    WorkerDiedError,
 )
 from glm4v_tui.store.database import Database
 from glm4v_tui.tasks.command import options_set
@@ -165,6 +167,9 @@ class _Batch:
         )
         self._loaded: asyncio.Future[None] | None = None
         self._load_error: GlmError | None = None
+        self._deaths = 0
+        """Of the model's process while it loaded, in this run."""
+        self._deaths_in_row = 0
         self._is_known = asyncio.Event()
         """How many images the model takes at a time."""
         self._is_embedded = is_embedded(settings) and options.scripted is None
@@ -235,14 +240,21 @@ class _Batch:
             if self._output.written[known] > 0:
                 self._output.written[known] -= 1
                 return None
-        return await self._asker.judge(path)
+        deaths = self._deaths
+        try:
+            return await self._asker.judge(path)
+        except WorkerDiedError:
+            if self._deaths == deaths or self._load_error is not None:
+                raise
+        return await self._asker.judge(path)  # it ended while it was loaded: for no image
 
     async def _finish(self, number: int, path: Path, judging: asyncio.Task[Judged | None]) -> None:
         try:
             judged = await judging
-        except GlmError as error:
-            if error is self._load_error or isinstance(error, _FATAL):
-                raise (self._load_error or error) from error
+        except GlmError as failure:
+            if self._is_for_all(failure):
+                raise (self._load_error or failure) from failure
+            error = of_image(failure, can_go_on=self._output.can_go_on)
             self._output.write(self._records.of_error(number, path, error))
             self._failed(number, path, error)
             return
@@ -256,6 +268,12 @@ class _Batch:
             return
         self._failed_in_row = 0
         self._progress.step(asked=not judged.is_stored)
+
+    def _is_for_all(self, error: GlmError) -> bool:
+        """Whether it would be the same for every image."""
+        if self._load_error is not None and isinstance(error, WorkerDiedError):
+            return True
+        return error is self._load_error or isinstance(error, _FATAL)
 
     def _failed(self, number: int, path: Path, error: GlmError) -> None:
         """Go on, unless that is of no use or was not wanted."""
@@ -271,6 +289,8 @@ class _Batch:
 
     async def _ready(self) -> None:
         """Load the model when it is needed first: it is not where all answers are known."""
+        if self._load_error is not None:
+            raise self._load_error
         if self._loaded is None:
             self._loaded = asyncio.get_running_loop().create_future()
             self._progress.begin("loading the model")
@@ -282,6 +302,7 @@ class _Batch:
             match event:
                 case Loaded(model=model):
                     self._use(model)
+                    self._deaths_in_row = 0
                     self._progress.begin("")
                     self._end_loading(None)
                 case Eased(message=message, model=loaded):
@@ -289,12 +310,36 @@ class _Batch:
                         self._use(loaded)
                     self._say(message)
                 case WorkerExited(detail=detail, expected=False):
-                    again = f" {_AGAIN}" if self._asker.at_once > 1 else ""
-                    self._say(f"The model's process ended: {detail}.{again}")
+                    self._tell_exit(detail)
                 case Failed(request_id=None):
-                    self._end_loading(error_of(event))
+                    await self._note_no_model(error_of(event))
                 case _:
                     self._asker.handle(event)
+
+    async def _note_no_model(self, error: GlmError) -> None:
+        """Loading has failed. A process that ended meanwhile is started once more: it may have
+        been ended for what was in memory beside it."""
+        if not isinstance(error, WorkerDiedError):
+            self._end_loading(error)
+            return
+        self._deaths += 1
+        self._deaths_in_row += 1
+        if self._deaths_in_row >= MOST_DEATHS:
+            self._end_loading(of_loading(error, can_go_on=self._output.can_go_on))
+        elif self._loaded is not None and not self._loaded.done():
+            try:
+                await self._engine.load(self._load)  # else the next question does that
+            except OSError as failed:  # nobody would hear of it here
+                title = "The model's process cannot be started once more"
+                self._end_loading(EngineError(title, str(failed)))
+
+    def _tell_exit(self, detail: str) -> None:
+        if self._deaths_in_row:  # told before of this very process
+            words = while_loading(detail) if self._load_error is None else ""
+        else:
+            again = f" {_AGAIN}" if self._asker.at_once > 1 else ""
+            words = f"The model's process ended: {detail}.{again}"
+        self._say(words)
 
     def _say(self, message: str) -> None:
         if message and not self._options.quiet:

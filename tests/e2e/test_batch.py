@@ -391,6 +391,61 @@ def test_a_model_process_that_is_killed_takes_no_image_along(batch):
     assert process.returncode == 0
 
 
+def kill_worker(process, known=()):
+    """End the model's process as soon as there is one: it takes seconds to load. Its id."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for worker in psutil.Process(process.pid).children():
+            if worker.pid not in known and "glm4v_tui.engine.worker" in worker.cmdline():
+                worker.kill()
+                return worker.pid
+        time.sleep(0.01)
+    raise AssertionError("no model's process in 60 s")
+
+
+def test_a_model_process_that_is_killed_while_it_loads_is_started_once_more(batch):
+    batch.draw(2)
+    batch.script = None
+    process = batch.start()
+    kill_worker(process)
+    _, told = process.communicate(timeout=120)
+    assert "ended while it was loaded: it was ended by signal 9 (SIGKILL). It is started" in told
+    assert told.count("process ended") == 1
+    assert process.returncode == 0
+    assert [one["error"] for one in batch.records()] == [None, None]
+
+
+def test_killed_once_more_it_ends_the_run_in_words_that_fit(batch):
+    batch.draw(2)
+    batch.script = None
+    process = batch.start()
+    first = kill_worker(process)
+    kill_worker(process, {first})
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 4
+    error = told[told.rindex("The model's process ended") :]
+    assert "while it was loaded, 2 times in a row. It was ended by signal 9 (SIGKILL)." in error
+    assert "When memory runs out" in error
+    assert "smaller --precision" in error
+    assert "go on with --resume" in error
+    assert "conversation" not in told
+    assert batch.records() == []
+
+
+def test_loaded_again_within_the_run_it_is_started_once_more_and_no_image_is_at_fault(batch):
+    batch.draw(24)
+    batch.script = None
+    process = batch.start()
+    wait_for_lines(batch, 4)
+    first = kill_worker(process)
+    kill_worker(process, {first})
+    _, told = process.communicate(timeout=120)
+    assert "while it was loaded" in told
+    assert process.returncode == 0
+    assert [one["number"] for one in batch.records()] == list(range(1, 25))
+    assert all(one["error"] is None for one in batch.records())
+
+
 def test_killed_again_and_again_it_writes_every_image_once(slow):
     chance = random.Random("batch")
     kills = 0

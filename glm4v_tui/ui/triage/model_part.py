@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 from textual.content import Content
 
-from glm4v_tui.errors import GlmError
+from glm4v_tui.errors import EngineError, GlmError
 from glm4v_tui.plain import plain_line
 from glm4v_tui.session import ModelState
 from glm4v_tui.tasks.results import ResultState
@@ -16,6 +16,7 @@ from glm4v_tui.triage.identity import model_key
 from glm4v_tui.triage.look_ahead import LookAhead
 from glm4v_tui.triage.queue import Order
 from glm4v_tui.ui.aside import aside
+from glm4v_tui.ui.bound_keys import bound_key
 from glm4v_tui.ui.bridge import route_of
 from glm4v_tui.ui.panel_lines import Sheet
 from glm4v_tui.ui.triage.base import TriageBase
@@ -136,7 +137,8 @@ class ModelPart(TriageBase):
         self._show_model()
 
     def _show_model(self) -> None:
-        self._head.show_state(*model_words(self._session, self._silent_s))
+        again = bound_key(self, "triage.ask_again")
+        self._head.show_state(*model_words(self._session, self._silent_s, again=again))
         self._show_opinion()
 
     async def action_choose_model(self) -> None:
@@ -156,8 +158,18 @@ class ModelPart(TriageBase):
         if self._index is not None and self._ahead is not None:
             self._judged.pop(self._index, None)
             self._ahead.again(self._index)
-            self.resume_asking()
+            self._go_on_asking(self._ahead)
             self._show_opinion()
+
+    def _go_on_asking(self, ahead: LookAhead) -> None:
+        """A model that could not be loaded is loaded again first: it may have died for what was in
+        memory beside it. One whose process has ended is begun anew when it is asked."""
+        session = self._session
+        match session.model_state:
+            case ModelState.FAILED if session.command is not None:
+                self.run_worker(session.load(session.command), group="commands")
+            case ModelState.READY | ModelState.GONE:
+                ahead.resume()
 
     # What it says -------------------------------------------------------------------------------
 
@@ -238,9 +250,11 @@ class ModelPart(TriageBase):
         self, judged: Judged | GlmError | None, label: str | None, chances: Mapping[str, float]
     ) -> Content:
         if isinstance(judged, GlmError):
-            return error_words(judged)
+            key = bound_key(self, "triage.ask_again")
+            is_passing = isinstance(judged, EngineError)
+            return error_words(judged, f"{key} asks again." if is_passing else "")
         if judged is None and label is None:
-            return Content.styled(self._why_silent(), "$text-muted")
+            return self._why_silent()
         if label is None:
             return Content.styled("The model names no label.", "$text-muted")
         chance = chances.get(label)
@@ -252,12 +266,22 @@ class ModelPart(TriageBase):
         other = f" Its result speaks for {plain_line(outcome.label or '')}: accepting gives "
         return Content.assemble(words, (f"{other}{plain_line(label)}.", "$text-warning"))
 
-    def _why_silent(self) -> str:
+    @property
+    def _load_error(self) -> GlmError | None:
+        """Why there is no model; None where there is one, or it is being loaded."""
+        session = self._session
+        return session.model_error if session.model_state is ModelState.FAILED else None
+
+    def _why_silent(self) -> Content:
+        if (error := self._load_error) is not None:
+            again, other = bound_key(self, "triage.ask_again"), bound_key(self, "triage.model")
+            return error_words(error, f"{again} loads the model again, {other} another one.")
         words, _ = model_words(self._session, self._silent_s)
         if words:
-            return f"Nothing is said yet: {words}"
+            return Content.styled(f"Nothing is said yet: {words}", "$text-muted")
         is_here = self._ahead is not None and self._ahead.is_working_on(self._index)
-        return "The model looks at it…" if is_here else "The model has not looked at it yet."
+        told = "The model looks at it…" if is_here else "The model has not looked at it yet."
+        return Content.styled(told, "$text-muted")
 
     async def _show_result(self) -> None:
         judged = self._judgment(self._index) if self._index is not None else None

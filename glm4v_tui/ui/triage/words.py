@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from glm4v_tui.engine.ending import AGAIN
 from glm4v_tui.plain import plain_line
 from glm4v_tui.session import ModelState
 from glm4v_tui.triage.agreement import REJECTED
@@ -127,17 +128,26 @@ def refusal_words(why: Why, keys: int) -> str:
     return f"Not taken: {count(keys, 'key')} that {WHY_NOT[why]}."
 
 
-def error_words(error: GlmError) -> Content:
-    """An error on one line."""
-    rest = [plain_line(part) for part in (error.body, error.remedy) if part]
+def error_words(error: GlmError, then: str = "") -> Content:
+    """An error on one line.
+
+    Args:
+        then: What can be done here, in place of what is meant for conversations.
+    """
+    remedy = error.remedy.removeprefix(AGAIN).strip()
+    rest = [plain_line(part) for part in (error.body, remedy, then) if part]
     return Content.assemble(
         (plain_line(error.title), "bold $text-error"), (". " + " ".join(rest) if rest else "", "")
     )
 
 
-def model_words(session: ChatSession, silent_s: float = 0.0) -> tuple[str, str]:
+def model_words(session: ChatSession, silent_s: float = 0.0, *, again: str = "") -> tuple[str, str]:
     """What keeps the model from looking at images, else where it is when that is not this machine,
-    and the color of that; empty: nothing is to be said."""
+    and the color of that; empty: nothing is to be said.
+
+    Args:
+        again: The key that loads a model once more that could not be loaded.
+    """
     if silent_s:
         return f"no sign of life for {silent_s:.0f} s", "$text-warning"
     match session.model_state:
@@ -146,7 +156,8 @@ def model_words(session: ChatSession, silent_s: float = 0.0) -> tuple[str, str]:
         case ModelState.LOADING:
             return loading_words(session), "$text-accent"
         case ModelState.FAILED:
-            return "no model: loading failed", "$text-error"
+            way = f", {again} loads it again" if again else ""
+            return f"no model: loading failed{way}", "$text-error"
         case ModelState.GONE:
             return "the model is gone", "$text-warning"
     model = session.model
