@@ -65,7 +65,10 @@ def _of_engines(plugins: Plugins) -> Iterator[Finding]:
 def _options(plugins: Plugins) -> Iterator[Finding]:
     """What ``[tasks.NAME]`` says; a task that is not loaded may be another environment's."""
     file = paths.config_file()
-    tables = read_toml(file).data.get("tasks", {}) if file.exists() else {}
+    try:
+        tables = read_toml(file).data.get("tasks", {}) if file.exists() else {}
+    except SettingsError:  # told where the file is looked at
+        return
     for name in tables if isinstance(tables, dict) else ():
         if (task := plugins.tasks.get(name)) is None:
             told = f"tasks.{plain_line(name)}: no task of this name is loaded"

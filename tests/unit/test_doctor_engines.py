@@ -16,7 +16,11 @@ def findings(tmp_path, monkeypatch):
     def look(text):
         (tmp_path / "config" / "config.toml").write_text(text)
         found = doctor.run_checks("")
-        unwell = [one for one in found if one.status is not Status.OK and one.area == "settings"]
+        unwell = [
+            one
+            for one in found
+            if one.status is not Status.OK and one.area in ("settings", "tasks")
+        ]
         assert all(one.remedy for one in unwell)
         return unwell, exit_code(found)
 
@@ -68,6 +72,11 @@ def test_tasks_that_nobody_has_are_told_with_the_nearest(findings, key):
     (unwell,), code = findings(f'{BOX}{key} = ["medical", "defct"]\n')
     assert (unwell.name, unwell.status, code) == ("engines.box", Status.WARN, 0)
     assert unwell.detail == f'engines.box.{key}: no task defct is loaded; did you mean "defect"?'
+
+
+def test_a_file_that_cannot_be_read_is_told_once(findings):
+    (unwell,), code = findings("[engines")
+    assert (unwell.name, unwell.status, code) == ("config.toml", Status.FAIL, 2)
 
 
 def test_engines_that_cannot_be_read_are_told_once(findings):
