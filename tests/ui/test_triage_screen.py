@@ -20,6 +20,7 @@ from tests.chat_user import chatting, quick
 from tests.reviewing import (
     BAD,
     GOOD,
+    Reviewer,
     SortTask,
     Unlabeled,
     images_in,
@@ -496,9 +497,10 @@ async def test_q_at_the_end_leaves_the_review_as_it_says(folder):
         await user.sees("Sorting")
         await user.press("enter")
         await user.sees("1/1 part-0.png", "The model says good.")
-        await user.press("2")
+        reviewer = Reviewer(user.app, user.pilot, user.app.screen)
+        await reviewer.press("2")
         await user.sees("Everything is decided", "q leaves")
-        await user.press("q")
+        await reviewer.press("q")
         await user.until(lambda: len(user.app.screen_stack) == 1)
 
 
