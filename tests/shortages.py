@@ -13,10 +13,16 @@ from typing import Any
 import torch
 
 from glm4v_tui.inference.backend import Backend
-from glm4v_tui.inference.language.expectation import MOST
+from glm4v_tui.inference.language.expectation import MOST, Pace
 from glm4v_tui.inference.quantized.parts import Parts
 
 MESSAGE = "CUDA out of memory. Tried to allocate 2.00 GiB."
+
+
+class Steps(Pace):
+    """One token at a time: how long a pass takes does not decide how many calls there are."""
+
+    pays = False
 
 
 @dataclass
@@ -56,6 +62,8 @@ class Shortage:
         # The program's own loop calls what is in a layer of the language model, not the layer.
         met = layer if self.part == "vision" else layer.self_attn.o_proj
         met.register_forward_pre_hook(self._meet, with_kwargs=True)
+        if backend._decoder.own is not None:
+            backend._decoder.own._pace = Steps()
         backend._decoder.release()  # so that the next question reads its prompt and sees its images
 
     def _meet(self, _: Any, args: Any, kwargs: Any) -> None:

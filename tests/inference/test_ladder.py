@@ -308,8 +308,7 @@ def test_the_text_of_a_failed_answer_is_all_told(tiny_glm4v: Path) -> None:
     with pytest.raises(OutOfMemoryError):
         chat.ask()
     told = [event for event in chat.events if isinstance(event, TextDelta)]
-    # Of five passes, some of several tokens; the last token is in no cache yet.
-    assert 6 <= sum(event.tokens for event in told) < 40
+    assert sum(event.tokens for event in told) == 6  # the last of them is in no cache yet
     assert len(whole) > len(chat.text) > 0
     assert whole.startswith(chat.text)
 
