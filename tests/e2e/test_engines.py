@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import shutil
 import subprocess
 import threading
 import time
@@ -142,6 +143,37 @@ def test_an_option_may_forbid_what_the_settings_allow(far, picture):
     done = far.run("ask", picture, "-q", "?", "--engine", "far", "--send-images", "never")
     assert done.returncode == 4
     assert far.server.questions == []
+
+
+def test_no_option_undoes_a_never(far, picture):
+    far.settings(far=f'url = "{FAR}"\nmodel = "m"\nsend_images = "never"')
+    done = far.run("ask", picture, "-q", "?", "--engine", "far", "--send-images", "allow")
+    assert done.returncode == 4
+    assert 'send_images = "never"' in done.stderr
+    assert far.server.questions == []
+
+
+def test_an_image_of_a_private_task_stays_here_in_later_runs_and_under_other_names(far, picture):
+    far.task(TASK.replace('question = "What', 'is_private = true\nquestion = "What', 1))
+    far.settings(
+        far=f'url = "{FAR}"\nmodel = "m"',
+        near=f'url = "{far.server.url}"\nmodel = "m"',
+    )
+    far.run("ask", picture, "--task", "sort", "--engine", "near")  # on this machine
+    before = len(far.server.questions)
+    assert before
+    other = far.folder / "other.png"
+    shutil.copy(picture, other)
+    done = far.run("ask", other, "-q", "?", "--engine", "far", "--send-images", "allow")
+    assert "task sort stays on this machine" in done.stderr
+    assert len(far.server.questions) == before
+
+
+def test_no_password_in_a_url_is_listed(shell):
+    shell.settings(near='url = "http://user:pa55word@127.0.0.1:9/v1"\nmodel = "m"')
+    done = shell.run("engines")
+    assert "holds a password" in done.stdout
+    assert "pa55word" not in done.stdout + done.stderr
 
 
 def test_a_private_task_stays_here(far, picture):
