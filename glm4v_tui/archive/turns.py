@@ -20,6 +20,7 @@ from glm4v_tui.session import Turn, TurnState
 
 # Not with the types: what is decoded into needs its fields' types at run time.
 from glm4v_tui.store.chat_values import OVER, KeptTurn
+from glm4v_tui.store.sent import UNNAMED_TASK
 from glm4v_tui.tasks.call import TaskCall
 
 if TYPE_CHECKING:
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
 
 NOT_KEPT = "/place not kept (private task)"
 """Stands for the path of an image that a private task was asked about."""
-
-UNNAMED_TASK = "of this chat"
-"""Stands for a private task whose name was not kept with a question in free words about its image;
-no settings allow a task of this name."""
 
 _TITLE = 80
 """Characters of a title that nobody gave."""

@@ -137,7 +137,7 @@ class Background:
 
     @property
     def _writes_together(self) -> bool:
-        return self._decoder is not None and self._decoder.writes_together
+        return self._decoder is not None and self._decoder.runs_own_loop
 
     # The requests -------------------------------------------------------------------------------
 

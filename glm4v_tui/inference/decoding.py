@@ -108,7 +108,7 @@ class Decoder:
             set_seed(sampling.seed)
         sink = draft.sink or self._begin(draft, prompt, on_text, form)
         self.run = run = AnswerRun(sink.tokens)
-        settings = settings_of(config, sampling.seed) if self._may_write() else None
+        settings = settings_of(config, sampling.seed) if self.runs_own_loop else None
         if self.own is not None and settings is not None:
             self._write(prompt, settings, room, draft, should_stop, on_read)
         else:
@@ -133,7 +133,7 @@ class Decoder:
         written = len(draft.tokens)
         room = self._room(prompt, sampling.max_new_tokens, written)
         settings = settings_of(self._config(sampling, room, form), sampling.seed)
-        if settings is None or not self.writes_together:
+        if settings is None or not self.runs_own_loop:
             raise EngineError("This answer cannot be written together with others")
         sink = draft.sink or self._begin(draft, prompt, on_text, form, _UNWATCHED_S)
 
@@ -145,14 +145,9 @@ class Decoder:
         row = Row(prompt, settings, written + room, draft.mask, take, should_stop, tokens)
         return row, lambda: self._answered(sink, should_stop, 0)
 
-    @property
-    def writes_together(self) -> bool:
-        """Whether several answers can be written at a time."""
-        return self._may_write()
-
     def can_join(self, sampling: Sampling, form: ResultForm | None) -> bool:
         """Whether such answers can be written together with others."""
-        if not self.writes_together:
+        if not self.runs_own_loop:
             return False
         return settings_of(self._config(sampling, 1, form), sampling.seed) is not None
 
@@ -171,8 +166,10 @@ class Decoder:
             kv_bytes=kv_bytes,
         )
 
-    def _may_write(self) -> bool:
-        """Whether this program's own loop is to be used: its cache is where the model is."""
+    @property
+    def runs_own_loop(self) -> bool:
+        """Whether this program's own loop is used, which can write several answers at a time: its
+        cache is where the model is."""
         return self.own is not None and not self.keeps_kv_in_host
 
     def _write(

@@ -72,7 +72,7 @@ def likelihoods_of(
         raise ValueError("there must be answers, and none may be empty")
     room = max(_ROOM, *(len(decoder.tokenizer(answer)["input_ids"]) + 8 for answer in answers))
     decoder.require_room(prompt, room)
-    kind = _OwnReading if decoder.writes_together else _TransformersReading
+    kind = _OwnReading if decoder.runs_own_loop else _TransformersReading
     reading = kind(decoder, prompt, room, should_stop)
     first = _after_opening(reading, decoder.tokenizer, prompt)
     if first is None:

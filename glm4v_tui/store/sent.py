@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 UNNAMED_TASK = "of a chat"
-"""Stands for a private task whose name was not kept with its image; no settings allow one of this
-name."""
+"""Stands for a private task whose name was not kept with its image, as with a question in free
+words; no settings allow a task of this name."""
 
 
 class SentImage(msgspec.Struct, frozen=True):

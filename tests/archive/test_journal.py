@@ -7,7 +7,7 @@ import pytest
 
 from glm4v_tui.archive import journal as module
 from glm4v_tui.archive.journal import ChatJournal
-from glm4v_tui.archive.turns import UNNAMED_TASK, restored
+from glm4v_tui.archive.turns import restored
 from glm4v_tui.chat import Attachment
 from glm4v_tui.engine.protocol import Generate, LoadModel, RgbImage
 from glm4v_tui.engine.scripted import Script, ScriptedAnswer, ScriptedEngine
@@ -15,6 +15,7 @@ from glm4v_tui.errors import WorkerDiedError
 from glm4v_tui.session import ChatSession, TurnState
 from glm4v_tui.store.chats import Chats
 from glm4v_tui.store.database import Database
+from glm4v_tui.store.sent import UNNAMED_TASK
 from glm4v_tui.tasks.call import TaskCall
 
 CAT = Attachment("/cat.png", "aa" * 32, 2, 1)

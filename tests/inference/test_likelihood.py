@@ -102,7 +102,7 @@ def check_equal(plain: Plain, backend: Backend, words: str, *keys: str) -> None:
 @pytest.fixture
 def plainly(monkeypatch: pytest.MonkeyPatch) -> None:
     """On transformers' loop, also where this program's own could be used."""
-    monkeypatch.setattr(Decoder, "writes_together", False)
+    monkeypatch.setattr(Decoder, "runs_own_loop", False)
 
 
 @pytest.mark.parametrize("keys", [("wide",), ("tall", "wide"), ()])
