@@ -221,7 +221,10 @@ def memory(out: str | None, shapes: tuple[str, ...], **wanted: Any) -> None:
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--seconds", type=float, default=480, show_default=True, help="No row begins later.")
 @click.option(
-    "--extra", multiple=True, type=click.Choice(["contexts", "passes", "batch"]), help="More of it."
+    "--extra",
+    multiple=True,
+    type=click.Choice(["contexts", "passes", "batch", "worker"]),
+    help="More of it; worker: as the chat gets it, of the bare step's speed.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
 @click.option("--out", type=click.Path(), help="Write the JSON lines here, too, as they come.")

@@ -9,6 +9,8 @@ import struct
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from glm4v_tui.bench.shape_words import WORDS, write_words
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -22,7 +24,7 @@ GLM4V_9B_PARAMETERS = 13_906_320_896
 """Of the published GLM-4V-9B (zai-org/GLM-4, issue 500)."""
 _SHARD_BYTES = 2 << 30
 _WRITERS = 6
-_DONE = "random-weights"
+_DONE = "random-weights-and-words"
 
 _ROPE = {"rope_type": "default", "rope_theta": 10000.0}
 
@@ -56,7 +58,8 @@ def write_checkpoint(folder: Path, name: str, device: str) -> int:
     """Make a folder of random bfloat16 weights, unless it is there; the parameters in it.
 
     Matrices are normal with the deviation that keeps the size of what passes through, norms are
-    ones, biases are small. What a layer adds to the stream is made small, see :func:`_share`.
+    ones, biases are small. What a layer adds to the stream is made small, see :func:`_share`. With
+    a tokenizer of the true size, so that the folder can be talked to.
     """
     config = config_of(name)
     table = table_of(config)
@@ -76,6 +79,7 @@ def write_checkpoint(folder: Path, name: str, device: str) -> int:
     places = {tensor: file for file, shard in zip(files, shards, strict=True) for tensor in shard}
     index = {"metadata": {}, "weight_map": places}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    write_words(folder, config["model_type"])
     (folder / _DONE).touch()
     return parameters_of(table)
 
@@ -111,6 +115,7 @@ def _write_shard(file: Path, shard: Table, config: dict[str, Any], device: str, 
             stream.write(_bytes_of(_random(name, shape, _share(name, config), generator)))
 
 
+_HEADS = ("lm_head.weight", "transformer.output_layer.weight")
 _LAST_OF_A_LAYER = re.compile(
     r"vision\.transformer\.layers\.\d+\.(input|post_attention)_layernorm\.weight$"
     r"|encoder\.layers\.\d+\.(self_attention\.dense|mlp\.dense_4h_to_h)\.weight$"
@@ -148,7 +153,10 @@ def _random(
     if name.endswith(("embed_tokens.weight", "word_embeddings.weight")):
         return made.normal_(generator=generator)
     deviation = 0.02 if "embed" in name else share / math.sqrt(math.prod(shape[1:]))
-    return made.normal_(0, deviation, generator=generator)
+    made.normal_(0, deviation, generator=generator)
+    if name in _HEADS:
+        made[WORDS:] = 0  # special tokens are never likely: no answer ends before its length
+    return made
 
 
 def _bytes_of(tensor: torch.Tensor) -> Any:

@@ -19,6 +19,7 @@ from glm4v_tui.bench.memory import Wishes, make, place_for
 from glm4v_tui.bench.shapes import shapes
 from glm4v_tui.bench.speed_batch import NEW, per_minute
 from glm4v_tui.bench.speed_row import Row
+from glm4v_tui.bench.speed_worker import against_bare
 from glm4v_tui.checkpoint import inspect_checkpoint
 from glm4v_tui.demo import CHECKPOINT
 
@@ -46,7 +47,7 @@ class SpeedWishes(msgspec.Struct, frozen=True):
     seconds: float = 480.0
     """No row is begun after so many."""
     extra: tuple[str, ...] = ()
-    """Further measurements: ``contexts``, ``passes``, ``batch``."""
+    """Further measurements: ``contexts``, ``passes``, ``batch``, ``worker``."""
 
 
 def measure_speed(wishes: SpeedWishes, tell: Tell) -> None:
@@ -92,6 +93,9 @@ def _measure(folder: Path, wishes: SpeedWishes, end: float, tell: Tell) -> None:
             tell({"precision": row.precision, "by": row.by, "skipped": "no time left"})
             continue
         facts = _run(row)
+        if row.by == "glm4v-tui" and "worker" in wishes.extra and "failed" not in facts:
+            found = _facts_of("speed_worker", row, "worker_failed")
+            facts |= against_bare(found, facts["bare_tokens_per_s"])
         if row.by == "transformers" and "batch" in wishes.extra:
             facts |= _against(facts, ours)
         tell(facts)
@@ -123,20 +127,25 @@ def _rows(folder: Path, wishes: SpeedWishes) -> Iterator[Row]:
 
 
 def _run(row: Row) -> dict[str, Any]:
-    """One row's facts; a process that ends without any is told as well."""
-    what = msgspec.json.encode(row).decode()
-    command = [sys.executable, "-m", "glm4v_tui.bench.speed_row", what]
+    """One row's facts, and how long it took."""
     started = time.monotonic()
     told = {"precision": row.precision, "by": row.by}
+    facts = told | _facts_of("speed_row", row, "failed")
+    return facts | {"row_s": round(time.monotonic() - started, 1)}
+
+
+def _facts_of(module: str, row: Row, failed: str) -> dict[str, Any]:
+    """What a process tells of a row; one that ends without any facts tells that it ``failed``."""
+    what = msgspec.json.encode(row).decode()
+    command = [sys.executable, "-m", f"glm4v_tui.bench.{module}", what]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_LONGEST_ROW_S, check=False
         )
     except subprocess.TimeoutExpired:
-        return told | {"failed": "took too long"}
-    facts: dict[str, Any]
+        return {failed: "took too long"}
     try:
-        facts = json.loads(done.stdout.splitlines()[-1])
+        facts: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError):
-        facts = told | {"failed": f"exit code {done.returncode}: {done.stderr[-900:]}"}
-    return facts | {"row_s": round(time.monotonic() - started, 1)}
+        return {failed: f"exit code {done.returncode}: {done.stderr[-900:]}"}
+    return facts

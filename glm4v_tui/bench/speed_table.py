@@ -35,11 +35,29 @@ def speed_line(facts: dict[str, Any]) -> str:
         parts.append(f"images a minute {_by_count(facts['images_per_minute'])}")
     if "ours_are" in facts:
         parts.append(f"ours by that {_by_count(facts['ours_are'])}")
+    parts += _of_the_worker(facts)
     return f"{title}: {', '.join(parts)}"
 
 
+def _of_the_worker(facts: dict[str, Any]) -> list[str]:
+    """As the chat gets it: by kind of question."""
+    parts = []
+    if "worker_tokens_per_s" in facts:
+        parts.append(f"from the worker {_by_count(facts['worker_tokens_per_s'])} tokens/s")
+    if facts.get("worker_loss_percent"):
+        parts.append(f"lost of the bare step {_by_count(facts['worker_loss_percent'])} %")
+    again = {kind: 100 * one for kind, one in facts.get("worker_said_again", {}).items() if one}
+    if again:
+        parts.append(f"said again {_by_count(again)} %")
+    if "worker_ended_after" in facts:
+        parts.append(f"ended early, tokens {_by_count(facts['worker_ended_after'])}")
+    if "worker_failed" in facts:
+        parts.append(f"the worker failed: {facts['worker_failed']}")
+    return parts
+
+
 def _by_count(found: float | dict[str, float]) -> str:
-    """By the number of images that are at work together."""
+    """By the number of images that are at work together, or by kind of question."""
     if not isinstance(found, dict):
         return _shown(found)
     return ", ".join(f"{name.replace('_', ' ')}: {_shown(one)}" for name, one in found.items())
