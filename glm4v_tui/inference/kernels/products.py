@@ -8,6 +8,7 @@ import torch
 
 from glm4v_tui.inference.kernels.availability import starts_early
 from glm4v_tui.inference.kernels.early import early
+from glm4v_tui.inference.kernels.few import multiply_few, takes_few
 from glm4v_tui.inference.kernels.formats import Int8, Weight, means_of
 from glm4v_tui.inference.kernels.launches import Launch, power_of_two, tile_launch, vector_launch
 from glm4v_tui.inference.kernels.nf4_vector_kernels import nf4_stream_kernel, nf4_vector_kernel
@@ -34,6 +35,9 @@ def multiply(
 ) -> None:
     """(tokens, columns) by (rows, columns) into (tokens, rows); half the rows with SwiGLU."""
     tokens, columns = x.shape
+    if tokens > 1 and isinstance(weight, Nf4) and launch is None and takes_few(x):
+        multiply_few(x, weight, bias, out, swiglu=swiglu)
+        return
     choose = vector_launch if tokens == 1 else tile_launch
     launch = launch or choose((_kind(weight), out.shape[1] * (1 + swiglu), columns, swiglu))
     options = _options(x, launch) | {"HAS_BIAS": bias is not None, "SWIGLU": swiglu}

@@ -2,6 +2,9 @@
 
 The weights are the left operand, (rows, columns), and the tokens' transpose the right one, padded
 to sixteen. Packed weights are unpacked to the inputs' dtype, as the unfused product does.
+
+The programs are large and few. What comes next is let in when the products are done: earlier, its
+own few programs would all go where these have left room, and share some of the processors.
 """
 
 from __future__ import annotations
@@ -33,7 +36,6 @@ def tile_kernel(
     BLOCK_K: tl.constexpr,
 ) -> None:
     """(tokens, COLUMNS) by (rows, COLUMNS), or by (2 * rows, COLUMNS) with SWIGLU."""
-    let_next_start(EARLY)
     wait(EARLY)
     DTYPE: tl.constexpr = x_ptr.dtype.element_ty
     row = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
@@ -56,6 +58,7 @@ def tile_kernel(
             jump = rows.to(tl.int64) * COLUMNS
             second = tl.load(weight_ptr + jump + place, mask=inside[None, :], other=0)
             up = tl.dot(second.to(DTYPE), x, up)
+    let_next_start(EARLY)
     if HAS_SCALE:
         gate *= (tl.load(scale_ptr + at) / 127)[:, None]
         if SWIGLU:
@@ -96,7 +99,6 @@ def nf4_tile_kernel(
 
     The eight weights of a word go into eight products, so that nothing has to be interleaved.
     """
-    let_next_start(EARLY)
     wait(EARLY)
     DTYPE: tl.constexpr = x_ptr.dtype.element_ty
     WORDS: tl.constexpr = BLOCK_K // 8
@@ -154,6 +156,7 @@ def nf4_tile_kernel(
                 DTYPE,
             )
             up = _eight_products(v0, v1, v2, v3, v4, v5, v6, v7, x0, x1, x2, x3, x4, x5, x6, x7, up)
+    let_next_start(EARLY)
     if HAS_BIAS:
         gate += tl.load(bias_ptr + at).to(tl.float32)[:, None]
     tl.store(

@@ -37,3 +37,29 @@ def unpacks(device: torch.device, shifted: int) -> bool:
     exact = values[halves.int()].view(-1, 8)
     exact[:, :shifted] += BETA.value
     return bool((out.view(-1, 8) - exact).abs().max() < 2e-3)
+
+
+def multiplies(device: torch.device) -> bool:
+    """Whether a few tokens by NF4 words give what they should, for eight tokens and sixteen."""
+    from glm4v_tui.inference.kernels.few import multiply_few
+    from glm4v_tui.inference.kernels.plain import linear
+    from glm4v_tui.inference.quantized.kernels import Nf4
+
+    rows, columns = 40, 576
+    blocks = rows * columns // 64
+    generator = torch.Generator(device).manual_seed(1)
+
+    def made(*shape: int, dtype: torch.dtype = torch.uint8) -> torch.Tensor:
+        return torch.randint(0, 256, shape, dtype=dtype, device=device, generator=generator)
+
+    outer, mean = torch.full((-(-blocks // 256),), 0.02, device=device), torch.tensor(0.04)
+    weight = Nf4(made(blocks * 32), made(blocks), outer, mean.to(device))
+    for tokens in (5, 11):
+        x = torch.randn(tokens, columns, device=device, generator=generator).bfloat16()
+        found = x.new_full((tokens, rows), float("nan"))
+        with torch.cuda.device(device):
+            multiply_few(x, weight, None, found)
+        exact = linear(x, weight, None).float()
+        if not float((found.float() - exact).norm()) < 0.02 * float(exact.norm()):
+            return False
+    return True
