@@ -65,27 +65,27 @@ def pixel_bytes(vision: Vision, images: Images, precision: Precision) -> int:
 
 def vision_bytes(vision: Vision, images: Images, precision: Precision) -> int:
     """The widest moment of the vision tower and of the adapter behind it."""
-    per_row = _rotary if vision.rotary else _attention
+    feed = _turning_feed if vision.rotary and vision.gated else _tower_mlp
     return max(
-        images.patches * per_row(vision, precision.compute),
-        _tower_mlp(vision, images.patches, precision),
+        images.patches * _attention(vision, precision.compute),
+        feed(vision, images.patches, precision),
         _adapter(vision, images, precision),
     )
 
 
 def _attention(vision: Vision, compute: Format) -> int:
     """A row where queries, keys and values have come out of one matrix: residual, the layer's
-    input, what was attended, and the three."""
-    return (1 + 1 + 1 + 3) * vision.hidden * itemsize(compute)
+    input, what was attended, and the three. Queries and keys are turned where they are."""
+    angles = 2 * vision.head_dim * _FLOAT32 if vision.rotary else 0
+    return (1 + 1 + 1 + 3) * vision.hidden * itemsize(compute) + angles
 
 
-def _rotary(vision: Vision, compute: Format) -> int:
-    """A row where queries are turned (``inference.language.tower_rotary``): residual, the layer's
-    input, queries, keys and values; in float32 what is turned, half of it with its sign changed,
-    and both halves crossed; and the row's sines and cosines, twice."""
-    size = itemsize(compute)
-    wide = vision.hidden * _FLOAT32 * 5 // 2
-    return vision.hidden * (1 + 1 + 3) * size + wide + 4 * vision.head_dim * _FLOAT32
+def _turning_feed(vision: Vision, rows: int, precision: Precision) -> int:
+    """The feed-forward part of ``inference.language.tower``, all rows at once: the layer's input,
+    the residual, the part's input, the gate's result, and up's product; and the angles."""
+    size = itemsize(precision.compute)
+    held = (3 * vision.hidden + vision.ffn) * size + 2 * vision.head_dim * _FLOAT32
+    return rows * held + _product(rows, vision.ffn, vision.hidden, precision.vision, precision)
 
 
 def _tower_mlp(vision: Vision, rows: int, precision: Precision) -> int:
@@ -128,8 +128,10 @@ def _adapter(vision: Vision, images: Images, precision: Precision) -> int:
     size = itemsize(precision.compute)
     rows, ffn, width = images.tokens, vision.adapter_ffn, vision.adapter_width
     product = _product(rows, ffn, width, precision.adapter, precision)
-    vectors = rows * 2 * width * size + images.patches * vision.hidden * size
-    return vectors + _gated(rows, ffn, product, size)
+    vectors = rows * 2 * width * size
+    if vision.rotary:  # the gate works in place
+        return vectors + rows * ffn * size + product
+    return vectors + images.patches * vision.hidden * size + _gated(rows, ffn, product, size)
 
 
 def _product(inputs: int, rows: int, columns: int, form: Format, precision: Precision) -> int:

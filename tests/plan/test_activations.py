@@ -5,7 +5,7 @@ import pytest
 import torch
 from transformers import DynamicCache, Glm4vConfig, Glm4vForConditionalGeneration
 
-from glm4v_tui.inference.language.tower_rotary import use_lean_rotary
+from glm4v_tui.inference.language.tower import use_lean_tower
 from glm4v_tui.inference.pieces import feed_in_pieces
 from glm4v_tui.plan import PRECISIONS
 from glm4v_tui.plan.activations import (
@@ -60,7 +60,7 @@ def model(precision):
     ids = dict.fromkeys(("image_token_id", "video_token_id"), 1500)
     config = Glm4vConfig(**CONFIG, **ids)
     made = Glm4vForConditionalGeneration(config).to(torch.bfloat16).eval()
-    use_lean_rotary(made.model.visual)
+    assert use_lean_tower(made.model.visual)
     if precision.in_pieces:
         feed_in_pieces([*made.model.language_model.layers, *made.model.visual.blocks])
     return made

@@ -25,6 +25,14 @@ be written by the kernel just before the product that reads them, see ``early``.
 - ``decode_attention(q, k_cache, v_cache, length, scale, out=None) -> out``: the same ``length``:
   a row sees the tokens 0 to ``length``, itself included. (n, heads, head_dim). The time follows
   ``length``, not the capacity.
+
+And for the many tokens of an image or a prompt:
+
+- ``add_linear_(total, x, weight)``: adds ``linear(x, weight)``, unrounded, to ``total``.
+- ``turn_(qkv, cos, sin)``: ``qkv`` is (n, 3, heads, head_dim), contiguous; ``cos`` and ``sin`` are
+  (n, head_dim). Queries and keys become ``x * cos + rotated halves * sin``.
+- ``gate_(gate, up) -> gate``: ``silu(gate) * up``, in place of the gate's; rows of (n, columns)
+  may be apart.
 """
 
 from __future__ import annotations
@@ -40,15 +48,19 @@ __all__ = [
     "Int8",
     "Nf4",
     "Weight",
+    "add_linear_",
     "add_rms_norm",
     "decode_attention",
+    "gate_",
     "has_triton",
+    "is_usable",
     "linear",
     "linear_swiglu",
     "rms_norm",
     "rotary_and_cache",
     "rows_of",
     "takes",
+    "turn_",
 ]
 
 
@@ -76,6 +88,21 @@ def linear(
     return _into(out, plain.linear(x, weight, bias))
 
 
+def add_linear_(total: torch.Tensor, x: torch.Tensor, weight: Weight) -> None:
+    """``total += x @ weight.T``: (n, columns) onto (n, rows), rounded once for more than a few."""
+    if is_usable(x) and takes(x, weight):
+        from glm4v_tui.inference.kernels.products import fits
+        from glm4v_tui.inference.kernels.unpack import multiply_in_pieces
+
+        if not fits(x, weight):
+            if isinstance(weight, torch.Tensor):
+                torch.addmm(total, x, weight.t(), out=total)
+            else:
+                multiply_in_pieces(x, weight, None, total)
+            return
+    total.add_(linear(x, weight))
+
+
 def takes(x: torch.Tensor, weight: Weight) -> bool:
     """Whether :func:`linear` has a kernel for this product, (n, columns) by (rows, columns)."""
     return is_usable(x) and (x.shape[1] % 64 == 0 or not isinstance(weight, Nf4))
@@ -93,9 +120,33 @@ def linear_swiglu(x: torch.Tensor, weight: Weight, out: torch.Tensor | None = No
             result = _room(out, x, rows_of(weight, x.shape[1]) // 2)
             multiply(x, weight, None, result, swiglu=True)
             return result
-    gate, up = linear(x, weight).chunk(2, dim=-1)
-    torch.nn.functional.silu(gate, inplace=True)  # in place: of long prompts this is the most
-    return _into(out, up.mul_(gate))
+    # In place: of long prompts this is the most.
+    return _into(out, gate_(*linear(x, weight).chunk(2, dim=-1)))
+
+
+def gate_(gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
+    """``silu(gate) * up`` of two (n, columns) in place of the gate's, rounded as above."""
+    if is_usable(gate):
+        from glm4v_tui.inference.kernels import in_place
+
+        in_place.gate(gate, up)
+        return gate
+    return plain.gate_(gate, up)
+
+
+def turn_(qkv: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> None:
+    """Turn an image's queries and keys, each with halves of heads as pairs, in float32.
+
+    Args:
+        qkv: (n, 3, heads, head_dim), contiguous; the values stay.
+        cos, sin: (n, head_dim), contiguous.
+    """
+    if is_usable(qkv):
+        from glm4v_tui.inference.kernels import in_place
+
+        in_place.turn(qkv, cos, sin)
+    else:
+        plain.turn_(qkv, cos, sin)
 
 
 def rms_norm(
@@ -122,7 +173,7 @@ def add_rms_norm(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The residual with y (normed by ``post_weight``, unless None), and the next layer's norm.
 
-    ``added`` may be ``residual`` itself.
+    ``added`` may be ``residual`` or ``y`` itself.
     """
     if is_usable(y):
         from glm4v_tui.inference.kernels import norm
@@ -130,8 +181,8 @@ def add_rms_norm(
         results = _room(added, y, y.shape[1]), _room(out, y, y.shape[1])
         norm.add_rms_norm(residual, y, post_weight, weight, eps, *results)
         return results
-    first, second = plain.add_rms_norm(residual, y, post_weight, weight, eps)
-    return _into(added, first), _into(out, second)
+    first, second = plain.add_rms_norm(residual, y, post_weight, weight, eps, added)
+    return first, _into(out, second)
 
 
 def rotary_and_cache(

@@ -34,9 +34,29 @@ def add_rms_norm(
     post_weight: torch.Tensor | None,
     weight: torch.Tensor,
     eps: float,
+    added: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    added = residual + (y if post_weight is None else rms_norm(y, post_weight, eps))
+    y = y if post_weight is None else rms_norm(y, post_weight, eps)
+    added = torch.add(residual, y, out=added)
     return added, rms_norm(added, weight, eps)
+
+
+def gate_(gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
+    return functional.silu(gate, inplace=True).mul_(up)
+
+
+_TURNED_AT_ONCE = 512
+"""Tokens; float32 copies of all would be the most that a tower takes."""
+
+
+def turn_(qkv: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> None:
+    parts = [torch.split(part, _TURNED_AT_ONCE) for part in (qkv[:, :2], cos, sin)]
+    for some, angles, crossing in zip(*parts, strict=True):
+        wide = some.float()
+        first, second = wide.chunk(2, dim=-1)
+        crossed = torch.cat((-second, first), dim=-1)
+        crossed *= crossing.float()[:, None, None]
+        some.copy_(wide.mul_(angles.float()[:, None, None]).add_(crossed))
 
 
 def rotate(heads: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:

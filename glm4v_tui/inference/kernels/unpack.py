@@ -9,13 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+import triton.language as tl
 
 from glm4v_tui.inference.kernels.formats import Int8, means_of, rows_of
+from glm4v_tui.inference.kernels.nf4_words import nf4_values
+from glm4v_tui.inference.kernels.unpack_kernels import int8_rows_kernel, nf4_words_kernel
 from glm4v_tui.inference.quantized.kernels import scale_code
 
 if TYPE_CHECKING:
     from glm4v_tui.inference.quantized.kernels import Nf4
 
+_DTYPES = {torch.bfloat16: tl.bfloat16, torch.float16: tl.float16}
 _WORDS = 256
 _COLUMNS = 2048
 _ALIGNED = 128
@@ -26,55 +30,67 @@ WEIGHTS_AT_ONCE = 1 << 25
 
 
 def multiply_in_pieces(
-    x: torch.Tensor, weight: Int8 | Nf4, bias: torch.Tensor | None
+    x: torch.Tensor,
+    weight: Int8 | Nf4,
+    bias: torch.Tensor | None,
+    onto: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """``x @ weight.T + bias``, (n, columns) to (n, rows)."""
+    """``x @ weight.T + bias``, (n, columns) to (n, rows).
+
+    Args:
+        onto: What the product is added to, in place, instead of the bias.
+    """
     columns = x.shape[1]
     rows = rows_of(weight, columns)
     step = min(rows, max(_ALIGNED, WEIGHTS_AT_ONCE // columns // _ALIGNED * _ALIGNED))
-    result = x.new_empty(len(x), rows)
+    result = x.new_empty(len(x), rows) if onto is None else onto
     whole = x.new_empty(step, columns)
+    if step == rows:  # nothing to cut: of small matrices the CPU's time is what counts
+        _unpack(weight, 0, whole)
+        _multiply(x, whole, bias if onto is None else onto, result)
+        return result
     for first in range(0, rows, step):
         some = slice(first, min(rows, first + step))
-        piece = whole[: some.stop - first]
-        if isinstance(weight, Int8):
-            unpack_int8(Int8(weight.weight[some], weight.scale[some]), piece)
-        else:
-            unpack_nf4(weight, first, piece)
-        if bias is None:
-            torch.mm(x, piece.t(), out=result[:, some])
-        else:
-            torch.addmm(bias[some], x, piece.t(), out=result[:, some])
+        piece, part = whole[: some.stop - first], result[:, some]
+        _unpack(weight, first, piece)
+        _multiply(
+            x, piece, part if onto is not None else None if bias is None else bias[some], part
+        )
     return result
 
 
-def unpack_int8(weight: Int8, out: torch.Tensor) -> None:
-    """A matrix into ``out``, (rows, columns)."""
-    import triton
+def _multiply(
+    x: torch.Tensor, piece: torch.Tensor, to_add: torch.Tensor | None, out: torch.Tensor
+) -> None:
+    if to_add is None:
+        torch.mm(x, piece.t(), out=out)
+    else:
+        torch.addmm(to_add, x, piece.t(), out=out)
 
-    from glm4v_tui.inference.kernels.unpack_kernels import int8_rows_kernel
 
+def _unpack(weight: Int8 | Nf4, first: int, out: torch.Tensor) -> None:
+    act = unpack_int8 if isinstance(weight, Int8) else unpack_nf4
+    act(weight, first, out)  # type: ignore[arg-type]
+
+
+def unpack_int8(weight: Int8, first: int, out: torch.Tensor) -> None:
+    """Rows from ``first`` on into ``out``, (rows, columns), which says how many."""
     rows, columns = out.shape
-    grid = (rows, triton.cdiv(columns, _COLUMNS))
-    int8_rows_kernel[grid](*weight, out, columns, BLOCK=_COLUMNS, num_warps=4)
+    int8_rows_kernel[(rows, -(-columns // _COLUMNS))](
+        *(*weight, out, first, columns), BLOCK=_COLUMNS, num_warps=4
+    )
 
 
 def unpack_nf4(weight: Nf4, first: int, out: torch.Tensor) -> None:
-    """Rows from ``first`` on into ``out``, (rows, columns), which says how many."""
-    import triton
-    import triton.language as tl
-
-    from glm4v_tui.inference.kernels.nf4_words import nf4_values
-    from glm4v_tui.inference.kernels.unpack_kernels import nf4_words_kernel
-
+    """The same of NF4."""
     rows, columns = out.shape
     count = rows * columns // 8
-    nf4_words_kernel[(triton.cdiv(count, _WORDS),)](
+    nf4_words_kernel[(-(-count // _WORDS),)](
         weight.weight.view(torch.int32),
         *(weight.scales, weight.scales_scale, weight.scales_mean, scale_code(out.device)),
         *(nf4_values(out.device), out.view(torch.int32), first * columns // 8, count, columns),
         MEANS=means_of(weight),
-        DTYPE=tl.bfloat16 if out.dtype == torch.bfloat16 else tl.float16,
+        DTYPE=_DTYPES[out.dtype],
         BLOCK=_WORDS,
         SHIFTED=0 if out.is_cuda else -1,
         num_warps=4,

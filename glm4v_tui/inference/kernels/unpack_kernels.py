@@ -13,16 +13,18 @@ def int8_rows_kernel(
     weight_ptr: tl.tensor,
     scale_ptr: tl.tensor,
     out_ptr: tl.tensor,
+    first: tl.tensor,
     columns: tl.tensor,
     BLOCK: tl.constexpr,
 ) -> None:
-    """One program for a block of a row's columns."""
-    row = tl.program_id(0).to(tl.int64)
+    """Rows from ``first`` on; one program for a block of a row's columns."""
+    out_row = tl.program_id(0).to(tl.int64)
+    row = first + out_row
     column = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     inside = column < columns
     kept = tl.load(weight_ptr + row * columns + column, mask=inside, other=0)
     value = kept.to(tl.float32) * (tl.load(scale_ptr + row) / 127)
-    tl.store(out_ptr + row * columns + column, value.to(out_ptr.dtype.element_ty), mask=inside)
+    tl.store(out_ptr + out_row * columns + column, value.to(out_ptr.dtype.element_ty), mask=inside)
 
 
 @triton.jit

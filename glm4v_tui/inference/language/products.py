@@ -60,6 +60,15 @@ class PlainProduct:
         return made[0] if len(made) == 1 else torch.cat(made, dim=-1)
 
 
+def add_product(total: torch.Tensor, module: Any, x: torch.Tensor) -> None:
+    """What a linear layer makes of (n, columns), added in place to (n, rows)."""
+    is_known = type(module) in (nn.Linear, Int8Linear, Nf4Linear) and module.bias is None
+    if is_known and kernels.is_usable(x):
+        kernels.add_linear_(total, x, _part(module)[0])
+    else:
+        total.add_(module(x))
+
+
 def _joined(modules: Sequence[Any]) -> list[tuple[Weight, torch.Tensor | None]]:
     if not modules:
         return []

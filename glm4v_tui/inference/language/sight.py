@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from glm4v_tui.inference.language.tower_rotary import use_lean_rotary
+from glm4v_tui.inference.language.tower import use_lean_tower
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +66,7 @@ class _RowsAndColumns:
         self._model = model.model
         self._token_id = model.config.image_token_id
         self._merged = model.model.visual.spatial_merge_size**2
-        use_lean_rotary(model.model.visual)
+        self._grid_in_host = use_lean_tower(model.model.visual)
 
     def spans(self, prompt: Prompt) -> tuple[Span, ...]:
         grids = self._grids(prompt)
@@ -101,9 +101,11 @@ class _RowsAndColumns:
         grids = self._grids(prompt)
         start = sum(map(_patches, grids[:number]))
         patches = prompt.inputs["pixel_values"][start : start + _patches(grids[number])]
+        visual = self._model.visual
+        grid = prompt.inputs["image_grid_thw"][number : number + 1]
         seen = self._model.get_image_features(
-            patches.to(self._model.visual.device),
-            prompt.inputs["image_grid_thw"][number : number + 1].to(self._model.visual.device),
+            patches.to(visual.device, visual.dtype),
+            grid if self._grid_in_host else grid.to(visual.device),
             return_dict=True,
         )
         features: torch.Tensor = seen.pooler_output[0]

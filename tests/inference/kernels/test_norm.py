@@ -40,8 +40,13 @@ def test_rounding_is_that_of_the_model() -> None:
         assert (one != other).float().mean() < 0.02
 
 
-def test_the_residual_may_be_overwritten() -> None:
-    residual, y, weight = random(1, 320), random(1, 320, seed=5), random(320, seed=6)
-    expected, _ = add_rms_norm(residual, y, None, weight, 1e-5)
-    add_rms_norm(residual, y, None, weight, 1e-5, added=residual)
-    assert torch.equal(residual, expected)
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_was_added_may_be_overwritten(place: int) -> None:
+    both, weight = [random(3, 320), random(3, 320, seed=5)], random(320, seed=6)
+    expected = add_rms_norm(*both, None, weight, 1e-5)
+    kept = both[1 - place].clone()
+    found = add_rms_norm(*both, None, weight, 1e-5, added=both[place])
+    assert found[0] is both[place]
+    assert torch.equal(found[0], expected[0])
+    assert torch.equal(found[1], expected[1])
+    assert torch.equal(both[1 - place], kept)
