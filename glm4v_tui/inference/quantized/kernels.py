@@ -74,11 +74,13 @@ def int8_rows(weight: torch.Tensor, bring: Bring) -> tuple[torch.Tensor, torch.T
         bring: Each piece passes through it; the results are where it brings the first one.
     """
     step = max(1, WEIGHTS_AT_ONCE // weight.shape[1])
-    first = bring(weight[:step])
-    packed = torch.empty(weight.shape, dtype=torch.int8, device=first.device)
-    scale = torch.empty(len(weight), dtype=torch.float32, device=first.device)
+    piece = bring(weight[:step])
+    packed = torch.empty(weight.shape, dtype=torch.int8, device=piece.device)
+    scale = torch.empty(len(weight), dtype=torch.float32, device=piece.device)
     for start in range(0, len(weight), step):
-        piece = bring(weight[start : start + step]) if start else first
+        if start:
+            del piece  # before there are two
+            piece = bring(weight[start : start + step])
         piece = piece.to(torch.float32, copy=True)
         largest = torch.maximum(piece.amax(1), piece.amin(1).neg_())
         scale[start : start + step] = largest
@@ -141,14 +143,18 @@ def nf4_pack(weight: torch.Tensor, bring: Bring) -> Nf4:
     """
     flat = weight.contiguous().view(-1)
     step = WEIGHTS_AT_ONCE // NF4_BLOCK * NF4_BLOCK
-    first = bring(flat[:step])
-    packed = torch.empty(-(-len(flat) // 2), dtype=torch.uint8, device=first.device)
-    scales = torch.empty(-(-len(flat) // NF4_BLOCK), dtype=torch.float32, device=first.device)
+    piece = bring(flat[:step])
+    packed = torch.empty(-(-len(flat) // 2), dtype=torch.uint8, device=piece.device)
+    scales = torch.empty(-(-len(flat) // NF4_BLOCK), dtype=torch.float32, device=piece.device)
     for start in range(0, len(flat), step):
-        piece = bring(flat[start : start + step]) if start else first
+        if start:
+            del piece  # before there are two
+            piece = bring(flat[start : start + step])
         values, largest = torch.ops.bitsandbytes.quantize_4bit(piece, NF4_BLOCK, "nf4", torch.uint8)
         packed[start // 2 : start // 2 + len(values)] = values.view(-1)
         scales[start // NF4_BLOCK : start // NF4_BLOCK + len(largest)] = largest
+        del values
+    del piece
     return Nf4(packed, *_scales_packed(scales))
 
 
