@@ -123,7 +123,7 @@ def _rows(folder: Path, wishes: SpeedWishes) -> Iterator[Row]:
         )  # fmt: skip
         yield row
         if wishes.vs_transformers and precision != "mixed":  # which no setting of theirs can say
-            yield msgspec.structs.replace(row, by="transformers", new=min(row.new, 128), rounds=3)
+            yield msgspec.structs.replace(row, by="transformers", new=min(row.new, 64), rounds=2)
 
 
 def _run(row: Row) -> dict[str, Any]:

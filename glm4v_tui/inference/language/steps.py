@@ -1,4 +1,4 @@
-"""Steps of an answer: one token, or a few that are expected, in one pass over the weights."""
+"""Steps: one token, or a few in one pass over the weights, that are expected or are to be read."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from glm4v_tui.inference.language.kv_cache import KvCache
     from glm4v_tui.inference.language.stack import Stack
 
-_WIDTH = MOST + 1
-"""Tokens of a captured pass: a graph is made for one number."""
+_WIDTHS = (MOST + 1, 16)
+"""Tokens of the captured passes: a graph is made for one number. A pass of eight costs as much as
+one to two steps, one of sixteen up to two and a half."""
 
 
 class Steps:
@@ -33,11 +34,13 @@ class Steps:
         self._stack = stack
         self.runs_ahead = stack.device.type != "cpu"
         """A step only has begun when it returns, and may be followed by another."""
-        self.width = 0 if weights is None else _WIDTH
-        """Tokens that a pass writes at least; those that are too many are overwritten."""
+        self.width, self.widest = (0, 0) if weights is None else _WIDTHS
+        """Tokens that a pass writes at least, and at most; those that are too many are
+        overwritten."""
         self.plain = PlainStep(stack) if weights is None else None
         self._one = None if weights is None else KernelStep(weights)
-        self._few = None if weights is None else KernelStep(weights, _WIDTH)
+        widths = () if weights is None else _WIDTHS
+        self._few = {width: KernelStep(weights, width) for width in widths if weights is not None}
 
     def one(self, cache: KvCache, token: torch.Tensor, length: int, position: int) -> torch.Tensor:
         """The logits after one more token, (vocabulary,); overwritten by the next call.
@@ -58,22 +61,22 @@ class Steps:
         """The logits after each of some more tokens, (tokens, vocabulary); overwritten as above.
 
         Args:
-            tokens: At most :data:`MOST` and one.
-            length: Tokens in the cache, which has room for :attr:`width` more at least.
+            tokens: Where there are kernels at most :attr:`widest`.
+            length: Tokens in the cache, which has room for as many more as the pass writes.
         """
-        if self._few is None:
-            assert self.plain is not None
+        if self.plain is not None:
             row = torch.tensor(tokens, device=self._stack.device)
             return self.plain.run_few(cache, row, length, position)
-        row = torch.tensor([*tokens, *[tokens[-1]] * (_WIDTH - len(tokens))])
-        places = range(_WIDTH)
-        logits = self._few.run(
+        width = self.width if len(tokens) <= self.width else self.widest
+        row = torch.tensor([*tokens, *[tokens[-1]] * (width - len(tokens))])
+        places = range(width)
+        logits = self._few[width].run(
             cache, row, [length + place for place in places], [position + place for place in places]
         )
         return logits[: len(tokens)]
 
     def forget(self) -> None:
         """Let go of what is captured, and of what that holds."""
-        for step in (self._one, self._few):
+        for step in (self._one, *self._few.values()):
             if step is not None:
                 step.forget()

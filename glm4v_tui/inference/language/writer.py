@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     Mask = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
+_READ_IN_PASSES = 48
+"""Tokens of text; more of them are read faster all at once."""
+
+
 @dataclass(frozen=True)
 class Begun:
     """A prompt that has been read."""
@@ -112,13 +116,14 @@ class Writer:
 
     @torch.inference_mode()
     def warm_up(self) -> None:
-        """Let a pass of several tokens be compiled, behind what the cache holds.
+        """Let passes of several tokens be compiled, behind what the cache holds.
 
-        Nothing is changed by it that would be read again.
+        Nothing is changed by them that would be read again.
         """
         length = len(self._held)
-        if length + self._steps.width <= self.cache.capacity:
-            self._steps.few(self.cache, [0, 0], length, length)
+        for width in (self._steps.width, self._steps.widest):
+            if width and length + width <= self.cache.capacity:
+                self._steps.few(self.cache, [0] * width, length, length)
 
     @torch.inference_mode()
     def begin(
@@ -181,8 +186,28 @@ class Writer:
         if self._weights is not None and start == len(ids) - 1 and is_text:
             last = ids[-1:].to(self._stack.device)
             return self._steps.one(self.cache, last, start, int(positions[0, -1])).clone()
+        if not seen and self._goes_in_passes(start, len(ids) - start):
+            return self._read_in_passes(ids, start, int(positions[0, start]), should_stop)
         embedded = self._embedded(ids, seen, start)
         return self._logits_after(self.cache, start, embedded, positions[:, start:], should_stop)
+
+    def _goes_in_passes(self, start: int, count: int) -> bool:
+        """Whether so much text is read faster by captured passes: a host launches each kernel of a
+        reading by itself, which takes longer than a GPU needs for little text."""
+        widest = self._steps.widest
+        end = start + -(-count // widest) * widest if widest else 0
+        return 0 < count <= _READ_IN_PASSES and 0 < end <= self.cache.capacity
+
+    def _read_in_passes(
+        self, ids: torch.Tensor, start: int, position: int, should_stop: Callable[[], bool]
+    ) -> torch.Tensor:
+        """The logits after text from ``start`` on, (vocabulary,)."""
+        for first in range(start, len(ids), self._steps.widest):
+            if should_stop():
+                raise Stopped
+            some = ids[first : first + self._steps.widest].tolist()
+            logits = self._steps.few(self.cache, some, first, position + first - start)
+        return logits[-1].clone()
 
     def _logits_after(
         self,

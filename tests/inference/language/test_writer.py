@@ -19,6 +19,7 @@ from glm4v_tui.inference.language.reading import read
 from glm4v_tui.inference.language.replay import KernelStep
 from glm4v_tui.inference.language.sight import Span
 from glm4v_tui.inference.language.step import PlainStep
+from glm4v_tui.inference.language.steps import Steps
 from glm4v_tui.inference.language.writer import Writer
 from glm4v_tui.inference.prompt import Prompt
 from tests.checkpoints import MAKERS
@@ -178,6 +179,40 @@ def test_the_kernels_reader_is_the_plain_one(
     assert torch.allclose(found, expected, atol=1e-4)
     for one, other in zip(ours.keys + ours.values, plain.keys + plain.values, strict=True):
         assert torch.allclose(one, other, atol=1e-4)
+
+
+@pytest.mark.parametrize("most", [0, 48])
+def test_little_text_read_in_passes_is_the_same(
+    family: Answers, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than one pass of sixteen, and a limit that leaves all to the reader."""
+    question = user("And what else is it?")
+    first, second = (
+        prompt_of(family, messages)
+        for messages in (
+            CONVERSATIONS["image"],
+            (*CONVERSATIONS["image"], assistant("a thing"), question),
+        )
+    )
+    writer = writer_of(family)
+    writer.forget()
+    expected = writer.begin(second, 32, lambda: False).logits
+    steps = Steps(writer._stack, KernelWeights(writer._stack))
+    monkeypatch.setattr(writer, "_steps", steps)
+    monkeypatch.setattr("glm4v_tui.inference.language.writer._READ_IN_PASSES", most)
+    passes: list[int] = []
+
+    def counted(cache: KvCache, tokens: list[int], *place: int) -> torch.Tensor:
+        passes.append(len(tokens))
+        return Steps.few(steps, cache, tokens, *place)
+
+    monkeypatch.setattr(steps, "few", counted)
+    writer.forget()
+    writer.begin(first, 64, lambda: False)
+    begun = writer.begin(second, 32, lambda: False)
+    assert torch.allclose(begun.logits, expected, atol=1e-4)
+    assert 16 < begun.read <= 48
+    assert sum(passes) == (begun.read if most else 0)
 
 
 def test_rows_of_different_lengths_do_not_see_each_other(family: Answers) -> None:
