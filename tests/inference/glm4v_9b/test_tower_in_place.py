@@ -28,13 +28,14 @@ def adapter() -> Any:
 def test_it_is_the_same(make: Any, by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(5)
     exact = make().double()
-    part, hidden = deepcopy(exact).half(), torch.randn(1, 19, 64).half()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    part, hidden = deepcopy(exact).to(device).half(), torch.randn(1, 19, 64).half().to(device)
     kept = hidden.clone()
-    expected = exact(hidden.double()).detach()
+    expected = exact(hidden.double().cpu()).detach()
     if by == "kernels":
         pytest.importorskip("triton")
         monkeypatch.setattr(kernels, "is_usable", lambda _: True)
     with torch.inference_mode():
         found = part(hidden)
     assert torch.equal(hidden, kept)
-    assert float((found.double() - expected).norm() / expected.norm()) < 2e-3
+    assert float((found.double().cpu() - expected).norm() / expected.norm()) < 2e-3
