@@ -65,7 +65,7 @@ def pixel_bytes(vision: Vision, images: Images, precision: Precision) -> int:
 
 def vision_bytes(vision: Vision, images: Images, precision: Precision) -> int:
     """The widest moment of the vision tower and of the adapter behind it."""
-    feed = _turning_feed if vision.rotary and vision.gated else _tower_mlp
+    feed = _turning_feed if vision.gated else _tower_mlp
     return max(
         images.patches * _attention(vision, precision.compute),
         feed(vision, images.patches, precision),
@@ -89,15 +89,14 @@ def _turning_feed(vision: Vision, rows: int, precision: Precision) -> int:
 
 
 def _tower_mlp(vision: Vision, rows: int, precision: Precision) -> int:
+    """A part without a gate, whose activation works in place (EVA2-CLIP)."""
     size = itemsize(precision.compute)
 
     def wide(some: int) -> int:
-        product = _product(some, vision.ffn, vision.hidden, precision.vision, precision)
-        if vision.gated:
-            return _gated(some, vision.ffn, product, size)
-        return max(some * 2 * vision.ffn * size, product)
+        widened = some * vision.ffn * size
+        return widened + _product(some, vision.hidden, vision.ffn, precision.vision, precision)
 
-    return _fed(rows, 2 * vision.hidden * size, vision.hidden * size, wide, precision)
+    return _fed(rows, 2 * vision.hidden * size, vision.hidden * size, wide, precision, 1.5)
 
 
 def _gated(rows: int, ffn: int, product: int, size: int) -> int:
@@ -106,7 +105,12 @@ def _gated(rows: int, ffn: int, product: int, size: int) -> int:
 
 
 def _fed(
-    rows: int, held: int, result: int, wide: Callable[[int], int], precision: Precision
+    rows: int,
+    held: int,
+    result: int,
+    wide: Callable[[int], int],
+    precision: Precision,
+    share: float = 1,
 ) -> int:
     """A feed-forward part. In pieces, the result as a whole is there from the second one on.
 
@@ -114,24 +118,26 @@ def _fed(
         held: Bytes a row of what lives around it.
         result: Bytes a row of what comes out of it.
         wide: Bytes at its widest moment for a number of rows.
+        share: Of the usual rows, those that it takes at once.
     """
     at_once = FEWER_AT_ONCE if precision.embedding_in_host else TOKENS_AT_ONCE
+    at_once = int(at_once * share)
     if not precision.in_pieces or rows <= at_once:
         return rows * held + wide(rows)
-    second = min(at_once, rows - at_once)
-    later = (rows + at_once) * result + wide(second)  # the piece before is alive as well
-    return rows * held + max(wide(at_once), later)
+    piece = -(-rows // -(-rows // at_once))
+    return rows * (held + result) + wide(piece)
 
 
 def _adapter(vision: Vision, images: Images, precision: Precision) -> int:
-    """The gated projection at the tower's end, with the tower's last vectors still alive."""
+    """The gated projection at the tower's end, whose gate works in place; with EVA2-CLIP's last
+    vectors still alive."""
     size = itemsize(precision.compute)
     rows, ffn, width = images.tokens, vision.adapter_ffn, vision.adapter_width
     product = _product(rows, ffn, width, precision.adapter, precision)
     vectors = rows * 2 * width * size
-    if vision.rotary:  # the gate works in place
-        return vectors + rows * ffn * size + product
-    return vectors + images.patches * vision.hidden * size + _gated(rows, ffn, product, size)
+    if not vision.rotary:
+        vectors += images.patches * vision.hidden * size
+    return vectors + rows * ffn * size + product
 
 
 def _product(inputs: int, rows: int, columns: int, form: Format, precision: Precision) -> int:

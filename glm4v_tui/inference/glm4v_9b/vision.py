@@ -18,6 +18,7 @@ from transformers.activations import ACT2FN
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.glm.modeling_glm import eager_attention_forward
 
+from glm4v_tui.inference import kernels
 from glm4v_tui.inference.glm4v_9b.configuration import Eva2ClipConfig
 
 _ADAPTER_NORM_EPS = 1e-5
@@ -87,14 +88,22 @@ class Eva2ClipAttention(nn.Module):
 
 
 class Eva2ClipMlp(nn.Module):
+    works_in_place = True
+
     def __init__(self, config: Any) -> None:
         super().__init__()
         self.fc1 = nn.Linear(config.hidden_size, config.intermediate_size)
         self.activation_fn = ACT2FN[config.hidden_act]
+        self._is_gelu = config.hidden_act == "gelu"
         self.fc2 = nn.Linear(config.intermediate_size, config.hidden_size)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        narrowed: Tensor = self.fc2(self.activation_fn(self.fc1(hidden)))
+        widened = self.fc1(hidden)
+        if self._is_gelu and not torch.is_grad_enabled():
+            torch.ops.aten.gelu_(widened)
+        else:
+            widened = self.activation_fn(widened)
+        narrowed: Tensor = self.fc2(widened)
         return narrowed
 
 
@@ -109,9 +118,20 @@ class Eva2ClipLayer(nn.Module):
         self.post_attention_layernorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        hidden = hidden + self.input_layernorm(self.attention(hidden))
-        changed: Tensor = self.post_attention_layernorm(self.mlp(hidden))
-        return hidden.add(changed)
+        hidden = _added(hidden, self.attention(hidden), self.input_layernorm)
+        return _added(hidden, self.mlp(hidden), self.post_attention_layernorm)
+
+
+def _added(residual: Tensor, made: Tensor, norm: Any) -> Tensor:
+    """The residual and the norm of what a half has made, (images, tokens, width), in its place."""
+    if torch.is_grad_enabled() or getattr(norm, "_hf_hook", None):  # which brings its weights
+        changed: Tensor = norm(made)
+        return residual + changed
+    width = made.shape[-1]
+    added = kernels.layer_norm_add_(
+        residual.reshape(-1, width), made.reshape(-1, width), norm.weight, norm.bias, norm.eps
+    )
+    return added.view(made.shape)
 
 
 class Eva2ClipTower(PreTrainedModel):  # type: ignore[misc]
@@ -153,8 +173,13 @@ class GatedAdapter(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         hidden = functional.gelu(self.norm1(self.linear_proj(hidden)))
-        gate = functional.silu(self.gate_proj(hidden))
-        narrowed: Tensor = self.dense_4h_to_h(gate * self.dense_h_to_4h(hidden))
+        gate, up = self.gate_proj(hidden), self.dense_h_to_4h(hidden)
+        if torch.is_grad_enabled():
+            gate = functional.silu(gate) * up
+        else:
+            gate = kernels.gate_(gate.flatten(0, -2), up.flatten(0, -2)).view(gate.shape)
+        del up
+        narrowed: Tensor = self.dense_4h_to_h(gate)
         return narrowed
 
 

@@ -29,6 +29,7 @@ be written by the kernel just before the product that reads them, see ``early``.
 And for the many tokens of an image or a prompt:
 
 - ``add_linear_(total, x, weight)``: adds ``linear(x, weight)``, unrounded, to ``total``.
+- ``layer_norm_add_(residual, y, weight, bias, eps) -> y``: ``residual + layer_norm(y)`` in place.
 - ``turn_(qkv, cos, sin)``: ``qkv`` is (n, 3, heads, head_dim), contiguous; ``cos`` and ``sin`` are
   (n, head_dim). Queries and keys become ``x * cos + rotated halves * sin``.
 - ``gate_(gate, up) -> gate``: ``silu(gate) * up``, in place of the gate's; rows of (n, columns)
@@ -54,6 +55,7 @@ __all__ = [
     "gate_",
     "has_triton",
     "is_usable",
+    "layer_norm_add_",
     "linear",
     "linear_swiglu",
     "rms_norm",
@@ -122,6 +124,22 @@ def linear_swiglu(x: torch.Tensor, weight: Weight, out: torch.Tensor | None = No
             return result
     # In place: of long prompts this is the most.
     return _into(out, gate_(*linear(x, weight).chunk(2, dim=-1)))
+
+
+def layer_norm_add_(
+    residual: torch.Tensor,
+    y: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor,
+    eps: float,
+) -> torch.Tensor:
+    """The residual and y's norm, both (n, hidden), in place of y; rounded between the two."""
+    if is_usable(y):
+        from glm4v_tui.inference.kernels import norm
+
+        norm.layer_norm_add(residual, y, weight, bias, eps)
+        return y
+    return plain.layer_norm_add_(residual, y, weight, bias, eps)
 
 
 def gate_(gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:

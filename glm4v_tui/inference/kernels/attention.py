@@ -12,12 +12,15 @@ from glm4v_tui.inference.kernels.attention_kernels import (
 from glm4v_tui.inference.kernels.availability import starts_early
 from glm4v_tui.inference.kernels.early import early
 from glm4v_tui.inference.kernels.launches import power_of_two
+from glm4v_tui.inference.kernels.prompt_rotary_kernels import prompt_rotary_kernel
 
 _PROGRAMS = 128
 """Parts times key heads times rows: about one for each multiprocessor, two for a long cache."""
 _LONG = 8192
 _BLOCK_KEYS = 64
 _WARPS = 4
+_FEW = 64
+"""Rows up to which rotary has a program for each head: more keep a GPU busy without."""
 
 
 def rotary_and_cache(
@@ -31,6 +34,9 @@ def rotary_and_cache(
 ) -> None:
     batch, kv_heads, capacity, dim = k_cache.shape
     heads = out.shape[1]
+    if batch > _FEW:
+        _rotary_of_many(qkv, cos, sin, k_cache, v_cache, length, out)
+        return
     is_early = starts_early(qkv)
     rotary_kernel[(heads + 2 * kv_heads, batch)](
         *(qkv, cos, sin, k_cache, v_cache, length, out),
@@ -39,6 +45,27 @@ def rotary_and_cache(
         num_warps=1,
         enable_fp_fusion=False,  # products are rounded before they are added, as in the model
         **early(is_early),
+    )
+
+
+def _rotary_of_many(
+    qkv: torch.Tensor,
+    cos: torch.Tensor,
+    sin: torch.Tensor,
+    k_cache: torch.Tensor,
+    v_cache: torch.Tensor,
+    length: torch.Tensor,
+    out: torch.Tensor,
+) -> None:
+    batch, kv_heads, capacity, dim = k_cache.shape
+    heads = out.shape[1]
+    prompt_rotary_kernel[(batch,)](
+        *(qkv, cos, sin, k_cache, v_cache, length, out),
+        *(k_cache.stride(0), k_cache.stride(1), capacity),
+        *(heads, kv_heads, dim, cos.shape[1], power_of_two(dim)),
+        *(power_of_two(heads), power_of_two(kv_heads)),
+        num_warps=4,
+        enable_fp_fusion=False,  # products are rounded before they are added, as in the model
     )
 
 

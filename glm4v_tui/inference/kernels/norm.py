@@ -8,7 +8,11 @@ import triton
 
 from glm4v_tui.inference.kernels.availability import starts_early
 from glm4v_tui.inference.kernels.early import early
-from glm4v_tui.inference.kernels.norm_kernels import add_rms_norm_kernel, rms_norm_kernel
+from glm4v_tui.inference.kernels.norm_kernels import (
+    add_rms_norm_kernel,
+    layer_norm_add_kernel,
+    rms_norm_kernel,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -47,4 +51,18 @@ def add_rms_norm(
         num_warps=_WARPS,
         enable_fp_fusion=False,  # sums and products are rounded where the model rounds them
         **early(is_early),
+    )
+
+
+def layer_norm_add(
+    residual: torch.Tensor,
+    y: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor,
+    eps: float,
+) -> None:
+    columns = y.shape[1]
+    layer_norm_add_kernel[(len(y),)](
+        *(residual, y, weight, bias, eps, columns, triton.next_power_of_2(columns)),
+        num_warps=_WARPS,
     )

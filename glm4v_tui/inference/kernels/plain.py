@@ -41,6 +41,17 @@ def add_rms_norm(
     return added, rms_norm(added, weight, eps)
 
 
+def layer_norm_add_(
+    residual: torch.Tensor,
+    y: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor,
+    eps: float,
+) -> torch.Tensor:
+    normed = functional.layer_norm(y, weight.shape, weight, bias, eps)
+    return torch.add(residual, normed, out=y)
+
+
 def gate_(gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
     return functional.silu(gate, inplace=True).mul_(up)
 

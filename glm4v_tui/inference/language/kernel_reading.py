@@ -14,7 +14,7 @@ from glm4v_tui.inference.language.reading import (
     causal_attention,
     keep_pace,
 )
-from glm4v_tui.inference.pieces import FEWER_AT_ONCE
+from glm4v_tui.inference.pieces import FEWER_AT_ONCE, equal_pieces
 from glm4v_tui.inference.pieces import TOKENS_AT_ONCE as FED_AT_ONCE
 
 if TYPE_CHECKING:
@@ -113,7 +113,6 @@ def _fed(layer: KernelLayer, x: torch.Tensor, at_once: int) -> torch.Tensor:
     if len(x) <= at_once:
         return layer.down(layer.gate_up.swiglu(x))
     result = torch.empty_like(x)
-    for start in range(0, len(x), at_once):
-        some = slice(start, start + at_once)
+    for some in equal_pieces(len(x), at_once):
         result[some] = layer.down(layer.gate_up.swiglu(x[some]))
     return result

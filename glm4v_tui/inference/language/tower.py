@@ -76,7 +76,7 @@ def is_known(visual: Any) -> bool:
         and visual.embeddings.interpolated_method == "bicubic"
         and _tiles(visual.patch_embed.proj)
         and _tiles(visual.downsample)
-        and not any(_has_hook(part) for block in visual.blocks for part in _below(block))
+        and not any(map(_has_hook, set(visual.modules()) - {visual, *visual.blocks}))
     )
 
 
@@ -90,11 +90,8 @@ def _tiles(convolution: Any) -> bool:
     return plain and convolution.kernel_size == convolution.stride and not any(convolution.padding)
 
 
-def _below(block: nn.Module) -> list[nn.Module]:
-    return [part for part in block.modules() if part is not block]
-
-
 def _has_hook(module: Any) -> bool:
+    """Whether something is done where it is called; here its weights are taken."""
     return bool(
         module._forward_pre_hooks or module._forward_hooks or getattr(module, "_hf_hook", None)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from glm4v_tui.inference.kernels import attention as attention_launches
 from glm4v_tui.inference.kernels import decode_attention, plain, rotary_and_cache
 from tests.inference.kernels.conftest import DEVICE, DTYPE
 from tests.inference.kernels.references import LARGEST, error, random
@@ -60,7 +61,12 @@ def test_attention_of_true_shapes(last: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     ("heads", "kv_heads", "dim", "rotary"), [(32, 2, 128, 64), (5, 5, 64, 32), (3, 1, 40, 40)]
 )
-def test_rotary(heads: int, kv_heads: int, dim: int, rotary: int) -> None:
+@pytest.mark.parametrize("few", [64, 1])
+def test_rotary(
+    heads: int, kv_heads: int, dim: int, rotary: int, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the kernel for a step's rows, and by the one for a prompt's tokens."""
+    monkeypatch.setattr(attention_launches, "_FEW", few)
     qkv = random(2, (heads + 2 * kv_heads) * dim)
     angles = random(2, rotary // 2, dtype=torch.float32).repeat_interleave(2, dim=1)
     cos, sin = angles.cos().to(DTYPE), angles.sin().to(DTYPE)
@@ -82,9 +88,27 @@ def turned(q: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tenso
     return torch.cat((whole, q[..., rotary:].double()), -1)
 
 
-def test_nothing_is_written_past_the_cache() -> None:
+@pytest.mark.parametrize("few", [64, 0])
+def test_nothing_is_written_past_the_cache(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attention_launches, "_FEW", few)
     qkv, angle = random(1, 3 * 32), torch.zeros(1, 32, device=DEVICE)
     k, v = (torch.zeros(1, 1, 8, 32, dtype=qkv.dtype, device=DEVICE) for _ in range(2))
     rotary_and_cache(qkv, angle, angle, k[:, :, :4], v[:, :, :4], lengths(4))
     assert not k.any()
     assert not v.any()
+
+
+def test_tokens_of_a_prompt_share_one_cache() -> None:
+    """More than a step has: each is written behind the one before."""
+    qkv = random(70, (3 + 2 * 2) * 32)
+    angles = random(70, 16, dtype=torch.float32).repeat_interleave(2, dim=1)
+    caches = [torch.zeros(1, 2, 80, 32, dtype=qkv.dtype, device=DEVICE) for _ in range(4)]
+    shared = [cache.expand(70, -1, -1, -1) for cache in caches]
+    length = torch.arange(5, 75, dtype=torch.int32, device=DEVICE)
+    q = rotary_and_cache(qkv, angles.cos(), angles.sin(), *shared[:2], length)
+    expected = plain.rotary_and_cache(qkv, angles.cos(), angles.sin(), *shared[2:], length)
+    assert torch.equal(q, expected)
+    assert torch.equal(caches[0], caches[2])
+    assert torch.equal(caches[1], caches[3])
+    assert not caches[0][:, :, :5].any()
+    assert caches[0][:, :, 5:75].any(-1).all()

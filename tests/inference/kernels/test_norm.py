@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from glm4v_tui.inference.kernels import add_rms_norm, plain, rms_norm
+from glm4v_tui.inference.kernels import add_rms_norm, layer_norm_add_, plain, rms_norm
 from tests.inference.kernels.conftest import DTYPE, DTYPES
 from tests.inference.kernels.references import LARGEST, error, norm, random
 
@@ -50,3 +50,17 @@ def test_what_was_added_may_be_overwritten(place: int) -> None:
     assert torch.equal(found[0], expected[0])
     assert torch.equal(found[1], expected[1])
     assert torch.equal(both[1 - place], kept)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("hidden", [112, 1792])
+def test_the_residual_after_a_layer_norm(hidden: int, dtype: torch.dtype) -> None:
+    """Of vectors whose mean is far from zero."""
+    residual, y = random(3, hidden, dtype=dtype), random(3, hidden, dtype=dtype, seed=1) + 3
+    weight, bias = (random(hidden, dtype=dtype, seed=seed) for seed in (2, 3))
+    wide = [tensor.double() for tensor in (y, weight, bias)]
+    exact = residual.double() + torch.nn.functional.layer_norm(wide[0], (hidden,), *wide[1:], 1e-6)
+    kept = residual.clone()
+    assert layer_norm_add_(residual, y, weight, bias, 1e-6) is y
+    assert error(y, exact) < 2 * LARGEST[dtype]
+    assert torch.equal(residual, kept)

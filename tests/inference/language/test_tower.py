@@ -18,6 +18,8 @@ from glm4v_tui.inference.quantized.layers import Int8Linear, Nf4Linear
 from glm4v_tui.inference.slab import Parked, Streamed
 
 CPU = torch.device("cpu")
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+"""Of the kernels, which are interpreted on a CPU."""
 VISION = {
     "depth": 3, "hidden_size": 192, "num_heads": 3, "out_hidden_size": 128,
     "intermediate_size": 320, "image_size": 84, "attn_implementation": "sdpa",
@@ -42,14 +44,16 @@ def patches(grids: list[list[int]], dtype: torch.dtype = torch.float64) -> torch
 
 
 def seen(tower: Any, grids: list[list[int]], dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    inputs = patches(grids, dtype).to(tower.device)
     with torch.inference_mode():
-        found = tower(patches(grids, dtype), grid_thw=torch.tensor(grids))
+        found = tower(inputs, grid_thw=torch.tensor(grids).to(tower.device))
     result: torch.Tensor = found.pooler_output
     return result
 
 
 def far(found: torch.Tensor, expected: torch.Tensor) -> float:
-    return float((found.double() - expected.double()).norm() / expected.double().norm())
+    found, expected = found.double().cpu(), expected.double().cpu()
+    return float((found - expected).norm() / expected.norm())
 
 
 @pytest.mark.parametrize("grids", GRIDS)
@@ -114,7 +118,7 @@ def test_the_kernels_see_the_same(interpreted: list[str], kind: Any) -> None:
     if kind is not None:
         _pack(tower, exact, kind)
     expected = seen(exact, GRIDS[1])
-    use_lean_tower(tower)
+    use_lean_tower(tower.to(DEVICE))
     assert far(seen(tower, GRIDS[1], torch.float16), expected) < 4e-3
     assert set(interpreted) == {"turn_", "gate_", "rms_norm", "add_rms_norm", "add_linear_"}
     assert interpreted.count("turn_") == 1
