@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from glm4v_tui.errors import CheckpointError
 from glm4v_tui.gpu import read_host
 from glm4v_tui.inference.arranging import measure_parts
@@ -41,6 +43,8 @@ def lay_out_model(model: Any, folder: str, placement: Placement) -> tuple[Layout
         placement.vision,
         may_park=any(rule.place is Place.PARKED for rule in placement.rules),
     )
+    if torch.cuda.is_available():
+        torch.cuda.set_device(layout.gpu)  # where Triton's kernels run
     return layout, sizes
 
 

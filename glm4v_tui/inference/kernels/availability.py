@@ -21,8 +21,14 @@ def has_triton(device: torch.device) -> bool:
 
 
 def is_usable(tensor: torch.Tensor) -> bool:
-    """Whether the kernels take this tensor: 16 bits, on a device that they run on."""
-    return tensor.dtype in (torch.bfloat16, torch.float16) and has_triton(tensor.device)
+    """Whether the kernels take this tensor: 16 bits, on a device that they run on.
+
+    Triton launches on the current device, whatever the tensors are on. That is the one that most of
+    a model is on; layers on others do without.
+    """
+    if tensor.dtype not in (torch.bfloat16, torch.float16) or not has_triton(tensor.device):
+        return False
+    return tensor.device.index == torch.cuda.current_device()
 
 
 def starts_early(tensor: torch.Tensor) -> bool:

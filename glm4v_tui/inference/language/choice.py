@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from glm4v_tui.inference.kernels import has_triton
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -90,6 +92,8 @@ class Chooser:
         self._generator = torch.Generator(device)
         self._seed = self._generator.seed() if settings.seed is None else settings.seed
         self._count = written
+        is_common = not self._is_greedy and not settings.top_k and 0 < settings.top_p < 1
+        self._draws_by_kernels = is_common and has_triton(device)
 
     def choose(self, logits: torch.Tensor, mask: Mask | None = None) -> torch.Tensor:
         """The next token.
@@ -102,6 +106,14 @@ class Chooser:
         Returns:
             Its id, int64, of shape (1,).
         """
+        choose = self._drawn_by_kernels if self._draws_by_kernels else self._chosen
+        token = choose(logits, mask)
+        if self._said is not None:
+            self._said.index_fill_(0, token, True)
+        self._count += 1
+        return token
+
+    def _chosen(self, logits: torch.Tensor, mask: Mask | None) -> torch.Tensor:
         scores = logits.float()
         if self._said is not None:
             penalty = self._settings.repetition_penalty
@@ -110,11 +122,23 @@ class Chooser:
         if mask is not None:
             own = scores.clone() if scores.data_ptr() == logits.data_ptr() else scores
             scores = mask(_NO_IDS, own[None])[0]
-        token = scores.argmax(-1, keepdim=True) if self._is_greedy else self._draw(scores)
-        if self._said is not None:
-            self._said.index_fill_(0, token, True)
-        self._count += 1
-        return token
+        return scores.argmax(-1, keepdim=True) if self._is_greedy else self._draw(scores)
+
+    def _drawn_by_kernels(self, logits: torch.Tensor, mask: Mask | None) -> torch.Tensor:
+        """The same in fewer launches. What a mask forbids stays so, penalized or not."""
+        from glm4v_tui.inference.kernels.drawing import draw
+
+        settings = self._settings
+        if mask is not None:
+            logits = mask(_NO_IDS, logits.to(torch.float32, copy=True)[None])[0]
+        return draw(
+            logits,
+            self._said,
+            temperature=settings.temperature,
+            penalty=settings.repetition_penalty,
+            top_p=settings.top_p,
+            seed=self._seed_now % (1 << 62),
+        )
 
     @property
     def takes_largest(self) -> bool:
@@ -141,9 +165,13 @@ class Chooser:
             shares = shares.masked_fill(before >= settings.top_p * whole, 0.0)
         return ids[self._drawn(shares)]
 
+    @property
+    def _seed_now(self) -> int:
+        """Anew for each token: an answer that is gone on with draws as if it never had stopped."""
+        return self._seed + self._count * _STRIDE
+
     def _drawn(self, shares: torch.Tensor) -> torch.Tensor:
-        # Anew for each token: an answer that is gone on with draws as if it never had stopped.
-        self._generator.manual_seed((self._seed + self._count * _STRIDE) % (1 << 63))
+        self._generator.manual_seed(self._seed_now % (1 << 63))
         noise = torch.empty_like(shares).exponential_(generator=self._generator)
         return (shares / noise).argmax(-1, keepdim=True)
 
