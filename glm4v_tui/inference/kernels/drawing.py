@@ -37,15 +37,17 @@ def draw(
         for length in (count, blocks, blocks)
     )
     said_or_any = scores if said is None else said.view(torch.int8)
+    # Settings may be whole numbers, which Triton would take for constants, or for integers.
     scores_kernel[(blocks,)](
-        *(logits, said_or_any, scores, peaks, sums, temperature, penalty, count),
+        *(logits, said_or_any, scores, peaks, sums, float(temperature), float(penalty), count),
         HAS_SAID=said is not None,
         BLOCK=_SCORED,
     )
     ordered, ids = scores.sort(descending=True)
     token = torch.empty(1, dtype=torch.int64, device=logits.device)
     draw_kernel[(1,)](
-        *(ordered, ids, peaks, sums, token, top_p, seed & 0x7FFFFFFF, seed >> 31, count, blocks),
+        *(ordered, ids, peaks, sums, token, float(top_p)),
+        *(seed & 0x7FFFFFFF, seed >> 31, count, blocks),
         BLOCKS=triton.next_power_of_2(blocks),
         BLOCK=_DRAWN,
         num_warps=8,
