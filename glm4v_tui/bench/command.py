@@ -77,6 +77,9 @@ def _teller(
     import json
     from pathlib import Path
 
+    if out is not None and not Path(out).absolute().parent.is_dir():
+        raise click.BadParameter(f"There is no folder for {out}.", param_hint="--out")
+
     def tell(facts: dict[str, Any]) -> None:
         line = json.dumps(facts)
         click.echo(line if worded is None else worded(facts))
@@ -215,9 +218,27 @@ def memory(out: str | None, shapes: tuple[str, ...], **wanted: Any) -> None:
 )
 @click.option("--vs-transformers", is_flag=True, help="Plain transformers beside it.")
 @click.option("--device", type=click.Choice(["auto", "cuda", "cpu"]), default="auto")
-@click.option("--pixels", type=int, default=1120, show_default=True, help="Side of the image.")
-@click.option("--text", type=int, default=74, show_default=True, help="Tokens beside the image.")
-@click.option("--new", type=click.IntRange(min=2), default=512, show_default=True)
+@click.option(
+    "--pixels",
+    type=click.IntRange(56, 4480),
+    default=1120,
+    show_default=True,
+    help="Side of the image; 280 with the embedded model.",
+)
+@click.option(
+    "--text",
+    type=click.IntRange(8, 100_000),
+    default=74,
+    show_default=True,
+    help="Tokens beside the image.",
+)
+@click.option(
+    "--new",
+    type=click.IntRange(min=2),
+    default=512,
+    show_default=True,
+    help="Tokens of an answer; at most 128 with the embedded model.",
+)
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--seconds", type=float, default=480, show_default=True, help="No row begins later.")
 @click.option(
@@ -236,9 +257,23 @@ def speed(out: str | None, as_json: bool, **wanted: Any) -> None:
     """
     from glm4v_tui.bench.speed import SpeedWishes, measure_speed
     from glm4v_tui.bench.speed_table import speed_line
+    from glm4v_tui.precision import all_precisions
 
+    known = ("auto", *all_precisions())
+    if unknown := set(wanted["precisions"]).difference(known):
+        raise click.BadParameter(
+            f"{', '.join(unknown)}; known: {', '.join(known)}", param_hint="--precision"
+        )
     tell = _teller(out, None if as_json else speed_line)
-    measure_speed(SpeedWishes(**wanted), tell)
+    failed: list[str] = []
+
+    def tell_and_count(facts: dict[str, Any]) -> None:
+        failed.extend({"failed", "worker_failed"} & facts.keys())
+        tell(facts)
+
+    measure_speed(SpeedWishes(**wanted), tell_and_count)
+    if failed:
+        sys.exit(1)
 
 
 @bench.command()

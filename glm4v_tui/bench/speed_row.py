@@ -198,8 +198,11 @@ class _Answers:
 
 
 def _contexts(writer: Any, model: Any, row: Row, facts: dict[str, Any]) -> None:
-    """Decode speed at longer contexts."""
+    """Decode speed at longer contexts, as far as the model's positions go."""
+    most = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30
     for tokens in (2_000, 8_000, 30_000):
+        if tokens + 128 > most:
+            return
         text = max(8, tokens - (row.pixels // 28) ** 2)
         long = msgspec.structs.replace(row, text=text, new=128)
         answers = _Answers(writer, model, long)

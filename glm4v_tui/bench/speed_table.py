@@ -14,13 +14,15 @@ _FIGURES = (
     ("answer_peak_gib", "peak", 1, "GiB"),
     ("load_s", "load", 1, "s"),
 )
+_AT = "tokens_per_s_at_"
 
 
 def speed_line(facts: dict[str, Any]) -> str:
     """One row as a line of text."""
     if "made" in facts:
         return f"{facts['shape']}: {facts['parameters']:,} random weights"
-    title = f"{facts.get('precision')}, {facts.get('by')}"
+    size = f", {facts['pixels']} px, {facts['new']} tokens" if "pixels" in facts else ""
+    title = f"{facts.get('precision')}, {facts.get('by')}{size}"
     for name in ("failed", "skipped"):
         if name in facts:
             return f"{title}: {name}: {facts[name]}"
@@ -29,6 +31,9 @@ def speed_line(facts: dict[str, Any]) -> str:
         for name, words, factor, unit in _FIGURES
         if facts.get(name) is not None
     ]
+    contexts = {name[len(_AT) :]: one for name, one in facts.items() if name.startswith(_AT)}
+    if contexts:
+        parts.append(f"tokens/s at a context of {_by_count(contexts)}")
     if "steps_of_passes" in facts:
         parts.append(f"steps for a pass by its tokens {_by_count(facts['steps_of_passes'])}")
     if "images_per_minute" in facts:
@@ -45,7 +50,7 @@ def _of_the_worker(facts: dict[str, Any]) -> list[str]:
     if "worker_tokens_per_s" in facts:
         parts.append(f"from the worker {_by_count(facts['worker_tokens_per_s'])} tokens/s")
     if facts.get("worker_loss_percent"):
-        parts.append(f"lost of the bare step {_by_count(facts['worker_loss_percent'])} %")
+        parts.append(f"beside the bare step {_slower(facts['worker_loss_percent'])}")
     again = {kind: 100 * one for kind, one in facts.get("worker_said_again", {}).items() if one}
     if again:
         parts.append(f"said again {_by_count(again)} %")
@@ -54,6 +59,12 @@ def _of_the_worker(facts: dict[str, Any]) -> list[str]:
     if "worker_failed" in facts:
         parts.append(f"the worker failed: {facts['worker_failed']}")
     return parts
+
+
+def _slower(lost: dict[str, float]) -> str:
+    """Passes of several tokens can make an answer faster than its steps."""
+    words = {kind: "slower" if percent > 0 else "faster" for kind, percent in lost.items()}
+    return ", ".join(f"{kind}: {abs(lost[kind]):.1f} % {words[kind]}" for kind in lost)
 
 
 def _by_count(found: float | dict[str, float]) -> str:

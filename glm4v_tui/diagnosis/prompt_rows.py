@@ -21,7 +21,7 @@ PROMPT_ROWS = (
         r"absolute aspect ratio must be smaller",
         "An image is too long and thin for this model",
         "Its longer side is more than 200 times the shorter one.",
-        "Ask about a crop of it (F2, then c).",
+        "Ask about a part of it (--crop; in the chat F2, then c).",
         ImageError,
     ),
     Row(

@@ -12,11 +12,13 @@ from typing import Any
 import msgspec
 import pytest
 import torch
+from click.testing import CliRunner
 from PIL import Image
 from safetensors import safe_open
 
 from glm4v_tui import cli
 from glm4v_tui.bench import speed
+from glm4v_tui.bench.command import bench
 from glm4v_tui.bench.shape_words import VOCABULARY, WORDS, words, write_words
 from glm4v_tui.bench.shapes import config_of, write_checkpoint
 from glm4v_tui.bench.speed import SpeedWishes, measure_speed
@@ -155,10 +157,38 @@ def test_a_row_in_words_says_what_was_said_again() -> None:
         "worker_loss_percent": {"greedy": -5.0}, "worker_said_again": {"greedy": 0.25},
     }  # fmt: skip
     assert speed_line(row) == (
-        "bf16, glm4v-tui: from the worker greedy: 210 tokens/s, lost of the bare step "
-        "greedy: -5.0 %, said again greedy: 25.0 %"
+        "bf16, glm4v-tui: from the worker greedy: 210 tokens/s, beside the bare step "
+        "greedy: 5.0 % faster, said again greedy: 25.0 %"
     )
     assert "said again" not in speed_line(row | {"worker_said_again": {"greedy": 0.0}})
+
+
+def test_figures_at_longer_contexts_and_what_was_asked_are_in_the_line() -> None:
+    row = {"precision": "fp32", "by": "glm4v-tui", "pixels": 280, "new": 128}
+    row |= {"tokens_per_s_at_2000": 165.0, "tokens_per_s_at_8000": 64.0}
+    assert speed_line(row) == (
+        "fp32, glm4v-tui, 280 px, 128 tokens: tokens/s at a context of 2000: 165, 8000: 64.0"
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        (("--precision", "foo"), "known: auto, fp32"),
+        (("--text", "-1"), "8<=x<=100000"),
+        (("--pixels", "0"), "56<=x<=4480"),
+        (("--out", "/nonexistent/rows.jsonl"), "There is no folder"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_at_once(wrong: tuple[str, str], reason: str) -> None:
+    found = CliRunner().invoke(bench, ["speed", *wrong])
+    assert found.exit_code == 2
+    assert reason in found.output
+
+
+def test_a_row_that_fails_is_told_by_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "measure_speed", lambda _, tell: tell({"failed": "no memory"}))
+    assert CliRunner().invoke(bench, ["speed"]).exit_code == 1
 
 
 def test_no_token_is_forced_within_the_text_and_none_ends_it() -> None:
