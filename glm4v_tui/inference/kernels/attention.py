@@ -34,38 +34,19 @@ def rotary_and_cache(
 ) -> None:
     batch, kv_heads, capacity, dim = k_cache.shape
     heads = out.shape[1]
-    if batch > _FEW:
-        _rotary_of_many(qkv, cos, sin, k_cache, v_cache, length, out)
-        return
-    is_early = starts_early(qkv)
-    rotary_kernel[(heads + 2 * kv_heads, batch)](
-        *(qkv, cos, sin, k_cache, v_cache, length, out),
-        *(k_cache.stride(0), k_cache.stride(1), capacity),
-        *(heads, kv_heads, dim, cos.shape[1], power_of_two(dim), is_early),
-        num_warps=1,
-        enable_fp_fusion=False,  # products are rounded before they are added, as in the model
-        **early(is_early),
-    )
-
-
-def _rotary_of_many(
-    qkv: torch.Tensor,
-    cos: torch.Tensor,
-    sin: torch.Tensor,
-    k_cache: torch.Tensor,
-    v_cache: torch.Tensor,
-    length: torch.Tensor,
-    out: torch.Tensor,
-) -> None:
-    batch, kv_heads, capacity, dim = k_cache.shape
-    heads = out.shape[1]
-    prompt_rotary_kernel[(batch,)](
+    given = (
         *(qkv, cos, sin, k_cache, v_cache, length, out),
         *(k_cache.stride(0), k_cache.stride(1), capacity),
         *(heads, kv_heads, dim, cos.shape[1], power_of_two(dim)),
-        *(power_of_two(heads), power_of_two(kv_heads)),
-        num_warps=4,
-        enable_fp_fusion=False,  # products are rounded before they are added, as in the model
+    )
+    # Products are rounded before they are added, as in the model: not fused.
+    if batch > _FEW:
+        blocks = power_of_two(heads), power_of_two(kv_heads)
+        prompt_rotary_kernel[(batch,)](*given, *blocks, num_warps=4, enable_fp_fusion=False)
+        return
+    is_early = starts_early(qkv)
+    rotary_kernel[(heads + 2 * kv_heads, batch)](
+        *given, is_early, num_warps=1, enable_fp_fusion=False, **early(is_early)
     )
 
 

@@ -151,7 +151,6 @@ class Chooser:
 
     def _draw(self, scores: torch.Tensor) -> torch.Tensor:
         settings = self._settings
-        whole: float | torch.Tensor = 1.0
         scores = scores / settings.temperature
         if not settings.top_k and settings.top_p >= 1:
             return self._drawn(scores.softmax(-1))
@@ -159,10 +158,10 @@ class Chooser:
             best, ids = scores.topk(min(settings.top_k, len(scores)))
             shares = best.softmax(-1)
         else:
-            shares, ids, whole = _largest(scores, settings.top_p)
+            shares, ids = _largest(scores.softmax(-1), settings.top_p)
         if settings.top_p < 1:
             before = shares.cumsum(-1) - shares
-            shares = shares.masked_fill(before >= settings.top_p * whole, 0.0)
+            shares = shares.masked_fill(before >= settings.top_p, 0.0)
         return ids[self._drawn(shares)]
 
     @property
@@ -176,22 +175,17 @@ class Chooser:
         return (shares / noise).argmax(-1, keepdim=True)
 
 
-def _largest(
-    scores: torch.Tensor, together: float
-) -> tuple[torch.Tensor, torch.Tensor, float | torch.Tensor]:
-    """In proportion to the probabilities: the largest first, their ids, and the sum of all.
+def _largest(shares: torch.Tensor, together: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """The largest first, at least as many as reach ``together``; and their ids.
 
     A CPU sorts a vocabulary for longer than a small model computes a step, and can look whether a
-    few are enough to reach ``together`` of the sum. A GPU sorts fast, and looking would make it
-    wait; there a softmax of one row takes as long as the sort.
+    few are enough. A GPU sorts fast, and looking would make it wait.
     """
-    if scores.device.type == "cpu" and len(scores) > _FEW:
-        few, ids = scores.softmax(-1).topk(_FEW)
+    if shares.device.type == "cpu" and len(shares) > _FEW:
+        few, ids = shares.topk(_FEW)
         if float(few.sum()) > together:
-            return few, ids, 1.0
-    best, ids = scores.sort(descending=True)
-    shares = (best - best[0]).exp_()
-    return shares, ids, shares.sum()
+            return few, ids
+    return shares.sort(descending=True)
 
 
 def _or(value: Any, otherwise: Any) -> Any:

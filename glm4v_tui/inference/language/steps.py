@@ -39,8 +39,9 @@ class Steps:
         overwritten."""
         self.plain = PlainStep(stack) if weights is None else None
         self._one = None if weights is None else KernelStep(weights)
-        widths = () if weights is None else _WIDTHS
-        self._few = {width: KernelStep(weights, width) for width in widths if weights is not None}
+        self._few = {}
+        if weights is not None:
+            self._few = {width: KernelStep(weights, width) for width in _WIDTHS}
 
     def one(self, cache: KvCache, token: torch.Tensor, length: int, position: int) -> torch.Tensor:
         """The logits after one more token, (vocabulary,); overwritten by the next call.

@@ -11,7 +11,7 @@ from glm4v_tui.inference.kernels.few import spread, takes_few
 from glm4v_tui.inference.kernels.mma_words import FACTOR, PLACES, unpacking
 from glm4v_tui.inference.quantized.kernels import NF4_VALUES
 from tests.inference.kernels.conftest import DEVICE
-from tests.inference.kernels.references import random
+from tests.inference.kernels.references import permute, random
 
 _ORDER = (1, 0, 3, 2, 5, 4, 7, 6)
 """Which four bits of a word each weight has: the upper half of a byte is first."""
@@ -31,21 +31,11 @@ def run(text: str, word: int) -> dict[str, int]:
     return held
 
 
-def permuted(a: int, b: int, selector: int) -> int:
-    pool = a.to_bytes(4, "little") + b.to_bytes(4, "little")
-    found = bytearray()
-    for place in range(4):
-        chosen = selector >> 4 * place & 15
-        byte = pool[chosen & 7]
-        found.append((0xFF if byte & 0x80 else 0) if chosen & 8 else byte)
-    return int.from_bytes(found, "little")
-
-
 _ACTS = {
     "mov.b32": lambda a: a,
     "xor.b32": lambda a, b: a ^ b,
     "shr.u32": lambda a, b: a >> b,
-    "prmt.b32": permuted,
+    "prmt.b32": permute,
 }
 
 

@@ -6,20 +6,7 @@ import struct
 
 from glm4v_tui.inference.kernels.nf4_words import ALPHA, BETA, BYTE_TABLES
 from glm4v_tui.inference.quantized.kernels import NF4_VALUES
-
-
-def permute(low: int, high: int, selectors: int) -> int:
-    """PTX's prmt.b32: a byte for each of four selectors, or its sign where their upper bit is set.
-
-    https://docs.nvidia.com/cuda/parallel-thread-execution/#data-movement-and-conversion-instructions-prmt
-    """
-    table = low.to_bytes(4, "little") + high.to_bytes(4, "little")
-    result = bytearray()
-    for place in range(4):
-        selector = selectors >> 4 * place & 15
-        byte = table[selector & 7]
-        result.append((255 if byte & 128 else 0) if selector & 8 else byte)
-    return int.from_bytes(result, "little")
+from tests.inference.kernels.references import permute
 
 
 def looked_up(tables: tuple[int, ...], selectors: int) -> int:
