@@ -199,16 +199,18 @@ class Backend:
         from PIL import Image
 
         from glm4v_tui.chat import Attachment, Message, Role
+        from glm4v_tui.inference.language.readying import compile_ahead
 
         assert self._decoder is not None
         blank = Image.new("RGB", (448, 448))
         message = Message(Role.USER, "?", (Attachment("", "blank", *blank.size),))
         with contextlib.suppress(Exception):
             prompt = self.smaller_images.write((message,), lambda _: blank, for_all=False)
+            if self._decoder.own is not None:
+                with contextlib.suppress(Exception):
+                    compile_ahead(self._decoder.own, prompt)
             two = Sampling(max_new_tokens=2, temperature=0)
             self._decoder.answer(prompt, two, lambda *_: None, lambda: False)
-            if self._decoder.own is not None:
-                self._decoder.own.warm_up()
         self.recover()
 
     # Answering ------------------------------------------------------------------------------

@@ -48,6 +48,7 @@ class Conveyor:
             self._taken = [_event() for _ in range(2)]
         turn, self._turn = self._turn, 1 - self._turn
         self._taken[turn].synchronize()
+        self._taken[turn] = _event()  # one is of the GPU that it was recorded on first
         piece = self._buffers[turn][: source.numel()]
         piece.copy_(source)
         target.copy_(piece, non_blocking=True)

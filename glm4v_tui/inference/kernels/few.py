@@ -100,8 +100,10 @@ def _works(device: torch.device) -> bool:
     if torch.cuda.get_device_capability(device) < (8, 0):
         return False
     try:
+        from glm4v_tui.inference.kernels.ahead import after_compiling
         from glm4v_tui.inference.kernels.trial import multiplies
 
+        after_compiling(lambda: multiplies(device), device)
         return multiplies(device)
     except Exception:  # noqa: BLE001 - whatever is missing or too old, there is another way
         return False

@@ -100,8 +100,8 @@ class Continuation:
 
     def _most(self) -> int:
         """Tokens that may be expected after the next one."""
-        room = self._cache.capacity - len(self._held) - self._steps.width
-        return self._left - 1 if room >= 0 else 0
+        room = self._cache.capacity - len(self._held) - min(self._steps.widths, default=0)
+        return self._left - 1 if room >= 0 and self._steps.has_passes else 0
 
     def _step(self, token: torch.Tensor) -> torch.Tensor:
         length = len(self._held)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from glm4v_tui.inference import kernels
 from glm4v_tui.inference.language.products import Product
 
 if TYPE_CHECKING:
@@ -38,6 +39,13 @@ class KernelWeights:
         self.layers = tuple(map(_layer, stack.layers, norms))
         self.head = Product(stack.head)
         self.eps: float = stack.norm.variance_epsilon
+
+    def try_out(self) -> None:
+        """Let kernels of which a trial decides whether they are used be tried now."""
+        if any(isinstance(weight, kernels.Nf4) for weight in self.layers[0].gate_up.weights):
+            from glm4v_tui.inference.kernels.few import takes_few
+
+            takes_few(self.layers[0].before_attention)
 
 
 def _layer(layer: Layer, following: Any) -> KernelLayer:

@@ -31,6 +31,10 @@ class Product:
         self._parts = [_part(first), *_joined(others)]
         self._rows = [kernels.rows_of(weight, first.in_features) for weight, _ in self._parts]
 
+    @property
+    def weights(self) -> list[Weight]:
+        return [weight for weight, _ in self._parts]
+
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(tokens, columns) to (tokens, rows of all), by the kernels."""
         if len(self._parts) == 1:

@@ -121,7 +121,8 @@ class KernelStep:
         self.forget()
         torch.cuda.empty_cache()  # what is reserved and not in use cannot be had while it records
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # Other threads load kernels meanwhile, and ask for the GPU's memory.
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             self._logits = self._compute(cache)
         self._graph, self._captured = graph, (id(cache), cache.generation)
 

@@ -13,6 +13,7 @@ from glm4v_tui.inference.language.step import PlainStep
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from glm4v_tui.inference.kernels.ahead import Compiling
     from glm4v_tui.inference.language.kernel_weights import KernelWeights
     from glm4v_tui.inference.language.kv_cache import KvCache
     from glm4v_tui.inference.language.stack import Stack
@@ -34,14 +35,26 @@ class Steps:
         self._stack = stack
         self.runs_ahead = stack.device.type != "cpu"
         """A step only has begun when it returns, and may be followed by another."""
-        self.width, self.widest = (0, 0) if weights is None else _WIDTHS
-        """Tokens that a pass writes at least, and at most; those that are too many are
-        overwritten."""
+        self.widths: tuple[int, ...] = () if weights is None else _WIDTHS
+        """Tokens that passes write; those that are too many are overwritten. None where a pass
+        writes as many as it is given."""
+        self._compiling: Compiling | None = None
         self.plain = PlainStep(stack) if weights is None else None
         self._one = None if weights is None else KernelStep(weights)
         self._few = {}
         if weights is not None:
             self._few = {width: KernelStep(weights, width) for width in _WIDTHS}
+
+    def use_passes_after(self, compiling: Compiling) -> None:
+        """Do without passes until their kernels are compiled."""
+        self._compiling = compiling
+
+    @property
+    def has_passes(self) -> bool:
+        """Whether several tokens can be computed in a pass now."""
+        if self._compiling is not None and self._compiling.is_done:
+            self._compiling = None
+        return self._compiling is None
 
     def one(self, cache: KvCache, token: torch.Tensor, length: int, position: int) -> torch.Tensor:
         """The logits after one more token, (vocabulary,); overwritten by the next call.
@@ -62,13 +75,13 @@ class Steps:
         """The logits after each of some more tokens, (tokens, vocabulary); overwritten as above.
 
         Args:
-            tokens: Where there are kernels at most :attr:`widest`.
+            tokens: Where there are kernels at most the largest of :attr:`widths`.
             length: Tokens in the cache, which has room for as many more as the pass writes.
         """
         if self.plain is not None:
             row = torch.tensor(tokens, device=self._stack.device)
             return self.plain.run_few(cache, row, length, position)
-        width = self.width if len(tokens) <= self.width else self.widest
+        width = next(width for width in self.widths if len(tokens) <= width)
         row = torch.tensor([*tokens, *[tokens[-1]] * (width - len(tokens))])
         places = range(width)
         logits = self._few[width].run(

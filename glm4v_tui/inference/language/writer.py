@@ -115,17 +115,6 @@ class Writer:
         return act
 
     @torch.inference_mode()
-    def warm_up(self) -> None:
-        """Let passes of several tokens be compiled, behind what the cache holds.
-
-        Nothing is changed by them that would be read again.
-        """
-        length = len(self._held)
-        for width in (self._steps.width, self._steps.widest):
-            if width and length + width <= self.cache.capacity:
-                self._steps.few(self.cache, [0] * width, length, length)
-
-    @torch.inference_mode()
     def begin(
         self,
         prompt: Prompt,
@@ -194,18 +183,20 @@ class Writer:
     def _goes_in_passes(self, start: int, count: int) -> bool:
         """Whether so much text is read faster by captured passes: a host launches each kernel of a
         reading by itself, which takes longer than a GPU needs for little text."""
-        widest = self._steps.widest
-        end = start + -(-count // widest) * widest if widest else 0
-        return 0 < count <= _READ_IN_PASSES and 0 < end <= self.cache.capacity
+        if not self._steps.widths or not self._steps.has_passes or count > _READ_IN_PASSES:
+            return False
+        widest = self._steps.widths[-1]
+        return start + -(-count // widest) * widest <= self.cache.capacity
 
     def _read_in_passes(
         self, ids: torch.Tensor, start: int, position: int, should_stop: Callable[[], bool]
     ) -> torch.Tensor:
         """The logits after text from ``start`` on, (vocabulary,)."""
-        for first in range(start, len(ids), self._steps.widest):
+        widest = self._steps.widths[-1]
+        for first in range(start, len(ids), widest):
             if should_stop():
                 raise Stopped
-            some = ids[first : first + self._steps.widest].tolist()
+            some = ids[first : first + widest].tolist()
             logits = self._steps.few(self.cache, some, first, position + first - start)
         return logits[-1].clone()
 
@@ -269,6 +260,10 @@ class Writer:
     def weights(self) -> KernelWeights | None:
         """As the kernels take them; None where they are not used."""
         return self._weights
+
+    @property
+    def steps(self) -> Steps:
+        return self._steps
 
     @property
     def plain(self) -> PlainStep | None:

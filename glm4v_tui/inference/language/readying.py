@@ -1,0 +1,55 @@
+"""A model's kernels made ready while it is loaded, so that no question waits for a compiler."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from glm4v_tui.inference.kernels.ahead import Compiling, rehearsing
+
+if TYPE_CHECKING:
+    from glm4v_tui.inference.language.writer import Writer
+    from glm4v_tui.inference.prompt import Prompt
+
+_ROOM = 64
+
+
+@torch.inference_mode()
+def compile_ahead(writer: Writer, prompt: Prompt) -> None:
+    """Compile what an answer needs, then begin to compile what passes of several tokens need.
+
+    Until those are ready answers come a token at a time.
+
+    Args:
+        prompt: One like those of questions, with an image.
+
+    Raises:
+        Exception: whatever going through it raises, as a question would. Kernels that are not
+            compiled then are so when they are launched.
+    """
+    if writer.weights is None:
+        return
+    writer.weights.try_out()
+    try:
+        with rehearsing() as needed:
+            begun = writer.begin(prompt, _ROOM, lambda: False)
+            writer.step_alone(begun)()
+            _draw(begun.logits)
+        with rehearsing() as later:
+            for width in writer.steps.widths:
+                writer.pass_alone(begun, width)()
+    finally:
+        writer.release()  # nothing in there was computed
+    device = writer.stack.device
+    Compiling(needed, device).wait()
+    later = {name: launch for name, launch in later.items() if name not in needed}
+    writer.steps.use_passes_after(Compiling(later, device))
+
+
+def _draw(logits: torch.Tensor) -> None:
+    """Both ways that a sampled token is drawn in."""
+    from glm4v_tui.inference.kernels.drawing import draw
+
+    for said in (None, torch.zeros_like(logits, dtype=torch.bool)):
+        draw(logits, said, temperature=1.0, penalty=1.0, top_p=0.5, seed=1)

@@ -1,0 +1,127 @@
+"""Kernels are compiled several at a time, in front of a driver that has no GPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# The kernels of this process run in Triton's interpreter, which compiles nothing.
+_PROGRAM = """
+import json, os, threading
+os.environ.pop("TRITON_INTERPRET", None)
+import torch
+from triton import knobs
+from triton.backends.compiler import GPUTarget
+from triton.runtime import driver
+
+class Utils:
+    def load_binary(self, *_):
+        loaded.append(threading.current_thread().name)
+        return 1, 1, 1, 0, 1024
+    def get_device_properties(self, _): return {"max_shared_mem": 1 << 20}
+
+class Launcher:
+    def __init__(self, src, metadata): self.name = src.fn.__name__
+    def __call__(self, *_): launched.append(self.name)
+
+class Driver:
+    utils, launcher_cls = Utils(), Launcher
+    def get_current_device(self): return 0
+    def get_current_stream(self, _): return 0
+    def get_current_target(self): return GPUTarget("cuda", 90, 32)
+
+launched, loaded, compiled = [], [], []
+driver.set_active(Driver())
+knobs.compilation.listener = lambda **_: compiled.append(threading.current_thread().name)
+
+from glm4v_tui.inference.kernels import norm
+from glm4v_tui.inference.kernels.ahead import Compiling, rehearsing
+
+x = torch.zeros(3, 64, dtype=torch.bfloat16)
+def act(columns):
+    x = torch.zeros(3, columns, dtype=torch.bfloat16)
+    norm.rms_norm(x, x[0], 1e-5, torch.empty_like(x))
+
+WHAT
+print(json.dumps(facts))
+"""
+
+
+def run(what: str, folder: Path) -> dict[str, Any]:
+    environment = os.environ | {"TRITON_CACHE_DIR": str(folder)}
+    environment.pop("TRITON_INTERPRET", None)
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM.replace("WHAT", what)],
+        env=environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    facts: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return facts
+
+
+def test_what_is_gone_through_is_compiled_in_threads_and_launched_only_in_earnest(
+    tmp_path: Path,
+) -> None:
+    facts = run(
+        """
+with rehearsing() as noted:
+    for columns in (64, 128, 128, 256):
+        act(columns)
+facts = {"noted": len(noted), "before": [len(launched), len(compiled)]}
+work = Compiling(noted, torch.device("cpu"))
+work.wait()
+facts |= {"done": work.is_done, "after": [len(launched), len(compiled), len(loaded)]}
+facts["by"] = sorted({name.split("_")[0] for name in compiled + loaded})
+act(128), act(64)
+facts["earnest"] = [len(launched), len(compiled), len(loaded)]
+act(512)
+facts["another"] = [len(launched), len(compiled), len(loaded)]
+""",
+        tmp_path,
+    )
+    assert facts == {
+        "noted": 3, "before": [0, 0], "done": True, "after": [0, 3, 3], "by": ["kernels"],
+        "earnest": [2, 3, 3], "another": [3, 4, 4],
+    }  # fmt: skip
+
+
+def test_what_cannot_be_compiled_is_left_to_its_launch(tmp_path: Path) -> None:
+    facts = run(
+        """
+with rehearsing() as noted:
+    act(64), act(128)
+name = next(iter(noted))
+noted[name] = (noted[name][0], "{}")
+work = Compiling(noted, torch.device("cpu"))
+work.wait()
+act(64), act(128)
+facts = {"done": work.is_done, "launched": len(launched), "compiled": len(compiled)}
+""",
+        tmp_path,
+    )
+    assert facts == {"done": True, "launched": 2, "compiled": 2}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_nothing_is_skipped_afterwards(tmp_path: Path, fails: bool) -> None:
+    facts = run(
+        f"""
+try:
+    with rehearsing():
+        act(64)
+        if {fails}:
+            raise ValueError
+except ValueError:
+    pass
+act(64)
+facts = {{"launched": len(launched), "hook": knobs.runtime.jit_cache_hook is None}}
+""",
+        tmp_path,
+    )
+    assert facts == {"launched": 1, "hook": True}
