@@ -91,6 +91,23 @@ facts["another"] = [len(launched), len(compiled), len(loaded)]
     }  # fmt: skip
 
 
+def test_threads_go_on_compiling_meanwhile(tmp_path: Path) -> None:
+    facts = run(
+        """
+with rehearsing() as first:
+    act(64), act(128)
+with rehearsing() as second:
+    work = Compiling(first, torch.device("cpu"))
+    act(256)
+    work.wait()
+    act(128)
+facts = {"noted": len(second), "compiled": len(compiled), "launched": len(launched)}
+""",
+        tmp_path,
+    )
+    assert facts == {"noted": 1, "compiled": 2, "launched": 1}
+
+
 def test_what_cannot_be_compiled_is_left_to_its_launch(tmp_path: Path) -> None:
     facts = run(
         """

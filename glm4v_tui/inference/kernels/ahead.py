@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -23,21 +24,24 @@ if TYPE_CHECKING:
     """A kernel of Triton's and how it is to be compiled, by its name and key."""
 
 _THREADS = 4
-"""More of them wait for Python, and make who answers meanwhile wait for it: measured with 4, 8, 16."""
+"""More of them wait for Python, and let who answers meanwhile wait for it."""
 
 
 @contextlib.contextmanager
 def rehearsing() -> Iterator[Launches]:
     """Within it a kernel that is not compiled yet is neither compiled nor launched, but noted.
 
-    Whatever is computed meanwhile is no result: nothing may depend on its values, and it is to be
-    thrown away, graphs that were captured of it included.
+    Other threads may compile meanwhile. Whatever is computed is no result: nothing may depend on
+    its values, and it is to be thrown away, graphs that were captured of it included.
     """
     from triton import knobs
 
     noted: Launches = {}
+    here = threading.get_ident()
 
     def note(*, key: str, fn: Any, compile: dict[str, Any], **_: Any) -> bool:  # noqa: A002
+        if threading.get_ident() != here:
+            return False
         noted[f"{fn.module}.{fn.name}", key] = fn.jit_function, compile["specialization_data"]
         return True
 

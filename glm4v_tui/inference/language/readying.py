@@ -30,19 +30,20 @@ def compile_ahead(writer: Writer, prompt: Prompt) -> None:
     """
     if writer.weights is None:
         return
-    writer.weights.try_out()
+    device = writer.stack.device
     try:
         with rehearsing() as needed:
             begun = writer.begin(prompt, _ROOM, lambda: False)
             writer.step_alone(begun)()
             _draw(begun.logits)
+        compiling = Compiling(needed, device)
+        writer.weights.try_out()
         with rehearsing() as later:
             for width in writer.steps.widths:
                 writer.pass_alone(begun, width)()
+        compiling.wait()
     finally:
         writer.release()  # nothing in there was computed
-    device = writer.stack.device
-    Compiling(needed, device).wait()
     later = {name: launch for name, launch in later.items() if name not in needed}
     writer.steps.use_passes_after(Compiling(later, device))
 
