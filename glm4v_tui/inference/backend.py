@@ -192,7 +192,8 @@ class Backend:
         self.info = msgspec.structs.replace(loaded.info, at_once=self.ahead.at_once)
 
     def _warm_up(self) -> None:
-        """Answer about a blank picture, so that the first question does not pay for CUDA's setup.
+        """Go through a question about a blank picture, so that the first one in earnest does not
+        pay for CUDA's setup and for compilers.
 
         It fails for the same reasons as a question would, and then the question tells them.
         """
@@ -206,11 +207,12 @@ class Backend:
         message = Message(Role.USER, "?", (Attachment("", "blank", *blank.size),))
         with contextlib.suppress(Exception):
             prompt = self.smaller_images.write((message,), lambda _: blank, for_all=False)
-            if self._decoder.own is not None:
-                with contextlib.suppress(Exception):
-                    compile_ahead(self._decoder.own, prompt)
-            two = Sampling(max_new_tokens=2, temperature=0)
-            self._decoder.answer(prompt, two, lambda *_: None, lambda: False)
+            own = self._decoder.own
+            if own is not None and own.weights is not None:
+                compile_ahead(own, prompt)
+            else:
+                two = Sampling(max_new_tokens=2, temperature=0)
+                self._decoder.answer(prompt, two, lambda *_: None, lambda: False)
         self.recover()
 
     # Answering ------------------------------------------------------------------------------

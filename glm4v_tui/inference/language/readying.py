@@ -22,14 +22,14 @@ def compile_ahead(writer: Writer, prompt: Prompt) -> None:
     Until those are ready answers come a token at a time.
 
     Args:
+        writer: Of a model whose weights kernels take.
         prompt: One like those of questions, with an image.
 
     Raises:
         Exception: whatever going through it raises, as a question would. Kernels that are not
             compiled then are so when they are launched.
     """
-    if writer.weights is None:
-        return
+    assert writer.weights is not None
     device = writer.stack.device
     try:
         with rehearsing() as needed:
