@@ -26,7 +26,8 @@ def explain(error: BaseException, doing: str, remedy: str = _SEE_LOG) -> GlmErro
     found = first_row(f"{type(cause).__name__}: {cause}" for cause in chain)
     if found is not None:
         number, row = found
-        return row.error(row.title, _reason(chain[number]), row.remedy)
+        body = row.meaning if row.says_all else _reason(chain[number])
+        return row.error(row.title, body, row.remedy)
     return EngineError(
         f"Something went wrong while {doing}",
         _reason(error),

@@ -23,6 +23,7 @@ PROMPT_ROWS = (
         "Its longer side is more than 200 times the shorter one.",
         "Ask about a part of it (--crop; in the chat F2, then c).",
         ImageError,
+        says_all=True,
     ),
     Row(
         "chat-template",

@@ -30,6 +30,8 @@ class Row:
     topic: str = ""
     is_general: bool = False
     """True where another row of the same topic, further down a chain of causes, says more."""
+    says_all: bool = False
+    """True where the library's own words say no more than ``meaning``."""
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:

@@ -11,6 +11,7 @@ import msgspec
 from glm4v_tui.checkpoint import TensorEntry, resolve_model
 from glm4v_tui.errors import CheckpointError
 from glm4v_tui.hub import hub_json
+from glm4v_tui.paths import expanded, is_there
 from glm4v_tui.plan.known import KNOWN, known_shape
 from glm4v_tui.plan.reading import PROCESSOR, shape_from, shape_of
 
@@ -21,17 +22,26 @@ if TYPE_CHECKING:
 def find_shape(name: str) -> Shape:
     """The shape of a model; uses the network only for a hub id that is neither here nor known.
 
+    Args:
+        name: A folder, a hub id, or a known model's name without its owner.
+
     Raises:
         NoModelError: the name is empty.
         CheckpointError: there is no such model, it is damaged, or the hub does not tell.
     """
-    source = resolve_model(name)
+    source = resolve_model(_with_owner(name))
     if source.folder is not None:
         shape = shape_of(Path(source.folder))
         # a folder of the cache is named by its commit
         return msgspec.structs.replace(shape, name=source.short_name) if source.hub_id else shape
     assert source.hub_id is not None
     return known_shape(source.hub_id) or _from_hub(source.hub_id, source.revision)
+
+
+def _with_owner(name: str) -> str:
+    """The hub id of a known model that is named without its owner; other names as they are."""
+    ids = {hub_id.rpartition("/")[2].lower(): hub_id for hub_id in KNOWN}
+    return name if is_there(expanded(name)) else ids.get(name.strip().lower(), name)
 
 
 def _from_hub(hub_id: str, revision: str) -> Shape:

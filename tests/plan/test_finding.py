@@ -60,6 +60,15 @@ def test_former_names_mean_the_same_model():
     assert known_shape("owner/other") is None
 
 
+def test_a_known_model_needs_no_owner(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_shape("GLM-4v-9b ") == known_shape("zai-org/glm-4v-9b")
+    with pytest.raises(CheckpointError, match="names no model"):
+        find_shape("glm-5v")
+    make_glm4v(tmp_path / "glm-4v-9b")
+    assert find_shape("glm-4v-9b").parameters < 1e6  # what is here comes first
+
+
 def test_an_original_folder_is_read(tmp_path):
     write_original(tmp_path)
     shape = shape_of(tmp_path)

@@ -415,3 +415,10 @@ def test_the_own_log_is_found(tmp_path):
         "worker-1.log"
         in json.loads(explain("--explain-log", "--json", home=tmp_path).stdout)["source"]
     )
+
+
+def test_words_for_programmers_give_way_where_the_table_says_all_of_it():
+    told = explain_error(
+        ValueError("absolute aspect ratio must be smaller than 200, got 3000.0"), "answering"
+    )
+    assert told.body == "Its longer side is more than 200 times the shorter one."
