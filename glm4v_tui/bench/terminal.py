@@ -109,7 +109,7 @@ class Terminal:
             env=dict(environ) if environ is not None else None,
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=_take_terminal,  # one system call between fork and exec
+            preexec_fn=_take_terminal,  # two system calls between fork and exec
         )
         os.close(slave)
         self._reader = Thread(target=self._read, name="terminal", daemon=True)
@@ -299,4 +299,5 @@ def key_bytes(key: str) -> bytes:
 
 
 def _take_terminal() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever started this may ignore it (nohup)
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)

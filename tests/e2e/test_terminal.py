@@ -1,6 +1,7 @@
 """The harness itself, on a small Textual app: what the other tests here rely on."""
 
 import os
+import signal
 import sys
 import time
 
@@ -96,6 +97,21 @@ def test_hanging_up_is_a_sighup_and_orphans_are_seen(small):
         wait_gone(children, timeout=0.3)
     children[0].kill()
     wait_gone(children)
+
+
+def test_hanging_up_is_heard_by_programs_of_one_that_ignores_it(tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup leaves it
+    try:
+        with ScreenTerminal(
+            [sys.executable, "-c", "print('here', flush=True); import time; time.sleep(600)"],
+            size=(60, 12),
+            environ=environment(tmp_path),
+        ) as terminal:
+            terminal.wait_for("here")
+            terminal.hang_up()
+            assert terminal.wait_exit() == -signal.SIGHUP
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_picture_of_the_screen(small, tmp_path):
