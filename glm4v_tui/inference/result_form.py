@@ -160,14 +160,20 @@ class ResultMask(LogitsProcessor):  # type: ignore[misc]
         forbidden = torch.from_numpy(np.unpackbits(~bits, bitorder="little").view(np.bool_))
         return _Next(forbidden, forced)
 
+    def forbidden(self, device: torch.device) -> torch.Tensor | None:
+        """bool, (vocabulary,) or a few more: what may not come; None while there is reasoning."""
+        if self._reasoning is not None:
+            return None
+        assert self._next is not None
+        forbidden = self._next().forbidden
+        if device.type == "cuda":  # from pinned memory: else the copy would wait for the device
+            forbidden = forbidden.pin_memory()
+        return forbidden.to(device, non_blocking=True)
+
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
-        if self._reasoning is None:
-            assert self._next is not None
-            forbidden = self._next().forbidden[: scores.shape[-1]]
-            if scores.is_cuda:  # from pinned memory: else the copy would wait for the device
-                forbidden = forbidden.pin_memory()
-            forbidden = forbidden.to(scores.device, non_blocking=True)
-            return scores.masked_fill_(forbidden, -torch.inf)
+        if (forbidden := self.forbidden(scores.device)) is not None:
+            return scores.masked_fill_(forbidden[: scores.shape[-1]], -torch.inf)
+        assert self._reasoning is not None
         if (forced := self._reasoning.forced) is not None:
             masked = torch.full_like(scores, -torch.inf)
             masked[:, forced] = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 
@@ -29,6 +29,14 @@ _NOTHING = {0, 1.0}
 _FEW = 512
 _STRIDE = 0x9E3779B97F4A7C15
 """Between the seeds of tokens: far apart, so that neighboring seeds share none."""
+
+
+@runtime_checkable
+class Forbids(Protocol):
+    """A mask that can say what may not come, where nothing else is done to the scores."""
+
+    def forbidden(self, device: torch.device) -> torch.Tensor | None:
+        """bool, (vocabulary,) or more; None where it must be called."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +114,12 @@ class Chooser:
         Returns:
             Its id, int64, of shape (1,).
         """
-        choose = self._drawn_by_kernels if self._draws_by_kernels else self._chosen
-        token = choose(logits, mask)
-        if self._said is not None:
-            self._said.index_fill_(0, token, True)
+        if self._draws_by_kernels:
+            token = self._drawn_by_kernels(logits, mask)
+        else:
+            token = self._chosen(logits, mask)
+            if self._said is not None:
+                self._said.index_fill_(0, token, True)
         self._count += 1
         return token
 
@@ -128,12 +138,15 @@ class Chooser:
         """The same in fewer launches. What a mask forbids stays so, penalized or not."""
         from glm4v_tui.inference.kernels.drawing import draw
 
-        settings = self._settings
-        if mask is not None:
+        settings, forbidden = self._settings, None
+        if isinstance(mask, Forbids):
+            forbidden = mask.forbidden(logits.device)
+        if mask is not None and forbidden is None:
             logits = mask(_NO_IDS, logits.to(torch.float32, copy=True)[None])[0]
         return draw(
             logits,
             self._said,
+            forbidden,
             temperature=settings.temperature,
             penalty=settings.repetition_penalty,
             top_p=settings.top_p,

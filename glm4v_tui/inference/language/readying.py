@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import torch
@@ -49,8 +50,9 @@ def compile_ahead(writer: Writer, prompt: Prompt) -> None:
 
 
 def _draw(logits: torch.Tensor) -> None:
-    """Both ways that a sampled token is drawn in."""
+    """All ways that a sampled token is drawn in."""
     from glm4v_tui.inference.kernels.drawing import draw
 
-    for said in (None, torch.zeros_like(logits, dtype=torch.bool)):
-        draw(logits, said, temperature=1.0, penalty=1.0, top_p=0.5, seed=1)
+    flags = (None, torch.zeros_like(logits, dtype=torch.bool))
+    for said, forbidden in itertools.product(flags, flags):
+        draw(logits, said, forbidden, temperature=1.0, penalty=1.0, top_p=0.5, seed=1)

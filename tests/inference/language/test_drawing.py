@@ -27,8 +27,7 @@ DRAWN = 6000 if DEVICE == "cuda" else 250
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drawing, "_SCORED", 16)
-    monkeypatch.setattr(drawing, "_DRAWN", 4)
+    monkeypatch.setattr(drawing, "_BLOCK", 16 if DEVICE == "cuda" else 1024)
 
 
 def drawn(logits: torch.Tensor, seed: int, *, said: bool = False, **settings: float) -> int:
@@ -75,3 +74,25 @@ def test_more_probable_than_all_others_together() -> None:
     logits = torch.zeros(40, dtype=torch.bfloat16)
     logits[33] = 9.0
     assert {drawn(logits, seed, top_p=0.9) for seed in range(20)} == {33}
+
+
+def test_what_was_said_grows_and_what_is_forbidden_never_comes() -> None:
+    flags = torch.zeros(40, dtype=torch.bool, device=DEVICE)
+    forbidden = torch.ones(40, dtype=torch.bool, device=DEVICE)
+    forbidden[[3, 9]] = False
+    options = {"temperature": 1.0, "penalty": 1.5, "top_p": 0.99}
+    flat = torch.zeros(40, device=DEVICE)
+    found = {int(draw(flat, flags, forbidden, seed=seed, **options)) for seed in range(12)}
+    assert found == {3, 9}
+    assert flags.nonzero().flatten().tolist() == [3, 9]
+
+
+@pytest.mark.parametrize("top_p", [0.05, 0.6, 0.999])
+def test_of_a_large_vocabulary_no_more_are_in_than_reach_the_share(top_p: float) -> None:
+    logits = torch.randn(5000, generator=torch.Generator().manual_seed(4)).double() * 2
+    shares, order = logits.softmax(-1).sort(descending=True)
+    inside = set(order[: int((shares.cumsum(-1) - shares < top_p).sum())].tolist())
+    draws = 40 if DEVICE == "cpu" else 3000
+    found = {drawn(logits.float(), 11 + seed, top_p=top_p) for seed in range(draws)}
+    assert found <= inside
+    assert len(found) > min(len(inside), draws) // 4
