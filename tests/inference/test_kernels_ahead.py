@@ -2,67 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-# The kernels of this process run in Triton's interpreter, which compiles nothing.
-_PROGRAM = """
-import json, os, threading
-os.environ.pop("TRITON_INTERPRET", None)
-import torch
-from triton import knobs
-from triton.backends.compiler import GPUTarget
-from triton.runtime import driver
+from tests.inference import fake_gpu
 
-class Utils:
-    def load_binary(self, *_):
-        loaded.append(threading.current_thread().name)
-        return 1, 1, 1, 0, 1024
-    def get_device_properties(self, _): return {"max_shared_mem": 1 << 20}
-
-class Launcher:
-    def __init__(self, src, metadata): self.name = src.fn.__name__
-    def __call__(self, *_): launched.append(self.name)
-
-class Driver:
-    utils, launcher_cls = Utils(), Launcher
-    def get_current_device(self): return 0
-    def get_current_stream(self, _): return 0
-    def get_current_target(self): return GPUTarget("cuda", 90, 32)
-
-launched, loaded, compiled = [], [], []
-driver.set_active(Driver())
-knobs.compilation.listener = lambda **_: compiled.append(threading.current_thread().name)
-
+_ACT = """
 from glm4v_tui.inference.kernels import norm
 from glm4v_tui.inference.kernels.ahead import Compiling, rehearsing
 
-x = torch.zeros(3, 64, dtype=torch.bfloat16)
 def act(columns):
     x = torch.zeros(3, columns, dtype=torch.bfloat16)
     norm.rms_norm(x, x[0], 1e-5, torch.empty_like(x))
-
-WHAT
-print(json.dumps(facts))
 """
 
 
 def run(what: str, folder: Path) -> dict[str, Any]:
-    environment = os.environ | {"TRITON_CACHE_DIR": str(folder)}
-    environment.pop("TRITON_INTERPRET", None)
-    done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM.replace("WHAT", what)],
-        env=environment, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    facts: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return facts
+    return fake_gpu.run(_ACT + what, folder)
 
 
 def test_what_is_gone_through_is_compiled_in_threads_and_launched_only_in_earnest(

@@ -13,12 +13,14 @@ import triton.language as tl
 
 from glm4v_tui.inference.kernels.formats import Int8, means_of, rows_of
 from glm4v_tui.inference.kernels.nf4_words import nf4_values
+from glm4v_tui.inference.kernels.prepared import Prepared, is_aligned
 from glm4v_tui.inference.kernels.unpack_kernels import int8_rows_kernel, nf4_words_kernel
 from glm4v_tui.inference.quantized.kernels import scale_code
 
 if TYPE_CHECKING:
     from glm4v_tui.inference.quantized.kernels import Nf4
 
+_INT8_ROWS, _NF4_WORDS = Prepared(int8_rows_kernel), Prepared(nf4_words_kernel)
 _DTYPES = {torch.bfloat16: tl.bfloat16, torch.float16: tl.float16}
 _WORDS = 256
 _COLUMNS = 2048
@@ -76,22 +78,26 @@ def _unpack(weight: Int8 | Nf4, first: int, out: torch.Tensor) -> None:
 def unpack_int8(weight: Int8, first: int, out: torch.Tensor) -> None:
     """Rows from ``first`` on into ``out``, (rows, columns), which says how many."""
     rows, columns = out.shape
-    int8_rows_kernel[(rows, -(-columns // _COLUMNS))](
-        *(*weight, out, first, columns), BLOCK=_COLUMNS, num_warps=4
-    )
+    form = (out.device, out.dtype, columns, *map(is_aligned, (*weight, out)))
+    grid, args = (rows, -(-columns // _COLUMNS), 1), (*weight, out, first, columns)
+    _INT8_ROWS.launch(grid, form, args, {"BLOCK": _COLUMNS})
 
 
 def unpack_nf4(weight: Nf4, first: int, out: torch.Tensor) -> None:
     """The same of NF4."""
     rows, columns = out.shape
-    count = rows * columns // 8
-    nf4_words_kernel[(-(-count // _WORDS),)](
+    start, count, means = first * columns // 8, rows * columns // 8, means_of(weight)
+    numbers = means, start % 16, count % 16, columns
+    form = (out.device, out.dtype, *numbers, *map(is_aligned, (*weight, out)))
+    args = (
         weight.weight.view(torch.int32),
         *(weight.scales, weight.scales_scale, weight.scales_mean, scale_code(out.device)),
-        *(nf4_values(out.device), out.view(torch.int32), first * columns // 8, count, columns),
-        MEANS=means_of(weight),
-        DTYPE=_DTYPES[out.dtype],
-        BLOCK=_WORDS,
-        SHIFTED=0 if out.is_cuda else -1,
-        num_warps=4,
+        *(nf4_values(out.device), out.view(torch.int32), start, count, columns),
     )
+    constants = {
+        "MEANS": means,
+        "DTYPE": _DTYPES[out.dtype],
+        "BLOCK": _WORDS,
+        "SHIFTED": 0 if out.is_cuda else -1,
+    }
+    _NF4_WORDS.launch((-(-count // _WORDS), 1, 1), form, args, constants)

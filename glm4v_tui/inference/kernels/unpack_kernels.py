@@ -8,7 +8,7 @@ import triton.language as tl
 from glm4v_tui.inference.kernels.nf4_words import unpack_word
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["first"])
 def int8_rows_kernel(
     weight_ptr: tl.tensor,
     scale_ptr: tl.tensor,
