@@ -7,6 +7,7 @@ cache, made anew when the cache has moved.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -122,7 +123,8 @@ class KernelStep:
         torch.cuda.empty_cache()  # what is reserved and not in use cannot be had while it records
         graph = torch.cuda.CUDAGraph()
         # Other threads load kernels meanwhile, and ask for the GPU's memory.
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        stream = _stream_of(self._stack.device)
+        with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
             self._logits = self._compute(cache)
         self._graph, self._captured = graph, (id(cache), cache.generation)
 
@@ -140,3 +142,10 @@ def _is_on_device(embedding: Any, device: torch.device) -> bool:
     """False for one whose matrix stays in host memory, which needs to see the token."""
     known = isinstance(embedding, nn.Embedding | Int8Embedding)
     return known and bool(embedding.weight.device == device)
+
+
+@functools.cache
+def _stream_of(device: torch.device) -> torch.cuda.Stream:
+    """What is recorded is recorded on it. torch's own is one for all, on the GPU that was the
+    first; and where it is, there the kernels would go."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
