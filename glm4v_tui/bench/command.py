@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -9,6 +10,8 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from click.decorators import FC
 
 
 class DefaultSpeed(click.Group):
@@ -18,6 +21,35 @@ class DefaultSpeed(click.Group):
         if not args or (args[0] not in self.commands and args[0] not in ("-h", "--help")):
             args = ["speed", *args]
         return super().parse_args(ctx, args)
+
+
+_SIDES, _WORDS = click.IntRange(56, 4480), click.IntRange(8, 100_000)
+"""Of an image, in pixels; of tokens beside it."""
+
+
+class Seconds(click.FloatRange):
+    """Seconds from 0 on."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if math.isnan(seconds):  # which no comparison finds to be below 0
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return seconds
+
+
+def _time_limit(default: float) -> Callable[[FC], FC]:
+    return click.option(
+        "--seconds",
+        type=Seconds(),
+        default=default,
+        show_default=True,
+        help="Nothing more is begun after them.",
+    )
 
 
 @click.group(cls=DefaultSpeed, context_settings={"help_option_names": ["-h", "--help"]})
@@ -197,12 +229,14 @@ def calibration(images: int, first: int, is_spoiled: bool, as_json: bool) -> Non
     "--card", type=float, metavar="GIB", help="Run every row as on such a card; 0 for no cap."
 )
 @click.option("--device", type=click.Choice(["cuda", "cpu"]), default="cuda", show_default=True)
-@click.option("--pixels", type=int, default=1120, show_default=True, help="Side of the image.")
-@click.option("--text", type=int, default=1000, show_default=True, help="Tokens beside the image.")
+@click.option("--pixels", type=_SIDES, default=1120, show_default=True, help="Side of the image.")
+@click.option(
+    "--text", type=_WORDS, default=1000, show_default=True, help="Tokens beside the image."
+)
 @click.option("--new", type=click.IntRange(min=2), default=128, show_default=True)
 @click.option("--folder", type=click.Path(), default="", help="Where weights are made.")
 @click.option("--keep-folder", is_flag=True, help="Leave them there for the next time.")
-@click.option("--seconds", type=float, default=480, show_default=True)
+@_time_limit(480)
 @click.option("--out", type=click.Path(), help="Write the rows here, too, as they come.")
 def memory(out: str | None, shapes: tuple[str, ...], **wanted: Any) -> None:
     """What every precision takes of a GPU, on random weights of the true shapes."""
@@ -216,18 +250,20 @@ def memory(out: str | None, shapes: tuple[str, ...], **wanted: Any) -> None:
 @click.option(
     "--precision", "precisions", multiple=True, metavar="NAME", help="Only this; may be repeated."
 )
-@click.option("--vs-transformers", is_flag=True, help="Plain transformers beside it.")
+@click.option(
+    "--vs-transformers", is_flag=True, help="Plain transformers beside it: 64 tokens, 2 rounds."
+)
 @click.option("--device", type=click.Choice(["auto", "cuda", "cpu"]), default="auto")
 @click.option(
     "--pixels",
-    type=click.IntRange(56, 4480),
+    type=_SIDES,
     default=1120,
     show_default=True,
     help="Side of the image; 280 with the embedded model.",
 )
 @click.option(
     "--text",
-    type=click.IntRange(8, 100_000),
+    type=_WORDS,
     default=74,
     show_default=True,
     help="Tokens beside the image.",
@@ -240,7 +276,7 @@ def memory(out: str | None, shapes: tuple[str, ...], **wanted: Any) -> None:
     help="Tokens of an answer; at most 128 with the embedded model.",
 )
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True)
-@click.option("--seconds", type=float, default=480, show_default=True, help="No row begins later.")
+@_time_limit(480)
 @click.option(
     "--extra",
     multiple=True,
@@ -289,7 +325,7 @@ def forecast(rows: TextIO) -> None:
 
 
 @bench.command()
-@click.option("--seconds", type=float, default=240, show_default=True)
+@_time_limit(240)
 def kernels(seconds: float) -> None:
     """The GPU kernels of a decode step, one JSON object a line; then their sum for a token."""
     import json

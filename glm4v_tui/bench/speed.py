@@ -16,12 +16,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from glm4v_tui.bench.memory import Wishes, make, place_for
-from glm4v_tui.bench.shapes import shapes
+from glm4v_tui.bench.shapes import config_of, shapes
 from glm4v_tui.bench.speed_batch import NEW, per_minute
 from glm4v_tui.bench.speed_row import Row
 from glm4v_tui.bench.speed_worker import against_bare
 from glm4v_tui.checkpoint import inspect_checkpoint
 from glm4v_tui.demo import CHECKPOINT
+from glm4v_tui.errors import CheckpointError, UsageError
+from glm4v_tui.plan import shape_of
+from glm4v_tui.plan.image_size import seen_size, tokens_of
+from glm4v_tui.plan.known import built_shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,7 +80,8 @@ def _settled(wishes: SpeedWishes) -> SpeedWishes:
         # The embedded model sees 280 pixels at most, and its answers are short.
         wishes = msgspec.structs.replace(wishes, pixels=280, new=min(wishes.new, 128))
     elif wishes.model not in shapes():
-        inspect_checkpoint(Path(wishes.model)).require_loadable()
+        _require_model(Path(wishes.model))
+    _require_room(wishes)
     usual = ("bf16", "int8", "mixed", "int4") if device == "cuda" else ("fp32", "bf16")
     return msgspec.structs.replace(
         wishes,
@@ -84,6 +89,46 @@ def _settled(wishes: SpeedWishes) -> SpeedWishes:
         device=device,
         precisions=wishes.precisions or usual,
     )
+
+
+def _require_model(folder: Path) -> None:
+    """Nothing of a folder that can be loaded; where there is none, the shapes are told as well.
+
+    Raises:
+        CheckpointError: it cannot be loaded.
+    """
+    try:
+        inspect_checkpoint(folder).require_loadable()
+    except CheckpointError as error:
+        if folder.exists():
+            raise
+        known = ", ".join(shapes())
+        remedy = f"{error.remedy} Shapes that can be made of random weights: {known}."
+        raise CheckpointError(error.title, error.body, remedy) from None
+
+
+def _require_room(wishes: SpeedWishes) -> None:
+    """Nothing of a prompt and an answer that the model can read.
+
+    Raises:
+        UsageError: they are too long for it.
+    """
+    name = wishes.model
+    is_shape = name in shapes()
+    shape = built_shape(name, config_of(name)) if is_shape else shape_of(Path(name or CHECKPOINT))
+    limit = shape.language.max_context
+    image = 0
+    if shape.vision is not None:
+        side = wishes.pixels, wishes.pixels
+        image = tokens_of(shape.vision, seen_size(shape.vision, side))
+    needed = image + wishes.text + wishes.new
+    if limit is not None and needed > limit:
+        raise UsageError(
+            "More is to be measured than this model reads",
+            f"{image:,} tokens of the image, {wishes.text:,} of text and {wishes.new:,} of the"
+            f" answer are {needed:,}; the model reads {limit:,}.",
+            "Ask for less --text, --new or --pixels.",
+        )
 
 
 def _measure(folder: Path, wishes: SpeedWishes, end: float, tell: Tell) -> None:
