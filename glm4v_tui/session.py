@@ -285,11 +285,25 @@ class ChatSession:
         self.loading = None
 
     @property
-    def context_used(self) -> int:
-        """Tokens of the conversation so far, by the engine's own count; 0 before the first."""
-        remembered = [turn for turn in self.turns if turn.is_remembered]
-        usage = remembered[-1].usage if remembered else Usage()
-        return usage.prompt_tokens + usage.completion_tokens
+    def context_used(self) -> int | None:
+        """Tokens of the conversation so far, by the engine's own counts; 0 before the first, None
+        where nobody has counted.
+
+        A task's question was asked alone, so that its count is of itself only; with the task's own
+        instructions, which later questions are asked without.
+        """
+        used: int | None = 0
+        for turn in self.turns:
+            if not turn.is_remembered:
+                continue
+            own = turn.usage.prompt_tokens + turn.usage.completion_tokens
+            if turn.reason is None or not turn.usage.is_counted:
+                used = None
+            elif turn.call is None:
+                used = own
+            elif used is not None:
+                used += own
+        return used
 
     # Questions ------------------------------------------------------------------------------
 
@@ -438,12 +452,15 @@ class ChatSession:
 
     @property
     def images_left(self) -> tuple[Attachment, ...]:
-        """Images of questions without an answer, which the next question is asked with."""
-        left: list[Attachment] = []
+        """Images of questions without an answer, which the next question is asked with; each once,
+        as :meth:`prompt_of` has them."""
+        left: dict[str, Attachment] = {}
         for turn in self.turns:
-            left = [] if turn.is_remembered else left
-            left += turn.question.attachments if turn.leaves_images else ()
-        return tuple(left)
+            if turn.is_remembered:
+                left = {}
+            elif turn.leaves_images:
+                left |= {image.key: image for image in turn.question.attachments}
+        return tuple(left.values())
 
     @property
     def images(self) -> tuple[Attachment, ...]:

@@ -20,6 +20,7 @@ from glm4v_tui.ui.screens.viewer import ViewerScreen
 from glm4v_tui.ui.widgets.answer_text import AnswerText
 from glm4v_tui.ui.widgets.attachments import AttachmentStrip
 from glm4v_tui.ui.widgets.picture import Picture
+from glm4v_tui.ui.widgets.question_area import QuestionArea
 from glm4v_tui.ui.widgets.search_bar import SearchBar
 from glm4v_tui.ui.widgets.side_bar import SideBar
 from tests.chat_user import SLOW, chatting, quick
@@ -411,6 +412,22 @@ async def test_an_image_is_a_picture_above_its_answer_and_in_the_side_bar(cat):
         side = user.app.screen.query_one(SideBar)
         assert side.query_one(Picture).display
         assert "cat.png" in user.screen
+
+
+async def test_an_image_of_a_stopped_question_counts_once_attached_again_or_not(cat):
+    async with chatting(ScriptedAnswer("late", first_token_s=30), images=[cat]) as user:
+        await user.sees("context 0+100")
+        await user.send("What is it?")
+        await user.until(lambda: user.last.is_sent)
+        await user.press("escape")
+        await user.until(lambda: user.last.state.is_over)
+        await user.sees("context 0+100")
+        question = user.app.screen.query_one(QuestionArea)
+        assert not question.attachments
+        user.paste(str(cat))
+        await user.until(lambda: question.image_tokens)
+        await asyncio.sleep(0.2)  # that a wrong sum would be seen, too
+        await user.sees("context 0+100")
 
 
 async def test_a_picture_height_of_zero_shows_none(cat):

@@ -7,6 +7,7 @@ import pytest
 
 from glm4v_tui.chat import Attachment, Role
 from glm4v_tui.engine.protocol import (
+    UNCOUNTED,
     Failed,
     FailureKind,
     Loaded,
@@ -228,6 +229,35 @@ async def test_images_go_on_past_a_worker_that_died_and_each_once():
         turn.raw = ""
         again = await session.submit("What is it?", [CAT])
         assert session.prompt_of(again)[-1].attachments == (CAT,)
+
+
+async def test_an_image_of_two_stopped_questions_is_left_once():
+    async with chatting(LATE, LATE, QUICK) as session:
+        for _ in range(2):
+            stopped = await session.submit("Describe it", [CAT])
+            await until(lambda turn=stopped: turn.is_sent)
+            await session.stop()
+            await over(stopped)
+        assert session.images_left == (CAT,)
+        asked = await session.submit("What is it?")
+        assert session.prompt_of(asked)[-1].attachments == (CAT,)
+
+
+async def test_what_tasks_have_said_is_context_of_a_free_question():
+    """A task is asked alone, so its count is not that of the conversation."""
+    call = TaskCall("look", "1", "{}", "You look.", "{}")
+    async with chatting(QUICK) as session:
+        counts = []
+        for how in (None, call, call, None):
+            turn = await session.submit("What is it?", [CAT], how)
+            await over(turn)
+            counts.append(turn.usage.prompt_tokens + turn.usage.completion_tokens)
+            if how is not None:
+                assert session.context_used == sum(counts)
+        assert session.context_used == counts[-1]
+        assert counts[-1] > counts[0]
+        session.turns[-1].usage = UNCOUNTED
+        assert session.context_used is None
 
 
 async def test_images_that_made_a_question_fail_do_not_go_on():

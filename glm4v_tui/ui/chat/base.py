@@ -90,10 +90,10 @@ class ChatBase(Screen[None]):
         session = self._session
         self._bar.show(session, self._silent_s)
         length = session.model.context_length if session.model else None
-        coming = self._question.image_tokens + self._question.cost_of(session.images_left)
+        coming = self._question.image_tokens + self._question.cost_of(self._left_beside)
         self._status.show_place(session)
         self._show_sending()
-        self._status.show_context(_context_used(session), coming, length)
+        self._status.show_context(session.context_used, coming, length)
         needed = self._next_needs(coming)
         self._status.show_coming(needed)
         self._side_bar.show_coming(needed)
@@ -118,14 +118,20 @@ class ChatBase(Screen[None]):
         if session.model is None or session.model_state is not ModelState.READY:
             return None
         remembered = (turn.question.attachments for turn in session.turns if turn.is_remembered)
-        images = [*chain(*remembered), *session.images_left, *question.attachments]
+        images = [*chain(*remembered), *self._left_beside, *question.attachments]
         return self._next.needs(
             session.model,
-            session.context_used + coming,
+            (session.context_used or 0) + coming,
             question.composer.text,
             session.sampling.max_new_tokens,
             question.seen(images),
         )
+
+    @property
+    def _left_beside(self) -> list[Attachment]:
+        """The images that go with the next question without being attached to it."""
+        own = {image.key for image in self._question.attachments}
+        return [image for image in self._session.images_left if image.key not in own]
 
     def _images_in_view(self) -> tuple[Attachment, ...]:
         """The images that the next answer is about, or the last ones that were asked about."""
@@ -180,10 +186,3 @@ class ChatBase(Screen[None]):
         if not self._changed and self._session.current is None and self._flushing is not None:
             self._flushing.stop()
             self._flushing = None
-
-
-def _context_used(session: ChatSession) -> int | None:
-    """``ChatSession.context_used``; None where nobody has counted."""
-    last = next((turn for turn in reversed(session.turns) if turn.is_remembered), None)
-    is_known = last is None or (last.reason is not None and last.usage.is_counted)
-    return session.context_used if is_known else None
