@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from glm4v_tui.commands.plan_serving import serving_lines
 from glm4v_tui.plain import plain_line
 from glm4v_tui.plan.figures import GIB
+from glm4v_tui.plan.rules import PRECISIONS
 from glm4v_tui.plan.weights import Tower
 
 if TYPE_CHECKING:
@@ -121,6 +122,18 @@ def _machine_words(machine: Machine) -> str:
     return f"{free}; {host}" if host else free
 
 
+def _host_words(plan: Plan) -> str:
+    """What of a row is no part of what it needs of a GPU."""
+    known = PRECISIONS.get(plan.precision)
+    parts = ["embed"] if known is not None and known.embedding_in_host else []
+    if plan.tower is Tower.RESIDENT:
+        also = ""
+    else:
+        parts.append("vision")
+        also = "; 'at work' has what the GPU holds of the tower"
+    return f"{plan.precision}: {' and '.join(parts)} in host memory{also}." if parts else ""
+
+
 def _card_row(card: CardPlan) -> tuple[str, ...]:
     name, size, plan = card.card.name, f"{card.card.memory / GIB:.0f}", card.plan
     if plan is None:
@@ -134,11 +147,7 @@ def _card_row(card: CardPlan) -> tuple[str, ...]:
 def _notes(report: PlanReport) -> Iterator[str]:
     yield "at work: the widest moment beyond weights, keys and values."
     yield "CUDA: its own needs, and what its allocator holds without using it."
-    if any(plan.tower is not Tower.RESIDENT for plan in report.plans):
-        yield (
-            "int4-compact: its vision tower waits in host memory here, and what of it is on the "
-            "GPU at once is in 'at work'."
-        )
+    yield from filter(None, map(_host_words, report.plans))
     yield "tok/s: expected, by the share of the limit that was measured on an H100."
     yield "limit: tokens/s if reading the weights were all there is to do (90 % of the bandwidth)."
     if report.is_rough:

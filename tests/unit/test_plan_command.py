@@ -49,6 +49,34 @@ def test_it_says_what_fits_what_is_best_and_why():
     )
 
 
+@pytest.mark.parametrize(
+    ("precision", "options", "elsewhere", "note"),
+    [
+        ("bf16", "", "", []),
+        ("int4", "", "", []),
+        ("int4-compact", "", "embed", ["int4-compact: embed in host memory."]),
+        (
+            "int4-compact", "--gpu-memory 6", "embed vision",
+            ["int4-compact: embed and vision in host memory;"
+             " 'at work' has what the GPU holds of the tower."],
+        ),
+    ],
+)  # fmt: skip
+def test_columns_add_up_to_what_is_needed_but_for_what_is_said_to_be_in_host_memory(
+    precision, options, elsewhere, note
+):
+    text = run("zai-org/GLM-4.1V-9B-Thinking", *options.split())
+    names = ["layers", "embed", "head", "vision", "adapter", "KV", "at work", "CUDA", "needed"]
+    values = line_of(text, f"{precision} ").split()[1 : len(names) + 1]
+    sizes = dict(zip(names, map(float, values), strict=True))
+    needed = sizes.pop("needed")
+    assert sum(size for name, size in sizes.items() if name not in elsewhere) == pytest.approx(
+        needed, abs=0.15
+    )
+    said = [line for line in text.splitlines() if "in host memory" in line]
+    assert [line for line in said if line.startswith(f"{precision}: ")] == note
+
+
 def test_every_usual_card_has_a_line():
     cards = run("zai-org/GLM-4.1V-9B-Thinking").partition("On usual cards")[2]
     rows = [line.split() for line in cards.splitlines()[2:9]]
