@@ -141,32 +141,92 @@ async def test_edit_brings_text_and_images_back_and_undo_the_turn(cat, dog):
         assert user.session.turns == [first]
 
 
-async def test_undo_takes_an_edit_back_whole(cat):
+@pytest.mark.parametrize("key", ["f9", "escape"])
+async def test_an_edit_can_be_left_whole(cat, dog, key):
     """Else the question and its image would be asked a second time with the next one."""
     async with chatting(quick("First."), images=[cat]) as user:
         await user.sees("1 cat.png")
-        await user.ask("What is it?")
+        first = await user.ask("What is it?")
         await user.write("half a question")
+        user.paste(str(dog))
+        await user.sees("1 dog.png")
         await user.focus_turn()
         await user.press("e")
-        await user.until(lambda: user.composer.text == "What is it?\nhalf a question")
-        await user.press("f9")
-        await user.sees("First.")
+        await user.until(lambda: user.composer.text == "What is it?")
+        await user.sees("1 cat.png", "Esc leaves the question as it was.")
+        await user.misses("dog.png", "First.")
+        await user.press(key)
+        await user.sees("First.", "1 dog.png")
         await user.until(lambda: user.composer.text == "half a question")
-        assert user.app.screen.query_one(AttachmentStrip).has_class("-empty")
+        assert user.session.turns == [first]
+        await user.press("escape")
+        assert user.composer.text == "half a question"
 
 
-async def test_undo_leaves_what_was_written_since_an_edit(cat):
+async def test_what_was_being_written_comes_back_when_the_edited_question_is_asked(cat, dog):
+    async with chatting(quick("First."), quick("Second."), images=[cat]) as user:
+        await user.sees("1 cat.png")
+        await user.ask("What is it?")
+        await user.write("half a question")
+        user.paste(str(dog))
+        await user.sees("1 dog.png")
+        await user.focus_turn()
+        await user.press("e")
+        await user.until(lambda: user.composer.text == "What is it?")
+        await user.write(" Really?")
+        await user.press("enter")
+        await user.sees("Second.")
+        assert user.last.question.text == "What is it? Really?"
+        assert [image.path for image in user.last.question.attachments] == [str(cat)]
+        assert user.composer.text == "half a question"
+        await user.sees("1 dog.png")
+
+
+@pytest.mark.parametrize("key", ["f9", "escape"])
+async def test_what_was_written_since_an_edit_stays(cat, key):
     async with chatting(quick("First."), images=[cat]) as user:
         await user.sees("1 cat.png")
         await user.ask("What is it?")
+        await user.write("half")
         await user.focus_turn()
         await user.press("e")
         await user.until(lambda: user.composer.text == "What is it?")
         await user.write(" Really")
-        await user.press("f9")
+        await user.press(key)
         await user.sees("First.")
-        assert user.composer.text == "What is it? Really"
+        assert user.composer.text == "What is it? Really\nhalf"
+
+
+async def test_another_question_is_edited_in_place_of_one_that_is_left_as_it_was():
+    async with chatting(quick("One."), quick("Two.")) as user:
+        await user.ask("first")
+        await user.ask("second")
+        await user.write("half")
+        for text in ("second", "first"):
+            await user.focus_turn()
+            await user.press("e")
+            await user.until(lambda text=text: user.composer.text == text)
+        await user.press("escape")
+        await user.sees("One.")
+        assert user.composer.text == "half"
+        await user.press("f9")
+        await user.sees("One.", "Two.")
+
+
+async def test_escape_leaves_alone_what_came_after_the_edit():
+    """It takes back the edit, not whatever was last."""
+    async with chatting(quick("One."), quick("Two."), quick("Anew.")) as user:
+        await user.ask("first")
+        await user.ask("second")
+        await user.focus_turn()
+        await user.press("e")
+        await user.until(lambda: user.composer.text == "second")
+        await user.press("f5")
+        await user.sees("Anew.")
+        await user.until(lambda: user.session.is_idle)
+        await user.press("escape")
+        await user.sees("Anew.")
+        assert user.composer.text == "second"
 
 
 async def test_keys_that_come_in_one_burst_go_to_the_turns_they_lead_to():

@@ -15,11 +15,9 @@ from glm4v_tui.ui.bound_keys import bound_key
 from glm4v_tui.ui.chat.base import ChatBase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from textual.binding import BindingType
 
-    from glm4v_tui.chat import Message
+    from glm4v_tui.chat import Attachment, Message
     from glm4v_tui.session import Turn
     from glm4v_tui.tasks.call import TaskCall
     from glm4v_tui.ui.widgets.question_area import QuestionArea
@@ -34,6 +32,8 @@ class AskPart(ChatBase):
         Binding("f9", "undo", "Bring back", id="chat.undo", show=False,
                 tooltip="Undo the last edit, regenerate or new chat"),
     ]  # fmt: skip
+    _left_by_edit: list[Turn] | None = None
+    """The conversation as it was when the question that is edited was taken out of it."""
 
     async def on_question_area_asked(self, message: QuestionArea.Asked) -> None:
         await self._complete()
@@ -72,11 +72,16 @@ class AskPart(ChatBase):
         return False
 
     def action_stop(self) -> None:
-        """Escape: stop the answer, take back a waiting question, or return to the composer."""
+        """Escape: stop the answer, take back a waiting question, leave one that is edited, or
+        return to the composer."""
         if self._session.current is not None:
             self.run_worker(self._session.stop(), group="commands")
         elif self._session.queued:
-            self._bring_back(self._session.queued[-1], self._session.withdraw)
+            waiting = self._session.queued[-1]
+            self._question.rewrite(*self._as_written(waiting, self._session.withdraw(waiting)))
+            self.call_next(self._show_turns)
+        elif self._question.is_editing and self._session.turns == self._left_by_edit:
+            self.action_undo()
         else:
             self._question.composer.focus()
 
@@ -91,33 +96,33 @@ class AskPart(ChatBase):
             self.call_next(self._ask, self._session.cut(turn), turn.call)
 
     def _edit(self, turn: Turn) -> None:
-        if self._may_cut():
-            self._bring_back(turn, self._session.cut, is_edit=True)
+        key = bound_key(self, "chat.stop")
+        if self._may_cut(f"{key} leaves the question as it was."):
+            self._question.edit(*self._as_written(turn, self._session.cut(turn)))
+            self._left_by_edit = list(self._session.turns)
+            self.call_next(self._show_turns)
 
-    def _bring_back(
-        self, turn: Turn, take: Callable[[Turn], Message], *, is_edit: bool = False
-    ) -> None:
-        """Take a question out of the conversation, to be written anew."""
-        question = take(turn)
+    def _as_written(self, turn: Turn, question: Message) -> tuple[str, tuple[Attachment, ...]]:
         text = self._desk.command_text(turn.call) if turn.call else question.text
-        self._question.rewrite(text, question.attachments, is_edit=is_edit)
-        self.call_next(self._show_turns)
+        return text, question.attachments
 
     def action_new_chat(self) -> None:
         if self._session.turns and self._may_cut():
             self._session.clear()
             self.call_next(self._show_turns)
 
-    def _may_cut(self) -> bool:
+    def _may_cut(self, words: str = "") -> bool:
+        """Whether turns may be taken out; if so, it is said how they come back."""
         if not self._session.is_idle:
             self.notify("Stop the answer first (Esc).", severity="warning", markup=False)
             return False
-        self.notify("F9 brings back what was there.", markup=False, timeout=3)
+        undo = f"{bound_key(self, 'chat.undo')} brings back what was there."
+        self.notify(words or undo, markup=False, timeout=3)
         return True
 
     def action_undo(self) -> None:
         if self._session.undo():
-            self._question.forget_edit()
+            self._question.leave_edit()
             self.call_next(self._show_turns)
         else:
             idle = self._session.is_idle

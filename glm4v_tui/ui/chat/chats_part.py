@@ -147,7 +147,7 @@ class ChatsPart(ChatBase):
             return
         if turns != self._session.turns:
             self._session.open(turns)
-            self._question.forget_edit()
+            self._question.leave_edit()
         await self._show_turns()
         found = next((one for one in turns if one.request_id == turn), None)
         view = self._log.view_of(found) if found else None

@@ -41,12 +41,12 @@ _MOST = 5
 
 @dataclass(frozen=True)
 class _Edit:
-    """A question that was brought back, and what it has pushed aside."""
+    """A question that is written anew, and what was set aside for it."""
 
     draft: str
-    images: tuple[chat.Attachment, ...]
+    images: Images
     text: str
-    """What the composer held then."""
+    """As it was asked."""
 
 
 class QuestionArea(Vertical):
@@ -129,29 +129,52 @@ class QuestionArea(Vertical):
         """Attach files, or parts of them, in this order; each is shown or refused aloud."""
         self.run_worker(self._pending.hold(self._open_images(list(images))), group="attach")
 
-    def rewrite(
-        self, text: str, attachments: Sequence[chat.Attachment], *, is_edit: bool = False
-    ) -> None:
-        """Bring a question back to be written anew, above what is being written.
-
-        Args:
-            is_edit: :meth:`forget_edit` is to bring back what stood here before.
-        """
-        draft, images = self.composer.text, self.attachments
-        self.composer.replace_text("\n".join(filter(None, (text, draft))))
+    def rewrite(self, text: str, attachments: Sequence[chat.Attachment]) -> None:
+        """Bring a question back to be written anew, above what is being written."""
+        self.composer.replace_text(_joined(text, self.composer.text))
         self.screen.set_focus(self.composer)
         self._pending.put_back(tuple(map(without_task, attachments)))
-        self._edit = _Edit(draft, images, self.composer.text) if is_edit else None
 
-    def forget_edit(self) -> None:
-        """Bring back what stood here before the question that is being edited.
+    def edit(self, text: str, attachments: Sequence[chat.Attachment]) -> None:
+        """Let an earlier question be written anew, in place of what is being written.
 
-        What has been changed since is somebody's work, and stays.
+        That comes back when the question is asked, or left with :meth:`leave_edit`.
         """
+        self._edit = _Edit(*self._own, text)
+        self.composer.replace_text(text)
+        self.screen.set_focus(self.composer)
+        self._pending.replace(tuple(map(without_task, attachments)))
+
+    @property
+    def is_editing(self) -> bool:
+        return self._edit is not None
+
+    def leave_edit(self) -> None:
+        """Bring back what stood here before the question that is being edited."""
+        if self._edit is not None:
+            draft, images = self._own
+            self._edit = None
+            self.composer.replace_text(draft)
+            self._pending.replace(images)
+
+    @property
+    def _own(self) -> tuple[str, Images]:
+        """What is being written, with its images, without a question that is edited; what has been
+        changed of that is somebody's work, and part of it."""
+        text, images, edit = self.composer.text, self.attachments, self._edit
+        if edit is None:
+            return text, images
+        if text == edit.text:
+            return edit.draft, edit.images
+        more = (image for image in edit.images if image not in images)
+        return _joined(text, edit.draft), (*images, *more)
+
+    def _end_edit(self) -> None:
+        """The edited question was asked: what was set aside comes back, above what is new."""
         edit, self._edit = self._edit, None
-        if edit is not None and self.composer.text == edit.text:
-            self.composer.replace_text(edit.draft)
-            self._pending.replace(edit.images)
+        if edit is not None:
+            self.composer.replace_text(_joined(edit.draft, self.composer.text))
+            self._pending.put_back(edit.images)
 
     # Sending --------------------------------------------------------------------------------
 
@@ -188,7 +211,7 @@ class QuestionArea(Vertical):
             tell_error(self, error)
             self.rewrite(text, images)
             return
-        self._edit = None
+        self._end_edit()
         if asked is None:
             question = chat.Message(chat.Role.USER, text.strip(), images)
             self.post_message(self.Asked(question))
@@ -312,6 +335,10 @@ class QuestionArea(Vertical):
         names = self._desk.names
         self.composer.completions = [f"/{name}" for name in names]
         self.query_one(TaskHint).show_names(self.composer.text, names)
+
+
+def _joined(*texts: str) -> str:
+    return "\n".join(filter(None, texts))
 
 
 def _earlier_questions() -> list[str]:
