@@ -183,7 +183,7 @@ async def test_what_was_being_written_comes_back_when_the_edited_question_is_ask
 
 
 @pytest.mark.parametrize("key", ["f9", "escape"])
-async def test_what_was_written_since_an_edit_stays(cat, key):
+async def test_what_was_changed_in_an_edit_that_is_left_can_be_recalled(cat, key):
     async with chatting(quick("First."), images=[cat]) as user:
         await user.sees("1 cat.png")
         await user.ask("What is it?")
@@ -193,40 +193,41 @@ async def test_what_was_written_since_an_edit_stays(cat, key):
         await user.until(lambda: user.composer.text == "What is it?")
         await user.write(" Really")
         await user.press(key)
-        await user.sees("First.")
-        assert user.composer.text == "What is it? Really\nhalf"
-
-
-async def test_another_question_is_edited_in_place_of_one_that_is_left_as_it_was():
-    async with chatting(quick("One."), quick("Two.")) as user:
-        await user.ask("first")
-        await user.ask("second")
-        await user.write("half")
-        for text in ("second", "first"):
-            await user.focus_turn()
-            await user.press("e")
-            await user.until(lambda text=text: user.composer.text == text)
-        await user.press("escape")
-        await user.sees("One.")
+        await user.sees("First.", "↑ recalls it")
         assert user.composer.text == "half"
-        await user.press("f9")
-        await user.sees("One.", "Two.")
+        await user.press("up")
+        assert user.composer.text == "What is it? Really"
+        await user.press("down")
+        assert user.composer.text == "half"
 
 
-async def test_escape_leaves_alone_what_came_after_the_edit():
-    """It takes back the edit, not whatever was last."""
-    async with chatting(quick("One."), quick("Two."), quick("Anew.")) as user:
-        await user.ask("first")
-        await user.ask("second")
+EDIT_AND = {
+    "the other question": ("first", ["e"]),
+    "an older answer anew": ("first", ["r"]),
+    "the last answer anew": (None, ["f5"]),
+    "a new chat": (None, ["ctrl+n"]),
+}
+
+
+@pytest.mark.parametrize("what", EDIT_AND)
+async def test_what_else_is_done_in_an_edit_leaves_it_first(what):
+    """So that one step back brings everything back, the question that was edited among it."""
+    text, keys = EDIT_AND[what]
+    async with chatting(*map(quick, ("One.", "Two.", "Anew."))) as user:
+        turns = [await user.ask("first"), await user.ask("second")]
+        await user.write("half")
         await user.focus_turn()
         await user.press("e")
         await user.until(lambda: user.composer.text == "second")
-        await user.press("f5")
-        await user.sees("Anew.")
+        if text is not None:
+            await user.focus_turn(turns[0])
+        await user.press(*keys)
+        await user.until(lambda: user.session.turns not in (turns, turns[:1]))
         await user.until(lambda: user.session.is_idle)
-        await user.press("escape")
-        await user.sees("Anew.")
-        assert user.composer.text == "second"
+        assert user.composer.text == ("first" if what == "the other question" else "half")
+        await user.press("f9")
+        await user.until(lambda: user.session.turns == turns)
+        assert user.composer.text == "half"
 
 
 async def test_keys_that_come_in_one_burst_go_to_the_turns_they_lead_to():

@@ -81,6 +81,24 @@ async def test_any_chat_is_found_by_its_words_and_opened_at_them():
         await user.sees("零件有缺陷。")
 
 
+async def test_a_chat_that_is_opened_in_an_edit_leaves_it_behind():
+    async with chatting(quick("A whale."), quick("Two."), quick("Three.")) as user:
+        await user.ask("First?")
+        await user.press("ctrl+n")
+        turns = [await user.ask("Second?"), await user.ask("Third?")]
+        await user.write("half")
+        await user.focus_turn()
+        await user.press("e")
+        await user.until(lambda: user.composer.text == "Third?")
+        await open_list(user, "whale")
+        await user.press("enter")
+        await user.sees("A whale.")
+        assert user.composer.text == "half"
+        await user.press("f9")
+        await user.until(lambda: user.session.turns == turns)
+    assert questions(2) == ["Second?", "Third?"]
+
+
 async def test_nothing_found_says_so():
     async with chatting(quick("Yes.")) as user:
         await user.ask("Is it?")

@@ -32,8 +32,6 @@ class AskPart(ChatBase):
         Binding("f9", "undo", "Bring back", id="chat.undo", show=False,
                 tooltip="Undo the last edit, regenerate or new chat"),
     ]  # fmt: skip
-    _left_by_edit: list[Turn] | None = None
-    """The conversation as it was when the question that is edited was taken out of it."""
 
     async def on_question_area_asked(self, message: QuestionArea.Asked) -> None:
         await self._complete()
@@ -80,17 +78,19 @@ class AskPart(ChatBase):
             waiting = self._session.queued[-1]
             self._question.rewrite(*self._as_written(waiting, self._session.withdraw(waiting)))
             self.call_next(self._show_turns)
-        elif self._question.is_editing and self._session.turns == self._left_by_edit:
+        elif self._question.is_editing:
             self.action_undo()
         else:
             self._question.composer.focus()
 
     def action_regenerate(self) -> None:
+        self._leave_edit()
         if self._session.turns:
             self._ask_again(self._session.turns[-1])
 
     def _ask_again(self, turn: Turn) -> None:
         if self._may_cut():
+            self._leave_edit()
             # Else the focus would go to the turn before, and the conversation with it.
             self.set_focus(self._question.composer)
             self.call_next(self._ask, self._session.cut(turn), turn.call)
@@ -98,8 +98,8 @@ class AskPart(ChatBase):
     def _edit(self, turn: Turn) -> None:
         key = bound_key(self, "chat.stop")
         if self._may_cut(f"{key} leaves the question as it was."):
+            self._leave_edit()
             self._question.edit(*self._as_written(turn, self._session.cut(turn)))
-            self._left_by_edit = list(self._session.turns)
             self.call_next(self._show_turns)
 
     def _as_written(self, turn: Turn, question: Message) -> tuple[str, tuple[Attachment, ...]]:
@@ -107,6 +107,7 @@ class AskPart(ChatBase):
         return text, question.attachments
 
     def action_new_chat(self) -> None:
+        self._leave_edit()
         if self._session.turns and self._may_cut():
             self._session.clear()
             self.call_next(self._show_turns)

@@ -152,6 +152,13 @@ class ChatBase(Screen[None]):
 
     # The conversation -----------------------------------------------------------------------
 
+    def _leave_edit(self) -> None:
+        """Put a question that is edited back to its place, before anything else is done with the
+        conversation: what is brought back next is this then, and nothing else."""
+        if self._question.is_editing and self._session.undo():
+            self._question.leave_edit()
+            self.call_next(self._show_turns)
+
     async def _show_turns(self) -> None:
         await self.query(Welcome).remove()
         self._log.display = True

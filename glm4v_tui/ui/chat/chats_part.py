@@ -100,7 +100,9 @@ class ChatsPart(ChatBase):
     def _may_leave(self) -> bool:
         if not self._session.is_idle:
             self.notify("Stop the answer first (Esc).", severity="warning", markup=False)
-        return self._session.is_idle
+            return False
+        self._leave_edit()
+        return True
 
     # Another conversation -----------------------------------------------------------------------
 
@@ -147,7 +149,6 @@ class ChatsPart(ChatBase):
             return
         if turns != self._session.turns:
             self._session.open(turns)
-            self._question.leave_edit()
         await self._show_turns()
         found = next((one for one in turns if one.request_id == turn), None)
         view = self._log.view_of(found) if found else None

@@ -94,7 +94,7 @@ class Composer(TextArea):
         text = self.text
         if text.strip():
             self.replace_text("")
-            self._remember(text)
+            self.remember(text)
         self.post_message(self.Submitted(text))
 
     def action_newline(self) -> None:
@@ -128,7 +128,8 @@ class Composer(TextArea):
         self._back = back
         self.replace_text(questions[-back] if back else self._draft)
 
-    def _remember(self, text: str) -> None:
+    def remember(self, text: str) -> None:
+        """Let a text be recalled like a question that was asked."""
         if self._asked[-1:] != [text]:
             self._asked.append(text)
         self._back, self._draft = 0, ""

@@ -140,7 +140,7 @@ class QuestionArea(Vertical):
 
         That comes back when the question is asked, or left with :meth:`leave_edit`.
         """
-        self._edit = _Edit(*self._own, text)
+        self._edit = _Edit(self.composer.text, self.attachments, text)
         self.composer.replace_text(text)
         self.screen.set_focus(self.composer)
         self._pending.replace(tuple(map(without_task, attachments)))
@@ -150,24 +150,18 @@ class QuestionArea(Vertical):
         return self._edit is not None
 
     def leave_edit(self) -> None:
-        """Bring back what stood here before the question that is being edited."""
-        if self._edit is not None:
-            draft, images = self._own
-            self._edit = None
-            self.composer.replace_text(draft)
-            self._pending.replace(images)
+        """Bring back what stood here before the question that is being edited.
 
-    @property
-    def _own(self) -> tuple[str, Images]:
-        """What is being written, with its images, without a question that is edited; what has been
-        changed of that is somebody's work, and part of it."""
-        text, images, edit = self.composer.text, self.attachments, self._edit
+        What was changed of that can be recalled as a question that was asked can.
+        """
+        edit, self._edit = self._edit, None
         if edit is None:
-            return text, images
-        if text == edit.text:
-            return edit.draft, edit.images
-        more = (image for image in edit.images if image not in images)
-        return _joined(text, edit.draft), (*images, *more)
+            return
+        if self.composer.text not in ("", edit.text):
+            self.composer.remember(self.composer.text)
+            self.notify("The changed question is kept: ↑ recalls it.", markup=False)
+        self.composer.replace_text(edit.draft)
+        self._pending.replace(edit.images)
 
     def _end_edit(self) -> None:
         """The edited question was asked: what was set aside comes back, above what is new."""
