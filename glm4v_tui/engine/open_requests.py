@@ -38,12 +38,14 @@ class OpenRequests:
             self._running.add(request_id)
             return True
 
-    def rest(self, request_id: str) -> None:
-        """Let a running request wait again, unless it is to end."""
+    def rest(self, request_id: str) -> bool:
+        """Let a running request wait again; False when it is to end instead."""
         with self._lock:
-            if request_id in self._running and request_id not in self._aborted:
+            is_wanted = request_id in self._running and request_id not in self._aborted
+            if is_wanted:
                 self._running.discard(request_id)
                 self._waiting.add(request_id)
+            return is_wanted
 
     def end(self, request_id: str) -> bool:
         """The main thread is done with it; False when its end was told already."""

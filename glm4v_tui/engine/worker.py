@@ -4,8 +4,8 @@ Commands come in and events go out over the stream socket that was inherited as 
 
 * the reader takes commands; an abort acts at once, the rest queues for the main thread;
 * the main thread loads the model and answers, one command after another. What is not urgent is
-  answered in between: several together, a step at a time, so that an urgent request waits for no
-  more than a step;
+  answered in between: several together, a step at a time, or one alone, which goes on later, so
+  that an urgent request waits for no more than a step;
 * the pulse tells the memory once a second, which is also the sign of life;
 * the measurer tells what images cost, also while the main thread answers.
 
@@ -26,7 +26,7 @@ import threading
 import traceback
 from collections import deque
 from functools import partial
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from glm4v_tui.engine import wire
 from glm4v_tui.engine.open_requests import OpenRequests
@@ -56,6 +56,9 @@ from glm4v_tui.inference.environment import prepare_environment
 from glm4v_tui.inference.failures import explain, is_fatal
 from glm4v_tui.inference.lossy_stream import LossyStream
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _Queued = LoadModel | PutImage | DropImage | Generate | Score
 """What the main thread does, one after the other."""
 
@@ -64,6 +67,18 @@ _CHUNK_BYTES = 1 << 18
 _PR_SET_PDEATHSIG = 1
 _EXIT_BROKEN_STREAM = 70
 _EXIT_FAULT = 71
+
+
+class _Once:
+    """Asks until the answer is yes; then it stays so."""
+
+    def __init__(self, ask: Callable[[], bool]) -> None:
+        self._ask = ask
+        self.is_so = False
+
+    def __call__(self) -> bool:
+        self.is_so = self.is_so or self._ask()
+        return self.is_so
 
 
 class Worker:
@@ -81,6 +96,7 @@ class Worker:
         self._loaded = threading.Event()
         self._later: deque[Generate | Score] = deque()
         """Requests that are not urgent, and that are answered alone."""
+        self._finishes_ahead = False
 
     def run(self) -> NoReturn:
         for work in (self._read, self._pulse, self._measure):
@@ -198,44 +214,46 @@ class Worker:
             self._loaded.set()
             self._emit(Loaded(model))
 
-    def _answer(self, request: Generate | Score) -> None:
+    def _answer(self, request: Generate | Score) -> bool:
+        """Answer alone.
+
+        Returns:
+            Whether it has given way to something urgent, and waits to be gone on with.
+        """
         name = request.request_id
         if not self._requests.start(name):
-            return
+            return False
+        should_stop = partial(self._requests.should_stop, name)
+        gives_way = _Once(lambda: not request.urgent and self._is_interrupted())
         try:
             if isinstance(request, Generate):
-                should_stop = partial(self._requests.should_stop, name)
-                ended: Event = self._backend.generate(request, self._emit, should_stop, self._ask)
+                ended: Event = self._backend.generate(
+                    request, self._emit, should_stop, self._ask, gives_way
+                )
             else:
-                gives_way = partial(self._gives_way, request)
-                ended = self._backend.score(request, self._emit, gives_way, self._ask)
+                ended = self._backend.score(
+                    request, self._emit, lambda: should_stop() or gives_way(), self._ask
+                )
         except Exception as error:  # noqa: BLE001 - the libraries raise anything
             self._requests.end(name)
             self._fail(error, "answering", name)
-        else:
-            self._end_or_go_on(request, ended)
-            return
-        self._backend.recover()
+            self._backend.recover()
+            return False
+        was_stopped = isinstance(ended, Finished) and ended.reason is FinishReason.ABORT
+        if was_stopped and gives_way.is_so and self._requests.rest(name):
+            return True
+        self._requests.end(name)
+        self._emit(ended)
+        return False
 
     def _ask(self, wanted: ConsentWanted) -> bool:
         self._requests.expect_consent(wanted.request_id)
         self._emit(wanted)
         return self._requests.consent(wanted.request_id)
 
-    def _gives_way(self, request: Score) -> bool:
-        """Whether to stop: when it is aborted, or could be asked later and something cannot."""
-        is_second = not request.urgent and self._requests.has_urgent()
-        return is_second or self._requests.should_stop(request.request_id)
-
-    def _end_or_go_on(self, request: Generate | Score, ended: Event) -> None:
-        name = request.request_id
-        was_stopped = isinstance(ended, Finished) and ended.reason is FinishReason.ABORT
-        if isinstance(request, Score) and was_stopped and not self._requests.should_stop(name):
-            self._requests.rest(name)
-            self._take_ahead(request, first=True)
-            return
-        self._requests.end(name)
-        self._emit(ended)
+    def _is_interrupted(self) -> bool:
+        """Whether something waits that nothing else may delay."""
+        return self._requests.has_urgent() and not self._finishes_ahead
 
     # What is not urgent -----------------------------------------------------------------------
 
@@ -243,13 +261,13 @@ class Worker:
     def _has_work_ahead(self) -> bool:
         return bool(self._later) or not self._backend.ahead.is_idle
 
-    def _take_ahead(self, request: Generate | Score, *, first: bool = False) -> None:
+    def _take_ahead(self, request: Generate | Score) -> None:
         name = request.request_id
         if self._requests.should_stop(name):
             return
         self._backend.ahead.keep(request)
         if not isinstance(request, Generate) or not self._backend.ahead.can_join(request):
-            (self._later.appendleft if first else self._later.append)(request)
+            self._later.append(request)
         else:
             should_stop = partial(self._requests.should_stop, name)
             self._backend.ahead.add(request, partial(self._emit_of, name), should_stop)
@@ -264,21 +282,30 @@ class Worker:
             self._write_together()
             return
         request = self._later.popleft()
+        goes_on = False
         try:
-            self._answer(request)
+            goes_on = self._answer(request)
         finally:
-            self._backend.ahead.let_go(request)
+            if not goes_on:
+                self._backend.ahead.let_go(request)
+        if goes_on:
+            self._later.appendleft(request)
 
     def _write_together(self) -> None:
         try:
-            self._tell_ends(self._backend.ahead.work(self._requests.has_urgent))
+            self._tell_ends(self._backend.ahead.work(self._is_interrupted))
         except Exception as error:  # noqa: BLE001 - what fails for one of them is told as its end
             for request in self._backend.ahead.forget():
                 self._tell_ends([(request, error)])
 
     def _finish_ahead(self) -> None:
-        while self._has_work_ahead:
-            self._work_ahead()
+        """Before another model is loaded; what is urgent and waits behind that cannot hurry it."""
+        self._finishes_ahead = True
+        try:
+            while self._has_work_ahead:
+                self._work_ahead()
+        finally:
+            self._finishes_ahead = False
 
     def _tell_ends(self, ended: list[tuple[Generate, Finished | Exception | None]]) -> None:
         for request, end in ended:

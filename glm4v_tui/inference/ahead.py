@@ -33,7 +33,7 @@ class Ahead:
         self._together = Background(write)
         self._decoder: Decoder | None = None
         self._alone: dict[str, Alone] = {}
-        """Requests that were begun together with others, by their id."""
+        """Requests that were begun before, by their id."""
 
     # Requests -------------------------------------------------------------------------------
 
@@ -71,8 +71,12 @@ class Ahead:
         """
         return [(one.request, self._end_of(one)) for one in self._together.work(is_interrupted)]
 
+    def put_off(self, begun: Alone) -> None:
+        """Keep what there is of an answer that is gone on with later."""
+        self._alone[begun.request.request_id] = begun
+
     def begun(self, request: Generate) -> Alone | None:
-        """What there is of an answer that was begun together with others."""
+        """What there is of an answer that was begun before."""
         return self._alone.pop(request.request_id, None)
 
     @property
@@ -85,10 +89,10 @@ class Ahead:
         return self._together.forget()
 
     def _end_of(self, one: Ended | Alone) -> Finished | Exception | None:
-        name = one.request.request_id
         if isinstance(one, Alone):
-            self._alone[name] = one
+            self.put_off(one)
             return None
+        name = one.request.request_id
         if one.error is not None:
             return one.error
         if one.prompt is None or one.answered is None:

@@ -31,8 +31,9 @@ from glm4v_tui.engine.protocol import (
 )
 from glm4v_tui.errors import EngineError, NoModelError
 from glm4v_tui.inference.ahead import Ahead
+from glm4v_tui.inference.background import Alone
 from glm4v_tui.inference.device_memory import device_memory, reset_peaks
-from glm4v_tui.inference.draft import Draft
+from glm4v_tui.inference.draft import Draft, Random
 from glm4v_tui.inference.finishing import finished
 from glm4v_tui.inference.image_store import ImageStore
 from glm4v_tui.inference.ladder import Climb, climb
@@ -71,6 +72,10 @@ class State(NamedTuple):
 
 
 def _nobody(_: ConsentWanted) -> bool:
+    return False
+
+
+def _never() -> bool:
     return False
 
 
@@ -240,13 +245,16 @@ class Backend:
         emit: Emit,
         should_stop: Callable[[], bool],
         ask: Ask = _nobody,
+        gives_way: Callable[[], bool] = _never,
     ) -> Finished:
         """Answer a conversation; text goes to ``emit`` as it comes.
 
-        What was begun together with others is gone on with.
+        What was begun before is gone on with: together with others, or until it gave way.
 
         Args:
             ask: Whether images may be read smaller; waits for the user.
+            gives_way: Asked as ``should_stop`` is; True, which it stays then, ends it as an abort
+                would, and keeps what is written for the next time that the request is answered.
         """
         name, begun = request.request_id, self.ahead.begun(request)
         started = time.monotonic() if begun is None else begun.started
@@ -259,7 +267,7 @@ class Backend:
                 prompt,
                 request.sampling,
                 lambda text, tokens: emit(TextDelta(name, text, tokens)),
-                should_stop,
+                lambda: should_stop() or gives_way(),
                 request.form,
                 draft,
                 told_now_and_then(name, emit),
@@ -267,10 +275,17 @@ class Backend:
             decoder.run.cache = None
             return prompt, answered
 
+        goes_on = False
         try:
             ended = climb(answer, one, RUNGS)
+            is_cut = ended is not None and ended[1].reason is FinishReason.ABORT
+            goes_on = is_cut and not should_stop()
         finally:
-            draft.finish()
+            if not goes_on:
+                draft.finish()
+        if goes_on:
+            draft.random = Random()
+            self.ahead.put_off(Alone(request, draft, started))
         if ended is None:
             return Finished(name, FinishReason.ABORT, Usage(0, 0, len(draft.tokens)))
         prompt, answered = ended

@@ -92,20 +92,23 @@ class Decoder:
             should_stop: Asked before every step; True ends the answer with what is written.
             form: What the answer is bound to; None for free text.
             draft: What an attempt before has written, to be gone on with: nothing of it is
-                written or told again.
+                written or told again. Its last text is told by its owner, with ``finish``.
             on_read: Told how far the prompt is read, on this program's own loop.
 
         Raises:
             UsageError: the prompt does not fit the model's context.
             EngineError: the form cannot be used.
         """
-        draft = draft or Draft()
+        is_own, draft = draft is None, draft or Draft()
         room = self._room(prompt, sampling.max_new_tokens, len(draft.tokens))
+        most = len(draft.tokens) + room
         config = self._config(sampling, room, form)
         if draft.tokens:
             go_on_with(config, len(draft.tokens))
         elif draft.sink is None:
             set_seed(sampling.seed)
+        if draft.random is not None:
+            draft.random.use()
         sink = draft.sink or self._begin(draft, prompt, on_text, form)
         self.run = run = AnswerRun(sink.tokens)
         settings = settings_of(config, sampling.seed) if self.runs_own_loop else None
@@ -113,7 +116,9 @@ class Decoder:
             self._write(prompt, settings, room, draft, should_stop, on_read)
         else:
             self.loop.generate(prompt, config, draft, run, should_stop)
-        return self._answered(sink, should_stop, run.kv_bytes())
+        if is_own:
+            sink.finish()
+        return self._answered(sink, most, should_stop, run.kv_bytes())
 
     def row(
         self,
@@ -141,9 +146,13 @@ class Decoder:
             sink.take(token)
             return token in self._stop_ids
 
+        def end() -> Answered:
+            sink.finish()
+            return self._answered(sink, written + room, should_stop, 0)
+
         tokens = list(sink.tokens)
         row = Row(prompt, settings, written + room, draft.mask, take, should_stop, tokens)
-        return row, lambda: self._answered(sink, should_stop, 0)
+        return row, end
 
     def can_join(self, sampling: Sampling, form: ResultForm | None) -> bool:
         """Whether such answers can be written together with others."""
@@ -156,10 +165,11 @@ class Decoder:
         assert self.own is not None
         return Batch(self.own, watched=self.loop.stoppable)
 
-    def _answered(self, sink: TokenSink, should_stop: ShouldStop, kv_bytes: int) -> Answered:
-        sink.finish()
+    def _answered(
+        self, sink: TokenSink, most: int, should_stop: ShouldStop, kv_bytes: int
+    ) -> Answered:
         return Answered(
-            reason=self._reason(sink.tokens, should_stop),
+            reason=self._reason(sink.tokens, most, should_stop),
             tokens=tuple(sink.tokens),
             first_token_at=sink.first_token_at,
             last_token_at=sink.last_token_at,
@@ -323,10 +333,11 @@ class Decoder:
             leave_to_the_form(config)
         return config
 
-    def _reason(self, tokens: list[int], should_stop: ShouldStop) -> FinishReason:
+    def _reason(self, tokens: list[int], most: int, should_stop: ShouldStop) -> FinishReason:
         if tokens and tokens[-1] in self._stop_ids:
             return FinishReason.STOP
-        return FinishReason.ABORT if should_stop() else FinishReason.LENGTH
+        is_short = len(tokens) < most
+        return FinishReason.ABORT if is_short and should_stop() else FinishReason.LENGTH
 
 
 def _decoding(tokenizer: Any) -> Callable[[list[int]], str]:

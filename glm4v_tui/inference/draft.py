@@ -24,6 +24,23 @@ class Answered:
     kv_bytes: int
 
 
+class Random:
+    """Where torch's generators stand: an answer that is gone on with is drawn as it would have
+    been."""
+
+    def __init__(self) -> None:
+        import torch
+
+        self._cpu = torch.get_rng_state()
+        self._gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+
+    def use(self) -> None:
+        import torch
+
+        torch.set_rng_state(self._cpu)
+        torch.cuda.set_rng_state_all(self._gpus)
+
+
 @dataclass
 class Draft:
     """An answer on its way: when its decoding fails, another attempt goes on from what is there.
@@ -34,6 +51,9 @@ class Draft:
     sink: TokenSink | None = None
     mask: ResultMask | None = None
     """It has taken in every token that was chosen, so it is at the right place for the next."""
+
+    random: Random | None = None
+    """Set where other answers may come before it is gone on with."""
 
     @property
     def tokens(self) -> list[int]:

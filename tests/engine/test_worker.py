@@ -48,6 +48,7 @@ from glm4v_tui.engine.protocol import (
 )
 from glm4v_tui.errors import EngineError
 from glm4v_tui.result_mark import RESULT_MARK
+from tests.checkpoints import make_llava
 
 SIZE = (200, 120)
 PICTURE = RgbImage(*SIZE, bytes(range(240)) * (SIZE[0] * SIZE[1] * 3 // 240))
@@ -296,6 +297,63 @@ def test_likelihoods_that_are_not_urgent_give_way(worker: WorkerUnderTest) -> No
     scored = worker.wait_for(Scored, Finished)
     assert isinstance(scored, Scored)
     assert len(scored.tokens) == 200
+
+
+@pytest.mark.parametrize("sampling", [
+    Sampling(max_new_tokens=300, temperature=0),
+    Sampling(max_new_tokens=300, temperature=1.5, seed=5),
+])  # fmt: skip
+def test_an_answer_that_can_only_be_alone_gives_way_and_goes_on(
+    start: Any, tmp_path: Path, sampling: Sampling
+) -> None:
+    """Transformers' own loop, which other families are answered by, answers one at a time."""
+    worker = start()
+    assert worker.load(make_llava(tmp_path / "llava")).model.at_once == 1
+    worker.send(Generate("undisturbed", (ATTACHED,), sampling))
+    undisturbed = worker.wait_for(Finished, request_id="undisturbed")
+    worker.send(Generate("behind", (ATTACHED,), sampling, urgent=False))
+    for name in ("first", "second"):
+        worker.wait_for(TextDelta, request_id="behind")
+        worker.send(Generate(name, (ATTACHED,), Sampling(6, temperature=1.0, seed=1)))
+        assert worker.wait_for(Finished).request_id == name
+    ended = worker.wait_for(Finished)
+    assert (ended.request_id, ended.reason) == ("behind", undisturbed.reason)
+    assert ended.usage == undisturbed.usage
+    assert worker.text_of("behind") == worker.text_of("undisturbed")
+
+
+def test_an_answer_that_gave_way_can_be_aborted(start: Any, tmp_path: Path) -> None:
+    worker = start()
+    worker.load(make_llava(tmp_path / "llava"))
+    worker.send(Generate("behind", (ATTACHED,), LONG, urgent=False))
+    worker.wait_for(TextDelta, request_id="behind")
+    worker.send(Generate("urgent", (ATTACHED,), Sampling(40, temperature=0)))
+    worker.wait_for(TextDelta, request_id="urgent")
+    worker.send(Abort("behind"))
+    ended = worker.wait_for(Finished)
+    assert (ended.request_id, ended.reason) == ("behind", FinishReason.ABORT)
+    worker.wait_for(Finished, request_id="urgent")
+    worker.send(Generate("after", (ATTACHED,), SHORT))
+    worker.wait_for(Finished, request_id="after")
+    assert sum(e.request_id == "behind" for e in worker.heard if isinstance(e, Finished)) == 1
+
+
+def test_what_is_urgent_and_waits_for_another_model_hurries_nothing(
+    start: Any, tmp_path: Path
+) -> None:
+    """The answer before the other model is ended first; it cannot give way to what comes behind."""
+    worker = start()
+    folder = make_llava(tmp_path / "llava")
+    worker.load(folder)
+    worker.send(
+        Generate("before", (ATTACHED,), Sampling(60, temperature=0), urgent=False),
+        LoadModel(str(folder), "fp32", "cpu"),
+        Generate("urgent", (ATTACHED,), SHORT),
+    )
+    ended = [worker.wait_for(Finished, Failed, Loaded) for _ in range(3)]
+    assert [getattr(event, "request_id", "loaded") for event in ended] == [
+        "before", "loaded", "urgent",
+    ]  # fmt: skip
 
 
 def test_a_model_that_is_loaded_anew_first_answers_what_waits(start: Any, tiny_glm4v: Path) -> None:
