@@ -235,6 +235,8 @@ def table(found: Calibration) -> str:
         f"  {one.accuracy:6.1%}  {'#' * round(one.accuracy * 20)}"
         for one in found.bins
     ]
+    if not found.errors:
+        return "\n".join(lines)
     lines += ["", "  errors found after   by name   uncertain first"]
     lines += [
         f"  {one.share:>4.0%} of the work     {one.by_name:>7.0%}   {one.uncertain_first:>15.0%}"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from glm4v_tui.plain import plain_line
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -109,8 +111,8 @@ def _teller(
     import json
     from pathlib import Path
 
-    if out is not None and not Path(out).absolute().parent.is_dir():
-        raise click.BadParameter(f"There is no folder for {out}.", param_hint="--out")
+    if out is not None:
+        _require_folder(out, "--out")
 
     def tell(facts: dict[str, Any]) -> None:
         line = json.dumps(facts)
@@ -120,6 +122,15 @@ def _teller(
                 file.write(line + "\n")
 
     return tell
+
+
+def _require_folder(file: str, named_by: str) -> None:
+    """Nothing of a file that can be written where it is to be."""
+    from pathlib import Path
+
+    if not Path(file).absolute().parent.is_dir():
+        words = f"There is no folder for {plain_line(file)}."
+        raise click.BadParameter(words, param_hint=named_by)
 
 
 def _tell(title: str) -> None:
@@ -134,15 +145,17 @@ def _tell_hundreds(done: int) -> None:
 @bench.command()
 @click.argument("file", type=click.Path())
 def picture(file: str) -> None:
-    """Save the picture of the screen that the README shows."""
+    """Save the picture of the screen that the README shows, an SVG, as FILE."""
     import tempfile
     from pathlib import Path
 
     from glm4v_tui.bench.picture import save_screen
 
+    _require_folder(file, "FILE")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         save_screen(Path(file).absolute(), home / "plate.png", home)
+    click.echo(f"saved {plain_line(file)}", err=True)
 
 
 @bench.command()
@@ -158,7 +171,11 @@ def mask(model: str, rounds: int) -> None:
 
 
 @bench.command()
-@click.option("--fonts", type=click.Path(exists=True), help="Folder of fonts in place of one.")
+@click.option(
+    "--fonts",
+    type=click.Path(exists=True),
+    help="Folder of fonts that training never used; else Pillow's own.",
+)
 @click.option("--task", "names", multiple=True, help="Only this one; may be repeated.")
 @click.option("--images", type=click.IntRange(min=1), default=100, show_default=True)
 @click.option("--first", type=click.IntRange(min=0), default=0, help="Number of the first image.")
@@ -183,6 +200,7 @@ def tasks(
 
     if unknown := set(names) - SCENES.keys():
         raise click.BadParameter(f"{', '.join(unknown)}; known: {', '.join(SCENES)}")
+    _require_fonts(fonts)
     for name in names or SCENES:
         _tell(f"{name}, {images} images")
         with tempfile.TemporaryDirectory() as folder:
@@ -193,6 +211,18 @@ def tasks(
                 tell=_tell_hundreds,
             )
         click.echo(msgspec.json.encode(tally).decode() if as_json else table(tally))
+
+
+def _require_fonts(folder: str | None) -> None:
+    from pathlib import Path
+
+    from glm4v_tui.demo.scenes.canvas import fonts_in
+
+    if folder is not None:
+        try:
+            fonts_in(Path(folder))
+        except ValueError as error:
+            raise click.BadParameter(f"{plain_line(str(error))}.", param_hint="--fonts") from None
 
 
 @bench.command()

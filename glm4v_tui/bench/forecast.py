@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from glm4v_tui.errors import UsageError
+from glm4v_tui.plain import plain_line
 from glm4v_tui.plan import PRECISIONS, Load, Tower, known_shape
 from glm4v_tui.plan.figures import GIB
 from glm4v_tui.plan.memory import Room, plan_for
@@ -46,14 +48,31 @@ class Compared(msgspec.Struct, frozen=True):
         return self.peak_forecast / self.peak - 1
 
 
+def row_of(line: str) -> dict[str, Any]:
+    """Raises UsageError: the line is no row."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict):
+        raise UsageError(
+            "This is no file of measured rows",
+            f"One of its lines is no JSON object: {plain_line(line)[:60]!r}.",
+            "Name a file that glm4v-tui bench memory --out FILE wrote.",
+        )
+    return row
+
+
 def compare(lines: Iterable[str]) -> Iterator[Compared]:
     """Compare every row that answered on one GPU and without a disk; others are passed over.
 
     Args:
         lines: As ``bench memory`` prints them, a JSON object each.
+
+    Raises:
+        UsageError: a line is something else.
     """
-    for line in lines:
-        row: dict[str, Any] = json.loads(line)
+    for row in map(row_of, lines):
         shape = row.get("shape")
         if shape in _SHAPES and "answer_peak_gib" in row and "disk" not in str(row.get("on")):
             yield _compared(row, str(shape))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from glm4v_tui.bench.figures import Report, this_machine
 from glm4v_tui.bench.terminal import Terminal, TerminalTimeoutError
+from glm4v_tui.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -143,7 +144,16 @@ def report_of(
         measurements: By title.
         tell: Called with the title of what is being measured.
         only: Leaves out those without it in their titles.
+
+    Raises:
+        UsageError: no title has it.
     """
+    if not any(only in title for title in measurements):
+        raise UsageError(
+            "Nothing is measured under that name",
+            f"No title has {only!r} in it. They are: {', '.join(measurements)}.",
+            "Give --only a word of one of them.",
+        )
     machine = this_machine()
     figures: list[Figure] = []
     failures: list[str] = []

@@ -144,7 +144,7 @@ def _size(text: str) -> tuple[int, int]:
     if found is None or not all(map(int, found.groups())):
         raise UsageError(
             "The image size cannot be understood",
-            f"{text!r} is not WIDTHxHEIGHT in pixels.",
+            f"{text!r} is not WIDTHxHEIGHT in pixels, each from 1 to 999,999.",
             "Write for example --image 1120x840.",
         )
     return int(found[1]), int(found[2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -37,11 +38,18 @@ WRONG = {
     "--seconds -5": ("-5.0 is not in the range", "bench speed --help"),
     "memory --seconds nan": ("'nan' is no number of seconds", "bench memory --help"),
     "memory --pixels 3": ("3 is not in the range", "bench memory --help"),
+    "forecast README.md": ("This is no file of measured rows", "bench memory --out FILE"),
+    "tasks --images 1 --fonts tests": ("no font of these families", "bench tasks --help"),
+    "picture nowhere/x.svg": ("There is no folder for nowhere/x.svg", "bench picture --help"),
+    "speed --out nowhere/x": ("There is no folder for nowhere/x", "bench speed --help"),
+    "triage --only zzz": ("No title has 'zzz' in it", "--only"),
+    "interface --only zzz": ("No title has 'zzz' in it", "--only"),
 }
 
 
 @pytest.mark.parametrize("words", WRONG)
 def test_what_cannot_be_measured_is_refused_at_once(words: str, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
     monkeypatch.setattr(sys, "argv", ["glm4v-tui", "bench", *words.split()])
     with pytest.raises(SystemExit) as ended:
         cli.main()
