@@ -93,6 +93,8 @@ class Turn:
     """Its task's own engine was loaded for it; where the user goes then, it is asked."""
     is_sent: bool = False
     """False while images are opened: until then there is nothing to abort."""
+    is_stopping: bool = False
+    """It was asked to end, and has not ended yet."""
     eased: list[str] = field(default_factory=list)
     """What was done, in words, because the memory did not suffice."""
     consent: ConsentWanted | None = None
@@ -344,6 +346,8 @@ class ChatSession:
         if (turn := self.current) is None:
             return
         if turn.is_sent:
+            turn.is_stopping = True
+            self.on_change(turn)
             await self.engine.abort(turn.request_id)
         else:
             self._set_state(turn, TurnState.STOPPED)

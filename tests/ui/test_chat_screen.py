@@ -10,7 +10,7 @@ from textual.events import Key
 
 from glm4v_tui import hub
 from glm4v_tui.config import InterfaceSettings, Settings
-from glm4v_tui.engine.scripted import ScriptedAnswer
+from glm4v_tui.engine.scripted import ScriptedAnswer, ScriptedEngine
 from glm4v_tui.session import ModelState, TurnState
 from glm4v_tui.state import load_state
 from glm4v_tui.ui.screens.help import HelpScreen
@@ -79,6 +79,26 @@ async def test_a_question_waits_visibly_and_can_be_taken_back():
         await user.sees("stopped", "Later.")
         assert user.session.turns[0].state is TurnState.STOPPED
         assert "one two" in user.screen
+
+
+async def test_escape_again_takes_a_question_back_while_the_answer_does_not_end(monkeypatch):
+    """A process that hangs is ended after some seconds; until then the keys do what they say."""
+
+    async def hang(self, request_id):
+        return
+
+    monkeypatch.setattr(ScriptedEngine, "abort", hang)
+    async with chatting(SLOW, quick("Later.")) as user:
+        await user.send("Count")
+        await user.sees("one two")
+        await user.send("And then?")
+        await user.sees("queued  And then?")
+        await user.press("escape")
+        await user.sees("stopping …", "queued  And then?")
+        await user.press("escape")
+        await user.misses("queued")
+        assert user.composer.text == "And then?"
+        assert len(user.session.turns) == 1
 
 
 async def test_a_question_before_the_model_is_there_can_be_taken_back(cat):

@@ -72,7 +72,8 @@ class AskPart(ChatBase):
     def action_stop(self) -> None:
         """Escape: stop the answer, take back a waiting question, leave one that is edited, or
         return to the composer."""
-        if self._session.current is not None:
+        current = self._session.current
+        if current is not None and not current.is_stopping:
             self.run_worker(self._session.stop(), group="commands")
         elif self._session.queued:
             waiting = self._session.queued[-1]

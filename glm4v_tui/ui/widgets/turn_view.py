@@ -352,6 +352,8 @@ def _lost(turn: Turn) -> str:
 
 def _busy_words(turn: Turn) -> str:
     """What keeps the answer waiting, besides reading the question."""
+    if turn.is_stopping and not turn.state.is_over:
+        return "stopping …"
     if turn.consent is not None:
         return "waiting for your answer …"
     progress = turn.progress
