@@ -33,7 +33,7 @@ from glm4v_tui.errors import EngineError, NoModelError
 from glm4v_tui.inference.ahead import Ahead
 from glm4v_tui.inference.background import Alone
 from glm4v_tui.inference.device_memory import device_memory, reset_peaks
-from glm4v_tui.inference.draft import Draft, Random
+from glm4v_tui.inference.draft import Draft
 from glm4v_tui.inference.finishing import finished
 from glm4v_tui.inference.image_store import ImageStore
 from glm4v_tui.inference.ladder import Climb, climb
@@ -284,7 +284,7 @@ class Backend:
             if not goes_on:
                 draft.finish()
         if goes_on:
-            draft.random = Random()
+            draft.rest()
             self.ahead.put_off(Alone(request, draft, started))
         if ended is None:
             return Finished(name, FinishReason.ABORT, Usage(0, 0, len(draft.tokens)))

@@ -107,8 +107,7 @@ class Decoder:
             go_on_with(config, len(draft.tokens))
         elif draft.sink is None:
             set_seed(sampling.seed)
-        if draft.random is not None:
-            draft.random.use()
+        draft.draw_on()
         sink = draft.sink or self._begin(draft, prompt, on_text, form)
         self.run = run = AnswerRun(sink.tokens)
         settings = settings_of(config, sampling.seed) if self.runs_own_loop else None

@@ -24,9 +24,8 @@ class Answered:
     kv_bytes: int
 
 
-class Random:
-    """Where torch's generators stand: an answer that is gone on with is drawn as it would have
-    been."""
+class _Random:
+    """Where torch's generators stand."""
 
     def __init__(self) -> None:
         import torch
@@ -51,13 +50,21 @@ class Draft:
     sink: TokenSink | None = None
     mask: ResultMask | None = None
     """It has taken in every token that was chosen, so it is at the right place for the next."""
-
-    random: Random | None = None
-    """Set where other answers may come before it is gone on with."""
+    _random: _Random | None = None
 
     @property
     def tokens(self) -> list[int]:
         return self.sink.tokens if self.sink is not None else []
+
+    def rest(self) -> None:
+        """Other answers may come now: the next token is to be drawn as if none had."""
+        self._random = _Random()
+
+    def draw_on(self) -> None:
+        """Before another attempt."""
+        random, self._random = self._random, None
+        if random is not None:
+            random.use()
 
     def finish(self) -> None:
         """Hand on what text is left, where no more comes."""
