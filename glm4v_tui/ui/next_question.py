@@ -19,6 +19,11 @@ _CHARACTERS = 3
 """Of a question's text, to a token: fewer than usual, to forecast rather too much."""
 
 
+def text_tokens(text: str) -> int:
+    """About how many tokens a text has; rather too many."""
+    return len(text) // _CHARACTERS
+
+
 class NextQuestion:
     """Knows the shape of the loaded model, and what a question will need with it."""
 
@@ -53,7 +58,7 @@ class NextQuestion:
         """
         if self._shape is None:
             return None
-        prompt += len(text) // _CHARACTERS
+        prompt += text_tokens(text)
         key = (model.precision, model.device, prompt, answer, *seen)
         if self._last is None or self._last[0] != key:
             self._last = (key, _bytes(self._shape, model, prompt, answer, seen))

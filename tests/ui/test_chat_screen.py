@@ -511,6 +511,17 @@ async def test_an_image_of_a_stopped_question_counts_once_attached_again_or_not(
         await user.sees("context 0+100")
 
 
+async def test_a_long_text_counts_before_it_is_asked(cat):
+    """So that the gauge warns of a pasted page that does not fit, and not the failed question."""
+    async with chatting(images=[cat]) as user:
+        await user.sees("context 0+100/8.2k")
+        user.paste("word " * 120)
+        await user.sees("context 0+~300/8.2k")
+        await user.press("x")
+        user.paste("word " * 5000)
+        await user.sees("context 0+~8.6k/8.2k")
+
+
 async def test_a_picture_height_of_zero_shows_none(cat):
     settings = Settings(interface=InterfaceSettings(picture_height=0))
     async with chatting(images=[cat], settings=settings) as user:

@@ -85,6 +85,10 @@ class ChatBase(Screen[None]):
     def _note_place(self, task: str, before: LoadModel | None) -> None:
         """A task's own engine is loaded."""
 
+    def on_question_area_text_grew(self) -> None:
+        if self._is_complete:
+            self.show_state()
+
     def show_state(self) -> None:
         """Bring the top and bottom lines up to date; what has not changed is not painted."""
         session = self._session
@@ -93,7 +97,8 @@ class ChatBase(Screen[None]):
         coming = self._question.image_tokens + self._question.cost_of(self._left_beside)
         self._status.show_place(session)
         self._show_sending()
-        self._status.show_context(session.context_used, coming, length)
+        written = self._question.text_tokens
+        self._status.show_context(session.context_used, coming, written, length)
         needed = self._next_needs(coming)
         self._status.show_coming(needed)
         self._side_bar.show_coming(needed)

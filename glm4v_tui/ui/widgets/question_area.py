@@ -15,6 +15,7 @@ from glm4v_tui import chat
 from glm4v_tui.errors import GlmError, ImageError
 from glm4v_tui.paths import is_folder, is_there
 from glm4v_tui.plain import plain_line, plain_text
+from glm4v_tui.ui.next_question import text_tokens
 from glm4v_tui.ui.notices import tell_error
 from glm4v_tui.ui.pending_images import PendingImages
 from glm4v_tui.ui.task_desk import without_task
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 _MOST = 5
 """Refused images that are named."""
+_TEXT_STEP = 100
+"""Tokens of a text that count in the context before it is asked: fewer are not worth painting."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,9 @@ class QuestionArea(Vertical):
     class ImagesChanged(Message):
         """Other images are attached, or more is known of their cost."""
 
+    class TextGrew(Message):
+        """:attr:`text_tokens` is another."""
+
     def __init__(self, desk: TaskDesk, last_images: Callable[[], Images] = tuple) -> None:
         super().__init__()
         self._desk = desk
@@ -83,6 +89,8 @@ class QuestionArea(Vertical):
         """Of the images that are being opened now."""
         self._edit: _Edit | None = None
         self._in_order = asyncio.Lock()
+        self.text_tokens = 0
+        """About how many a long text has, in steps; 0 for a short one."""
         self._preparing = ""
         """The task whose question is being put together."""
 
@@ -323,6 +331,10 @@ class QuestionArea(Vertical):
 
     def on_text_area_changed(self) -> None:
         self.show_names()
+        written = text_tokens(self.composer.text) // _TEXT_STEP * _TEXT_STEP
+        if written != self.text_tokens:
+            self.text_tokens = written
+            self.post_message(self.TextGrew())
 
     def show_names(self) -> None:
         """Show which tasks the text may become the name of."""

@@ -26,19 +26,23 @@ class ContextGauge(Words):
 
     DEFAULT_CSS = "ContextGauge { width: auto; padding: 0 2 0 1; color: $text-muted; }"
 
-    def show_tokens(self, used: int | None, coming: int, length: int | None) -> None:
+    def show_tokens(self, used: int | None, coming: int, written: int, length: int | None) -> None:
         """Show how full the context is, as far as that is known.
 
         Args:
             used: None where nobody has counted: then nothing is shown.
+            coming: Of images that go with the next question.
+            written: Of the text that is being written, roughly.
             length: None when the model does not say.
         """
-        if used is None or not (used or coming):
+        more = coming + written
+        if used is None or not (used or more):
             self.show("")
             return
         total = f"/{_short(length)}" if length else ""
-        words = f"context {_short(used)}{f'+{_short(coming)}' if coming else ''}{total}"
-        share = (used + coming) / length if length else 0.0
+        about = "~" if written else ""
+        words = f"context {_short(used)}{f'+{about}{_short(more)}' if more else ''}{total}"
+        share = (used + more) / length if length else 0.0
         color = "$text-error" if share > _ALARM else "$text-warning" if share > _WARN else ""
         self.show(Content.styled(words, color))
 
@@ -113,9 +117,9 @@ class StatusLine(Horizontal):
         """See :class:`Lamp`."""
         self._lamp.show_session(session)
 
-    def show_context(self, used: int | None, coming: int, length: int | None) -> None:
+    def show_context(self, used: int | None, coming: int, written: int, length: int | None) -> None:
         """See :meth:`ContextGauge.show_tokens`."""
-        self._context_gauge.show_tokens(used, coming, length)
+        self._context_gauge.show_tokens(used, coming, written, length)
 
     def show_memory(self, reading: MemoryReading | None) -> None:
         self._memory_gauge.update_worker(reading)
