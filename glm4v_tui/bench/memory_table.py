@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from glm4v_tui.bench.forecast import row_of
 from glm4v_tui.bench.shapes import shapes as known_shapes
 
 if TYPE_CHECKING:
@@ -20,8 +20,11 @@ def measured_table(lines: Iterable[str]) -> str:
 
     Args:
         lines: As ``bench memory`` prints them, a JSON object each.
+
+    Raises:
+        UsageError: a line is something else.
     """
-    rows = [row for row in map(json.loads, lines) if "load_s" in row]
+    rows = [row for row in map(row_of, lines) if "load_s" in row]
     names = dict.fromkeys(row["shape"] for row in rows if row["shape"] in known_shapes())
     tables = (_table(name, [row for row in rows if row["shape"] == name]) for name in names)
     return "\n\n".join(tables)

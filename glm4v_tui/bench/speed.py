@@ -81,14 +81,15 @@ def _settled(wishes: SpeedWishes) -> SpeedWishes:
         wishes = msgspec.structs.replace(wishes, pixels=280, new=min(wishes.new, 128))
     elif wishes.model not in shapes():
         _require_model(Path(wishes.model))
-    _require_room(wishes)
     usual = ("bf16", "int8", "mixed", "int4") if device == "cuda" else ("fp32", "bf16")
-    return msgspec.structs.replace(
+    settled = msgspec.structs.replace(
         wishes,
         model=wishes.model or str(CHECKPOINT),
         device=device,
         precisions=wishes.precisions or usual,
     )
+    _require_room(settled)
+    return settled
 
 
 def _require_model(folder: Path) -> None:
@@ -114,8 +115,7 @@ def _require_room(wishes: SpeedWishes) -> None:
         UsageError: they are too long for it.
     """
     name = wishes.model
-    is_shape = name in shapes()
-    shape = built_shape(name, config_of(name)) if is_shape else shape_of(Path(name or CHECKPOINT))
+    shape = built_shape(name, config_of(name)) if name in shapes() else shape_of(Path(name))
     limit = shape.language.max_context
     image = 0
     if shape.vision is not None:
